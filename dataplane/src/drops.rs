@@ -1,0 +1,165 @@
+//! Why a packet ended without being sent, punted or consumed.
+//!
+//! Every dead end of the packet path has one reason, and every reason is one counter of each
+//! worker. The names are stable: they are the words of `ferroute drops`, of the metrics and of the
+//! API.
+
+macro_rules! drop_reasons {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
+        /// Why a packet was dropped.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        #[repr(u8)]
+        pub enum DropReason {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl DropReason {
+            /// Every reason, in the order of its number.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The stable name, in snake case.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// What it means, for people.
+            #[must_use]
+            pub const fn describe(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc,)+).trim_ascii(),)+ }
+            }
+        }
+    };
+}
+
+drop_reasons! {
+    /// The frame is shorter than its Ethernet header.
+    EthernetTruncated = "ethernet_truncated",
+    /// No interface takes this VLAN on this port.
+    UnknownVlan = "unknown_vlan",
+    /// The interface is administratively down.
+    InterfaceDown = "interface_down",
+    /// The port has no interface.
+    NoInterface = "no_interface",
+    /// The destination Ethernet address is another station's.
+    NotOurMac = "not_our_mac",
+    /// The source Ethernet address is a group's or zero.
+    SourceMacInvalid = "source_mac_invalid",
+    /// The frame is shorter than an IPv4 header.
+    Ipv4Truncated = "ipv4_truncated",
+    /// The IPv4 version field is not 4.
+    Ipv4Version = "ipv4_version",
+    /// The IPv4 header length is under 5 words or past the frame.
+    Ipv4HeaderLength = "ipv4_header_length",
+    /// The IPv4 total length is under the header's or past the frame.
+    Ipv4TotalLength = "ipv4_total_length",
+    /// The IPv4 header checksum is wrong.
+    Ipv4Checksum = "ipv4_checksum",
+    /// The IPv4 source is no unicast address of a host (RFC 1812 section 5.3.7).
+    Ipv4SourceMartian = "ipv4_source_martian",
+    /// The IPv4 destination is never forwarded (RFC 1812 section 5.3.7).
+    Ipv4DestinationMartian = "ipv4_destination_martian",
+    /// A unicast IP packet came in a broadcast or multicast frame (RFC 1122 section 3.3.6).
+    UnicastInGroupFrame = "unicast_in_group_frame",
+    /// The IPv4 packet carries a source route (RFC 7126 section 4.3).
+    Ipv4SourceRoute = "ipv4_source_route",
+    /// The IPv4 options are malformed.
+    Ipv4Options = "ipv4_options",
+    /// The destination is a directed broadcast (RFC 2644).
+    DirectedBroadcast = "directed_broadcast",
+    /// The frame is shorter than an IPv6 header.
+    Ipv6Truncated = "ipv6_truncated",
+    /// The IPv6 version field is not 6.
+    Ipv6Version = "ipv6_version",
+    /// The IPv6 payload length is past the frame.
+    Ipv6PayloadLength = "ipv6_payload_length",
+    /// The IPv6 source may not stand on the wire or may not be forwarded (RFC 4291 section 2).
+    Ipv6SourceInvalid = "ipv6_source_invalid",
+    /// The IPv6 destination is never forwarded (RFC 4291 section 2).
+    Ipv6DestinationInvalid = "ipv6_destination_invalid",
+    /// The IPv6 extension headers are malformed, cut off or too many.
+    Ipv6ExtensionHeaders = "ipv6_extension_headers",
+    /// A link-local IPv6 packet would have left its link (RFC 4291 section 2.5.6).
+    Ipv6BeyondScope = "ipv6_beyond_scope",
+    /// The TTL or hop limit ran out.
+    TtlExpired = "ttl_expired",
+    /// No route covers the destination.
+    NoRoute = "no_route",
+    /// The route is a blackhole.
+    Blackhole = "blackhole",
+    /// The route says unreachable.
+    RouteUnreachable = "route_unreachable",
+    /// The route says prohibited.
+    RouteProhibited = "route_prohibited",
+    /// The next hop of the FIB does not exist in the worker's snapshot.
+    NextHopMissing = "next_hop_missing",
+    /// The neighbour did not answer.
+    NeighbourUnreachable = "neighbour_unreachable",
+    /// The hold queue of an unresolved neighbour pushed its oldest packet out.
+    NeighbourQueueFull = "neighbour_queue_full",
+    /// The packet is larger than the next link takes and may not be fragmented.
+    PacketTooBig = "packet_too_big",
+    /// The packet could not be fragmented.
+    FragmentationFailed = "fragmentation_failed",
+    /// A multicast destination that is not handled here.
+    Multicast = "multicast",
+    /// The outgoing port does not exist, or this worker may not send on it.
+    NoTxPort = "no_tx_port",
+    /// The outgoing interface is administratively down.
+    TxInterfaceDown = "tx_interface_down",
+    /// The transmit queue was full.
+    TxQueueFull = "tx_queue_full",
+    /// The frame has no room for the new header.
+    NoHeadroom = "no_headroom",
+    /// The policer of the packet's punt class had no token.
+    PuntPoliced = "punt_policed",
+    /// The punt ring was full.
+    PuntRingFull = "punt_ring_full",
+    /// The kernel twin did not take the frame.
+    TwinRefused = "twin_refused",
+    /// The interface has no kernel twin.
+    NoTwin = "no_twin",
+    /// The ring between two workers was full.
+    HandoffRingFull = "handoff_ring_full",
+    /// The ring of frames to inject was full.
+    InjectRingFull = "inject_ring_full",
+    /// An ICMP error was due and its rate limit had no token.
+    IcmpRateLimited = "icmp_rate_limited",
+    /// The packet may not cause an ICMP error (RFC 1812 section 4.3.2.7, RFC 4443 section 2.4).
+    IcmpNotAllowed = "icmp_not_allowed",
+    /// An ARP packet is malformed or speaks of invalid addresses (RFC 826, RFC 1122).
+    ArpInvalid = "arp_invalid",
+    /// A neighbour discovery message is malformed (RFC 4861 sections 6.1, 7.1, 8.1).
+    NdInvalid = "nd_invalid",
+    /// An ICMP or ICMPv6 message to the router has a wrong checksum or length.
+    IcmpInvalid = "icmp_invalid",
+    /// No packet buffer was free.
+    NoBuffer = "no_buffer",
+    /// The next hops lead in a circle of VRFs.
+    VrfLoop = "vrf_loop",
+}
+
+impl DropReason {
+    /// How many reasons there are.
+    pub const COUNT: usize = Self::ALL.len();
+
+    /// The reason's place in a counter array.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_numbers_are_places() {
+        for (place, reason) in DropReason::ALL.iter().enumerate() {
+            assert_eq!(reason.index(), place);
+            assert_eq!(DropReason::ALL.iter().filter(|r| r.name() == reason.name()).count(), 1);
+            assert!(!reason.describe().is_empty());
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The packet path of ferroute.
+//!
+//! Everything that a packet meets between a receive queue and a transmit queue lives here: packet
+//! views ([`wire`]), the FIB ([`fib`]), next hops, the immutable [`snapshot`] that workers read,
+//! the forwarding stages and the worker loop. Nothing here knows of tokio, gRPC, netlink or
+//! configuration.
+
+pub mod drops;
+pub mod fib;
+pub mod ids;
+pub mod mac;
+pub mod punt;
+pub mod wire;

@@ -1,0 +1,137 @@
+//! What a worker hands to the exception path.
+//!
+//! A worker never builds an ICMP error, resolves a neighbour or talks to the kernel. It pushes the
+//! packet with a [`Punt`] record into a bounded ring and goes on. Each punt has a class, and each
+//! class a token bucket in each worker, so that a flood of one class leaves the others alive.
+
+use crate::ids::{AdjacencyId, InterfaceId, VrfId};
+use dpdk_sys::Mbuf;
+
+/// Why a packet left the fast path.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PuntReason {
+    /// An ARP packet (RFC 826).
+    Arp,
+    /// A neighbour discovery message: ICMPv6 types 133 to 137 (RFC 4861).
+    NeighbourDiscovery,
+    /// Addressed to the router itself.
+    Local,
+    /// Addressed to a multicast group or to broadcast on its own link.
+    LinkMulticast,
+    /// Not IP: LLDP, IS-IS and the like, for the kernel twin.
+    NonIp,
+    /// TTL or hop limit ran out in transit: ICMP 11/0, ICMPv6 3/0.
+    TtlExpired,
+    /// Larger than the next link's MTU. IPv4 without DF is to be fragmented, all else gets
+    /// ICMP 3/4 or ICMPv6 2/0. The packet is as it came: its TTL is not yet decremented.
+    TooBig {
+        /// The MTU of the next link in bytes, IP header included.
+        mtu: u16,
+        /// Where the fragments would go.
+        adjacency: AdjacencyId,
+    },
+    /// No route: ICMP 3/0, ICMPv6 1/0.
+    NoRoute,
+    /// The route says unreachable: ICMP 3/1, ICMPv6 1/0 (as Linux answers for `unreachable`).
+    RouteUnreachable,
+    /// The route says prohibited: ICMP 3/13, ICMPv6 1/1.
+    RouteProhibited,
+    /// The destination is on a connected link and has no adjacency yet. TTL is not yet decremented.
+    Glean {
+        /// The connected interface.
+        egress: InterfaceId,
+    },
+    /// The adjacency has no Ethernet address yet. TTL is not yet decremented.
+    Unresolved {
+        /// The adjacency that waits.
+        adjacency: AdjacencyId,
+    },
+    /// IPv4 options that a router must look at (RR, timestamp, router alert); to be forwarded by
+    /// the exception path.
+    Ipv4Options,
+    /// A source of link scope with a destination beyond it: ICMPv6 1/2.
+    BeyondScope,
+}
+
+/// The class by which a punted packet is policed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+pub enum PuntClass {
+    /// ARP.
+    Arp,
+    /// IPv6 neighbour discovery.
+    NeighbourDiscovery,
+    /// Routing protocols and liveness: BGP, BFD, OSPF, IS-IS, LDP, LLDP, VRRP.
+    Routing,
+    /// TCP segments of running sessions (neither of routing nor opening).
+    Tcp,
+    /// TCP segments that open a session (SYN without ACK).
+    TcpOpen,
+    /// ICMP and ICMPv6 to the router.
+    Icmp,
+    /// All else to the router or for the twin.
+    Other,
+    /// Packets that want a neighbour resolved.
+    Resolve,
+    /// Packets that want an ICMP error, or to be fragmented, or have options.
+    Exception,
+}
+
+impl PuntClass {
+    /// Every class, in the order of its number.
+    pub const ALL: [Self; 9] = [
+        Self::Arp,
+        Self::NeighbourDiscovery,
+        Self::Routing,
+        Self::Tcp,
+        Self::TcpOpen,
+        Self::Icmp,
+        Self::Other,
+        Self::Resolve,
+        Self::Exception,
+    ];
+    /// How many classes there are.
+    pub const COUNT: usize = Self::ALL.len();
+
+    /// The stable name, in snake case.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Arp => "arp",
+            Self::NeighbourDiscovery => "neighbour_discovery",
+            Self::Routing => "routing",
+            Self::Tcp => "tcp",
+            Self::TcpOpen => "tcp_open",
+            Self::Icmp => "icmp",
+            Self::Other => "other",
+            Self::Resolve => "resolve",
+            Self::Exception => "exception",
+        }
+    }
+
+    /// The class's place in a counter array.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// A packet on its way from a worker to the exception path. Dropping it frees the buffer.
+#[derive(Debug)]
+pub struct Punt {
+    /// The whole frame as it came, Ethernet header first; a VLAN tag that the card took off is
+    /// not in it (`interface` says which VLAN it was).
+    pub mbuf: Mbuf,
+    /// Why it is here.
+    pub reason: PuntReason,
+    /// The class by which it was policed.
+    pub class: PuntClass,
+    /// The interface on which it came.
+    pub interface: InterfaceId,
+    /// The VRF in which it was looked up.
+    pub vrf: VrfId,
+    /// Where the network header starts, in bytes from the start of the frame.
+    pub l3_offset: u8,
+    /// Whether it came in a broadcast or multicast frame.
+    pub group_frame: bool,
+}

@@ -1,0 +1,5 @@
+//! DPDK for ferroute.
+
+/// A packet buffer.
+#[derive(Debug)]
+pub struct Mbuf(());

@@ -1,0 +1,2 @@
+//! ferroute-perf.
+fn main() {}
