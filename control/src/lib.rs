@@ -1,1 +1,4 @@
 //! The control plane of ferroute.
+
+pub mod nexthop;
+pub mod rib;
