@@ -1,1 +1,4 @@
 //! The control plane of ferroute.
+
+pub mod core;
+pub mod model;
