@@ -40,11 +40,12 @@ impl<P> Held<P> {
         Some(waiting.packet)
     }
 
-    /// The neighbour for which the oldest packet of all waits. It is the oldest of that neighbour.
-    pub(super) fn oldest(&self) -> Option<NeighbourKey> {
+    /// The place of the oldest packet of all and the neighbour for which it waits. It is the oldest
+    /// of that neighbour too.
+    pub(super) fn oldest(&self) -> Option<(u64, NeighbourKey)> {
         self.waiting
             .first_key_value()
-            .map(|(_, waiting)| waiting.key)
+            .map(|(place, waiting)| (*place, waiting.key))
     }
 
     pub(super) const fn bytes(&self) -> usize {

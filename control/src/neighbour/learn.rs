@@ -182,9 +182,7 @@ impl<P> NeighbourTable<P> {
             },
         };
         match self.store.get(&key).map(|entry| entry.phase) {
-            None if create => {
-                self.create(key, phase, now_ns, effects);
-            }
+            None if create => self.create(key, phase, now_ns, effects),
             None | Some(Phase::Permanent { .. }) => {}
             // A hint that tells nothing new changes nothing.
             Some(Phase::Known { mac: cached, .. }) if cached == mac && !confirms => {}

@@ -25,12 +25,14 @@
 //! An adjacency in use is verified while traffic goes on: from Stale to Probe the address stays
 //! valid, and only unanswered probes take it away. Each operation costs O(log n) in the entries.
 
+mod admin;
 mod announce;
 mod config;
 mod cooling;
 mod effect;
 mod entry;
 mod held;
+mod hold;
 mod key;
 mod learn;
 mod machine;
@@ -38,6 +40,7 @@ mod stats;
 mod store;
 mod table;
 
+pub use admin::ConfiguredFull;
 pub use announce::Announcer;
 pub use config::NeighbourConfig;
 pub use effect::{Discard, Effect, Loss, NeighbourEvent, Request};
@@ -45,7 +48,7 @@ pub use entry::NeighbourState;
 pub use key::NeighbourKey;
 pub use learn::{AdvertisementSeen, ArpOperation, ArpSeen};
 pub use stats::NeighbourStats;
-pub use table::{ConfiguredFull, Neighbour, NeighbourTable};
+pub use table::{Neighbour, NeighbourTable};
 
 #[cfg(test)]
 mod proptests;
