@@ -1,1 +1,3 @@
 //! The control plane of ferroute.
+
+pub mod config;
