@@ -1,3 +1,4 @@
 //! The control plane of ferroute.
 
 pub mod config;
+pub mod daemon;

@@ -14,7 +14,7 @@ use std::str::FromStr;
 pub enum TextError {
     /// It is no name.
     #[error(
-        "{0:?} is not a name: a name has 1 to 15 characters out of A-Z a-z 0-9 . _ @ + - and does not begin with a dash"
+        "{0:?} is not a name: a name has 1 to 15 letters, digits, '.', '_' or '-' and begins with a letter or digit"
     )]
     Name(String),
     /// It is no device.
@@ -127,7 +127,7 @@ text!(
     /// The name of a port, an interface or a VRF. It is also that of a kernel netdev or namespace, hence its bounds.
     Name(String),
     "a name (in quotes if it reads as a number)",
-    { "type": "string", "minLength": 1, "maxLength": 15, "pattern": "^[A-Za-z0-9._@+][A-Za-z0-9._@+-]*$" }
+    { "type": "string", "minLength": 1, "maxLength": 15, "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$" }
 );
 
 impl Name {
@@ -142,12 +142,10 @@ impl FromStr for Name {
     type Err = TextError;
 
     fn from_str(text: &str) -> Result<Self, TextError> {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._@+-".contains(&byte);
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         let good = (1..=15).contains(&text.len())
             && text.bytes().all(plain)
-            && !text.starts_with('-')
-            && text != "."
-            && text != "..";
+            && text.as_bytes()[0].is_ascii_alphanumeric();
         if good {
             Ok(Self(text.to_owned()))
         } else {
