@@ -1,1 +1,7 @@
 //! The control plane of ferroute.
+
+pub mod config;
+pub mod core;
+pub mod daemon;
+pub mod model;
+pub mod neighbour;

@@ -18,7 +18,10 @@ use crate::ids::{BURST, NextHopId};
 /// [`BURST`] keys are worked on together.
 pub fn lookup_batch<K: Key>(arena: &Arena, views: &[View], keys: &[K], out: &mut [NextHopId]) {
     let count = views.len().min(keys.len()).min(out.len());
-    let bursts = views[..count].chunks(BURST).zip(keys[..count].chunks(BURST)).zip(out[..count].chunks_mut(BURST));
+    let bursts = views[..count]
+        .chunks(BURST)
+        .zip(keys[..count].chunks(BURST))
+        .zip(out[..count].chunks_mut(BURST));
     for ((views, keys), out) in bursts {
         burst(arena.words(), |i| views[i], keys, out);
     }
@@ -27,7 +30,10 @@ pub fn lookup_batch<K: Key>(arena: &Arena, views: &[View], keys: &[K], out: &mut
 /// Looks all keys up in one trie: `out[i]` becomes the next hop of `keys[i]`. Lengths as in [`lookup_batch`].
 pub fn lookup_burst<K: Key>(arena: &Arena, view: View, keys: &[K], out: &mut [NextHopId]) {
     let count = keys.len().min(out.len());
-    for (keys, out) in keys[..count].chunks(BURST).zip(out[..count].chunks_mut(BURST)) {
+    for (keys, out) in keys[..count]
+        .chunks(BURST)
+        .zip(out[..count].chunks_mut(BURST))
+    {
         burst(arena.words(), |_| view, keys, out);
     }
 }
@@ -72,7 +78,11 @@ fn burst<K: Key>(words: &Words, view: impl Fn(usize) -> View, keys: &[K], out: &
 /// The word that [`step`] reads first.
 #[inline(always)]
 fn target<K: Key>(entry: Entry, key: K, at: u32) -> u32 {
-    if entry.is_cell() { entry.target() } else { entry.target() | key.byte(at) }
+    if entry.is_cell() {
+        entry.target()
+    } else {
+        entry.target() | key.byte(at)
+    }
 }
 
 /// What `entry`, which is no leaf and decides the bits of `key` before `at`, leads to.
@@ -88,5 +98,9 @@ fn step<K: Key>(words: &Words, entry: Entry, key: K, at: u32) -> Entry {
 
 #[inline(always)]
 fn answer<K: Key>(words: &Words, view: View, key: K, value: u32) -> NextHopId {
-    NextHopId::new(if value == 0 { default(words, view, key) } else { value & VALUE })
+    NextHopId::new(if value == 0 {
+        default(words, view, key)
+    } else {
+        value & VALUE
+    })
 }
