@@ -8,7 +8,9 @@ pub mod link;
 pub mod netns;
 pub mod packet;
 pub mod process;
+pub mod router;
 mod sys;
+pub mod topology;
 
 pub use capture::{Capture, Recording};
 pub use error::LabError;
@@ -16,3 +18,5 @@ pub use link::{Interface, route, veth};
 pub use netns::Namespace;
 pub use packet::{Direction, Frame, RawSocket};
 pub use process::Process;
+pub use router::Router;
+pub use topology::TwoHosts;

@@ -89,6 +89,8 @@ impl Process {
                 .map_err(LabError::system("sharing a log"))
         };
         command.stdin(Stdio::null()).stdout(copy()?).stderr(copy()?);
+        // Ctrl-C is for us; we end what we started in our own order.
+        command.process_group(0);
         let child = command.spawn().map_err(|source| LabError::Start {
             command: show(command),
             source,
