@@ -5,3 +5,5 @@ pub mod core;
 pub mod daemon;
 pub mod model;
 pub mod neighbour;
+pub mod nexthop;
+pub mod rib;
