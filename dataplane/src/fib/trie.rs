@@ -164,6 +164,6 @@ fn adapt<K: Key>(mut blocks: Blocks<'_>, head: u32, root: &mut Block, prefixes: 
 fn publish(blocks: &Blocks<'_>, head: u32, root: Block) {
     blocks.store(
         head | HEAD_ROOT,
-        Entry::from_bits(root.at | root.stride / NODE_STRIDE),
+        Entry::from_bits(root.at + root.stride / NODE_STRIDE),
     );
 }
