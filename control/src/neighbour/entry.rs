@@ -75,7 +75,8 @@ pub(super) struct Entry {
     pub(super) asked_ns: Option<u64>,
     /// When reachability was last confirmed.
     pub(super) confirmed_ns: Option<u64>,
-    /// Resolutions that failed since the last answer.
+    /// Resolutions that failed in a row: an answer leads to states from which only removal leads
+    /// back.
     pub(super) failures: u32,
     /// IsRouter of RFC 4861 section 5.1.
     pub(super) router: bool,

@@ -159,16 +159,12 @@ impl<P> NeighbourTable<P> {
                 } => after(config.delay_ns),
                 Phase::Permanent { .. } => None,
             };
-            match phase {
-                Phase::Known {
-                    check: Check::Reachable,
-                    ..
-                } => {
-                    entry.confirmed_ns = Some(now_ns);
-                    entry.failures = 0;
-                }
-                Phase::Known { .. } | Phase::Permanent { .. } => entry.failures = 0,
-                Phase::Incomplete { .. } | Phase::Failed { .. } => {}
+            if let Phase::Known {
+                check: Check::Reachable,
+                ..
+            } = phase
+            {
+                entry.confirmed_ns = Some(now_ns);
             }
         });
     }
