@@ -146,6 +146,7 @@ fn resolve_set<B: Board>(board: &B, set: NextHopSetId) -> Step {
     let members = match declared {
         NextHopSet::Unicast(members) => members,
         NextHopSet::Vrf(vrf) => return Step::Done(Value::action(Action::Vrf(*vrf))),
+        NextHopSet::Broadcast(interface) => return Step::Done(Value::action(Action::Broadcast(*interface))),
         NextHopSet::Local(interface) => return Step::Done(Value::action(Action::Local(*interface))),
         NextHopSet::Blackhole => return Step::Done(Value::action(Action::Blackhole)),
         NextHopSet::Unreachable => return Step::Done(Value::action(Action::Unreachable)),
@@ -242,7 +243,7 @@ fn recursive_through<B: Board>(board: &B, gateway: Gateway, set: NextHopSetId) -
         Resolved::Paths(paths) => {
             Value { resolved: towards(gateway.address, paths), depth: value.depth + 1 }
         }
-        Resolved::Action(Action::Local(_)) => Value::unresolved(Unresolved::GatewayIsLocal(gateway)),
+        Resolved::Action(Action::Local(_) | Action::Broadcast(_)) => Value::unresolved(Unresolved::GatewayIsLocal(gateway)),
         Resolved::Action(Action::Vrf(_)) => Value::unresolved(Unresolved::OtherVrf(gateway)),
         // A gateway that is routed to a blackhole drops what goes through it (RFC 5635 section 3).
         Resolved::Action(action) => Value { resolved: Resolved::Action(*action), depth: value.depth + 1 },
@@ -255,7 +256,7 @@ fn recursive_through<B: Board>(board: &B, gateway: Gateway, set: NextHopSetId) -
 fn connected_through<B: Board>(board: &B, gateway: Gateway, set: NextHopSetId) -> Verdict {
     let (declared, _) = board.declared(set);
     let on_link = |hop: &&NextHop| matches!(hop.via, Via::Link { interface } if Some(interface) == gateway.interface);
-    if let NextHopSet::Local(_) = declared {
+    if let NextHopSet::Local(_) | NextHopSet::Broadcast(_) = declared {
         return Verdict::Is(Step::Done(Value::unresolved(Unresolved::GatewayIsLocal(gateway))));
     }
     match declared.members().iter().find(on_link).and_then(NextHop::interface) {
