@@ -1,3 +1,10 @@
 //! The control plane of ferroute.
 
+pub mod config;
+pub mod core;
+pub mod daemon;
+pub mod model;
+pub mod neighbour;
+pub mod nexthop;
+pub mod rib;
 pub mod slowpath;
