@@ -1,3 +1,4 @@
 //! The control plane of ferroute.
 
 pub mod neighbour;
+pub mod twin;
