@@ -1,5 +1,6 @@
 //! Next hops: what routes lead to, and what that comes to.
 
+mod buckets;
 mod depend;
 mod gateways;
 mod groups;
@@ -11,6 +12,7 @@ mod set;
 mod store;
 mod trial;
 
+pub use buckets::{Buckets, MAX_BUCKETS, MIN_BUCKETS};
 pub use groups::{GroupKey, PutGroupError, RemoveGroupError};
 pub use resolve::Lookup;
 pub use resolved::{Action, Gateway, Loop, MAX_DEPTH, MAX_PATHS, Path, Resolved, Unresolved};

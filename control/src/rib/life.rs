@@ -4,6 +4,7 @@ use ferroute_dataplane::ids::VrfId;
 
 use super::error::RouteError;
 use super::owner::{Connected, OwnerError, OwnerId, OwnerState, OwnerView, Session, Tenure};
+use super::owners::NO_SESSION;
 use super::store::Rib;
 use super::work::Task;
 
@@ -19,6 +20,7 @@ impl Rib {
         owner.state = match owner.state {
             OwnerState::Persistent { sessions } => OwnerState::Persistent { sessions: sessions.saturating_sub(1) },
             OwnerState::Live | OwnerState::Replaying { .. } => {
+                owner.serial = NO_SESSION;
                 OwnerState::Stale { since_ns: now_ns, until_ns: now_ns.saturating_add(owner.grace_ns) }
             }
             state @ (OwnerState::Stale { .. } | OwnerState::Expiring) => state,

@@ -7,6 +7,8 @@ mod list;
 mod overlay;
 mod owner;
 mod owners;
+#[cfg(test)]
+mod proptests;
 mod route;
 mod store;
 mod table;

@@ -5,6 +5,9 @@ use std::collections::HashMap;
 use super::owner::{Connected, OwnerError, OwnerId, OwnerState, OwnerView, Session, Tenure};
 use super::route::Route;
 
+/// The serial number that no session has.
+pub(super) const NO_SESSION: u32 = 0;
+
 /// What is known of an owner.
 #[derive(Debug)]
 pub(super) struct Owner {
@@ -12,7 +15,7 @@ pub(super) struct Owner {
     pub(super) state: OwnerState,
     pub(super) grace_ns: u64,
     /// The session whose word counts.
-    serial: u32,
+    pub(super) serial: u32,
     pub(super) generation: u32,
     /// The epochs of this and earlier generations, those that still may have routes.
     epochs: Vec<(u32, u64)>,
@@ -186,7 +189,7 @@ impl Owners {
             name: name.into(),
             state: OwnerState::Persistent { sessions: 0 },
             grace_ns: 0,
-            serial: 0,
+            serial: NO_SESSION,
             generation: 0,
             epochs: Vec::new(),
             routes: 0,

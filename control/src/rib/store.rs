@@ -113,6 +113,9 @@ impl Rib {
         let key = exact_key(prefix)?;
         let owner = self.owners.of(session).ok_or(RouteError::SessionOver)?;
         let route = Route { set, metric, generation: owner.generation, owner: session.owner, distance, installed: false };
+        if !self.has_vrf(vrf) {
+            return Err(RouteError::UnknownVrf(vrf));
+        }
         let declared = hops.get(set).ok_or(RouteError::UnknownSet(set))?.declared;
         if matches!(key, AnyKey::V6(_)) && declared.has_ipv4_gateway() {
             return Err(RouteError::FamilyMismatch(prefix));
