@@ -15,7 +15,7 @@ const MILESTONES: [(u32, u32); 3] = [(23, 11), (24, 11), (25, 11)];
 
 /// Everything of DPDK that `raw` names. Functions and variables only: types follow from them.
 const FUNCTIONS: &[&str] = &[
-    "rte_eal_(init|cleanup)",
+    "rte_eal_(init|cleanup|get_runtime_dir)",
     "rte_(version|strerror)",
     "rte_dev_(probe|remove)",
     "rte_eth_dev_(adjust_nb_rx_tx_desc|close|configure|get_name_by_port|info_get|set_mc_addr_list|start|stop)",

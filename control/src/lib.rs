@@ -8,3 +8,4 @@ pub mod neighbour;
 pub mod nexthop;
 pub mod rib;
 pub mod slowpath;
+pub mod twin;

@@ -7,8 +7,10 @@
 use crate::error::Errno;
 use crate::raw;
 use std::collections::BTreeSet;
-use std::ffi::{CStr, CString, c_char, c_int};
+use std::ffi::{CStr, CString, OsStr, c_char, c_int};
 use std::mem::MaybeUninit;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -91,6 +93,7 @@ impl Eal {
         let errno = Errno::last();
         affinity.restore();
         if result < 0 {
+            remove_runtime_dir();
             return Err(EalError::from_errno(errno));
         }
         Ok(Self(Arc::new(Inner {
@@ -113,7 +116,17 @@ impl Drop for Inner {
         // SAFETY: every port, pool and registered thread holds an `Eal`, so none is left. The one
         // exception, a pool whose buffers are still out, leaks its handle on purpose.
         unsafe { raw::rte_eal_cleanup() };
+        remove_runtime_dir();
     }
+}
+
+/// Removes DPDK's folder under `/var/run/dpdk`, which its clean-up leaves. Only if it is empty: what
+/// else is there belongs to another process.
+fn remove_runtime_dir() {
+    // SAFETY: DPDK answers a constant buffer, an empty string before it has chosen a folder.
+    let folder = unsafe { CStr::from_ptr(raw::rte_eal_get_runtime_dir()) };
+    // A folder that cannot be removed is in use, and rightly stays.
+    let _ = std::fs::remove_dir(Path::new(OsStr::from_bytes(folder.to_bytes())));
 }
 
 impl EalError {

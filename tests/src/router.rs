@@ -1,5 +1,6 @@
 //! The programs under test: the daemon `ferrouted` as a process of its own, and the command line `ferroute` beside it.
 
+use crate::api::Api;
 use crate::error::LabError;
 use crate::netns::Namespace;
 use crate::process::{Process, output, show};
@@ -115,6 +116,14 @@ impl Router {
     #[must_use]
     pub fn socket(&self) -> PathBuf {
         socket_in(self.directory.path())
+    }
+
+    /// A connection to its API.
+    ///
+    /// # Errors
+    /// As for [`Api::connect`].
+    pub fn api(&self) -> Result<Api, LabError> {
+        Api::connect(&self.socket())
     }
 
     /// Its process.

@@ -31,6 +31,8 @@ pub struct Host {
     pub v4: Link,
     /// The same in IPv6.
     pub v6: Link,
+    /// The largest IP packet on the cable in bytes.
+    mtu: u16,
 }
 
 /// One family's addresses of a cable, and what lies behind the host.
@@ -125,11 +127,14 @@ impl TwoHosts {
             text += &host.port_config();
         }
         text += "interfaces:\n";
-        for Host { port, v4, v6, .. } in self.hosts() {
+        for Host {
+            port, v4, v6, mtu, ..
+        } in self.hosts()
+        {
             // Writing to a String cannot fail.
             let _ = writeln!(
                 text,
-                "  - {{ name: {port}, addresses: [{}/{}, \"{}/{}\"] }}",
+                "  - {{ name: {port}, mtu: {mtu}, addresses: [{}/{}, \"{}/{}\"] }}",
                 v4.router, v4.length, v6.router, v6.length
             );
         }
@@ -187,7 +192,19 @@ impl Host {
             port,
             v4,
             v6,
+            mtu: 1500,
         })
+    }
+
+    /// Changes the largest IP packet of its cable, for a router that is started afterwards.
+    ///
+    /// # Errors
+    /// What `ip` says.
+    pub fn set_mtu(&mut self, bytes: u16) -> Result<(), LabError> {
+        self.eth0.set(&format!("mtu {bytes}"))?;
+        self.wire.set(&format!("mtu {bytes}"))?;
+        self.mtu = bytes;
+        Ok(())
     }
 
     /// Its namespace.

@@ -70,6 +70,15 @@ fn the_log_goes_to_the_sink() {
 }
 
 #[test]
+fn nothing_stays_behind() {
+    let folder = super::runtime_folder();
+    let dpdk = start();
+    assert!(std::fs::exists(&folder).unwrap());
+    drop(dpdk);
+    assert!(!std::fs::exists(&folder).unwrap());
+}
+
+#[test]
 fn knows_its_version() {
     assert!(eal::version().starts_with("DPDK 2"), "{}", eal::version());
 }

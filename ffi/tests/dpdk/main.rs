@@ -7,6 +7,7 @@
 mod eal;
 mod fib;
 mod hotplug;
+mod kernel;
 mod pools;
 mod rings;
 mod vdevs;
@@ -49,6 +50,15 @@ fn arguments() -> Vec<String> {
     ]
     .map(str::to_owned)
     .to_vec()
+}
+
+/// Removes DPDK's folder for a test that leaves DPDK running at its end.
+fn remove_runtime_folder() {
+    std::fs::remove_dir(runtime_folder()).unwrap();
+}
+
+fn runtime_folder() -> String {
+    format!("/var/run/dpdk/ferroute-test-{}", std::process::id())
 }
 
 /// A pool of a size that a leak of one buffer shows in.

@@ -125,6 +125,7 @@ fn a_packet_outlives_its_pool_and_dpdk() {
     drop(pool);
     drop(dpdk);
     assert_eq!(packet.data(), b"still here");
+    super::remove_runtime_folder();
 }
 
 #[test]
