@@ -1,6 +1,8 @@
 //! ARP (RFC 826, RFC 1122 section 2.3.2, RFC 5227): what to answer, what to learn, what to send.
 
+use crate::neighbour::{self, ArpSeen};
 use ferroute_dataplane::drops::DropReason;
+use ferroute_dataplane::ids::InterfaceId;
 use ferroute_dataplane::mac::Mac;
 use ferroute_dataplane::wire::address::ipv4_source_is_martian;
 use ferroute_dataplane::wire::arp::{ArpOperation, ArpPacket};
@@ -10,6 +12,8 @@ use std::net::Ipv4Addr;
 /// An interface as ARP sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct ArpInterface<'a> {
+    /// Which one it is.
+    pub id: InterfaceId,
     /// Its Ethernet address.
     pub mac: Mac,
     /// Its addresses, each with the length of its subnet's prefix.
@@ -55,40 +59,15 @@ pub struct ArpSend {
     pub packet: ArpPacket,
 }
 
-/// What a packet says about its sender.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ArpLearn {
-    /// The sender.
-    pub address: Ipv4Addr,
-    /// Its Ethernet address.
-    pub mac: Mac,
-    /// Request or reply; a reply to us confirms that the sender hears us.
-    pub operation: ArpOperation,
-    /// Whether to make an entry if there is none: we are the target (RFC 826). An existing entry is
-    /// updated in any case.
-    pub create: bool,
-}
-
-/// What is to be done about a packet of valid form.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ArpAction {
-    /// Nothing: it is our own that came back, or a stranger's that does not concern us.
-    Ignore,
-    /// Another station claims one of our addresses (RFC 5227 section 2.4).
-    Conflict {
-        /// Our address.
-        address: Ipv4Addr,
-        /// Who claims it.
-        mac: Mac,
-    },
-    /// Learn first, then answer.
-    Handle {
-        /// What it says about its sender; `None` for a probe, and for senders that are not on the
-        /// link's subnets: whoever is on the link could otherwise claim any address there is.
-        learn: Option<ArpLearn>,
-        /// The answer.
-        reply: Option<ArpSend>,
-    },
+/// What is to be done about a packet of valid form: learn first, then answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ArpOutcome {
+    /// What the neighbour table is to hear. `None` for probes, for our own packets that came back,
+    /// and for senders that are not on the link's subnets: whoever is on the link could otherwise
+    /// claim any address there is.
+    pub seen: Option<ArpSeen>,
+    /// The answer.
+    pub reply: Option<ArpSend>,
 }
 
 /// What is to be done about a packet that came on `interface`.
@@ -96,37 +75,37 @@ pub enum ArpAction {
 /// # Errors
 /// [`DropReason::ArpInvalid`] when the sender's Ethernet address is a group's or zero, or its IPv4
 /// address no host's.
-pub fn receive(packet: &ArpPacket, interface: &ArpInterface<'_>) -> Result<ArpAction, DropReason> {
+pub fn receive(packet: &ArpPacket, interface: &ArpInterface<'_>) -> Result<ArpOutcome, DropReason> {
     let (mac, sender, target) = (packet.sender_mac(), packet.sender_ip(), packet.target_ip());
     let probe = sender.is_unspecified();
     if !mac.is_station() || ipv4_source_is_martian(sender) && !probe {
         return Err(DropReason::ArpInvalid);
     }
     if mac == interface.mac {
-        return Ok(ArpAction::Ignore);
-    }
-    if interface.owns(sender) {
-        return Ok(ArpAction::Conflict {
-            address: sender,
-            mac,
-        });
+        return Ok(ArpOutcome::default());
     }
     let operation = packet.operation();
-    let for_us = interface.owns(target);
-    let learn = (!probe && interface.is_on_link(sender)).then_some(ArpLearn {
-        address: sender,
-        mac,
-        operation,
-        create: for_us,
+    let (sender_is_ours, target_is_ours) = (interface.owns(sender), interface.owns(target));
+    let known = !probe && (sender_is_ours || interface.is_on_link(sender));
+    let seen = known.then_some(ArpSeen {
+        interface: interface.id,
+        operation: match operation {
+            ArpOperation::Request => neighbour::ArpOperation::Request,
+            ArpOperation::Reply => neighbour::ArpOperation::Reply,
+        },
+        sender_mac: mac,
+        sender,
+        target,
+        sender_is_ours,
+        target_is_ours,
     });
-    let reply = (for_us && operation == ArpOperation::Request).then_some(ArpSend {
+    // Who claims an address of ours gets no answer but an announcement, when the claim is handled.
+    let asks_us = target_is_ours && !sender_is_ours && operation == ArpOperation::Request;
+    let reply = asks_us.then_some(ArpSend {
         destination: mac,
         packet: ArpPacket::new(ArpOperation::Reply, (interface.mac, target), (mac, sender)),
     });
-    Ok(match (learn, reply) {
-        (None, None) => ArpAction::Ignore,
-        (learn, reply) => ArpAction::Handle { learn, reply },
-    })
+    Ok(ArpOutcome { seen, reply })
 }
 
 /// Asks all stations for `target`, from our `source`.

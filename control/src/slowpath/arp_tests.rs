@@ -28,28 +28,53 @@ fn reference(operation: u16, sender: (Mac, Ipv4Addr), target: (Mac, Ipv4Addr)) -
     .to_vec()
 }
 
-fn receive_bytes(bytes: &[u8]) -> Result<ArpAction, DropReason> {
-    receive(
-        ArpPacket::parse(bytes)?,
-        &ArpInterface {
-            mac: OURS,
-            addresses: &nets(),
-        },
-    )
+fn receive_bytes(bytes: &[u8]) -> Result<ArpOutcome, DropReason> {
+    let nets = nets();
+    receive(ArpPacket::parse(bytes)?, &interface(&nets))
 }
 
-fn arp(operation: u16, sender: (Mac, Ipv4Addr), target: Ipv4Addr) -> Result<ArpAction, DropReason> {
+const ID: InterfaceId = InterfaceId::new(7);
+
+fn interface(addresses: &[Ipv4Net]) -> ArpInterface<'_> {
+    ArpInterface {
+        id: ID,
+        mac: OURS,
+        addresses,
+    }
+}
+
+fn arp(
+    operation: u16,
+    sender: (Mac, Ipv4Addr),
+    target: Ipv4Addr,
+) -> Result<ArpOutcome, DropReason> {
     receive_bytes(&reference(operation, sender, (Mac::ZERO, target)))
 }
 
-fn learned(operation: ArpOperation, address: Ipv4Addr, create: bool) -> Option<ArpLearn> {
-    Some(ArpLearn {
-        address,
-        mac: THEIRS,
+/// What the table hears of [`THEIRS`].
+fn seen(operation: u16, sender: Ipv4Addr, target: Ipv4Addr) -> Option<ArpSeen> {
+    let operation = if operation == 1 {
+        neighbour::ArpOperation::Request
+    } else {
+        neighbour::ArpOperation::Reply
+    };
+    let own = |address| nets().iter().any(|net| net.addr() == address);
+    let (sender_is_ours, target_is_ours) = (own(sender), own(target));
+    Some(ArpSeen {
+        interface: ID,
         operation,
-        create,
+        sender_mac: THEIRS,
+        sender,
+        target,
+        sender_is_ours,
+        target_is_ours,
     })
 }
+
+const NOTHING: ArpOutcome = ArpOutcome {
+    seen: None,
+    reply: None,
+};
 
 #[test]
 fn n_01_replies_for_its_own_addresses_only() {
@@ -58,14 +83,9 @@ fn n_01_replies_for_its_own_addresses_only() {
         (Ipv4Addr::new(192, 0, 2, 0), Ipv4Addr::new(192, 0, 2, 1)),
         (Ipv4Addr::new(10, 9, 0, 1), Ipv4Addr::new(10, 9, 255, 1)),
     ] {
-        let Ok(ArpAction::Handle {
-            learn,
-            reply: Some(reply),
-        }) = arp(1, (THEIRS, peer), own)
-        else {
-            panic!("no reply for {own}");
-        };
-        assert_eq!(learn, learned(ArpOperation::Request, peer, true));
+        let outcome = arp(1, (THEIRS, peer), own).unwrap();
+        assert_eq!(outcome.seen, seen(1, peer, own));
+        let reply = outcome.reply.unwrap();
         assert_eq!(reply.destination, THEIRS);
         assert_eq!(
             reply.packet.bytes(),
@@ -77,9 +97,13 @@ fn n_01_replies_for_its_own_addresses_only() {
         Ipv4Addr::new(10, 0, 0, 255),
         Ipv4Addr::BROADCAST,
     ] {
-        let action = arp(1, (THEIRS, PEER), other).unwrap();
-        let learn = learned(ArpOperation::Request, PEER, false);
-        assert_eq!(action, ArpAction::Handle { learn, reply: None });
+        assert_eq!(
+            arp(1, (THEIRS, PEER), other),
+            Ok(ArpOutcome {
+                seen: seen(1, PEER, other),
+                reply: None
+            })
+        );
     }
 }
 
@@ -101,38 +125,28 @@ fn n_01_other_kinds_of_arp_are_refused() {
 }
 
 #[test]
-fn n_02_a_new_entry_is_made_only_when_we_are_the_target() {
-    for operation in [ArpOperation::Request, ArpOperation::Reply] {
-        for (target, create) in [(OWN, true), (Ipv4Addr::new(10, 0, 0, 7), false)] {
-            let Ok(ArpAction::Handle { learn, reply }) =
-                arp(operation as u16, (THEIRS, PEER), target)
-            else {
-                panic!("not handled");
-            };
-            assert_eq!(learn, learned(operation, PEER, create));
-            assert_eq!(
-                reply.is_some(),
-                create && operation == ArpOperation::Request
-            );
+fn n_02_the_table_hears_whether_we_are_the_target() {
+    for operation in [1, 2] {
+        for target in [OWN, Ipv4Addr::new(10, 0, 0, 7)] {
+            let outcome = arp(operation, (THEIRS, PEER), target).unwrap();
+            assert_eq!(outcome.seen, seen(operation, PEER, target));
+            assert_eq!(outcome.seen.unwrap().target_is_ours, target == OWN);
+            assert_eq!(outcome.reply.is_some(), operation == 1 && target == OWN);
         }
     }
 }
 
 #[test]
 fn n_02_nobody_off_the_link_is_learned() {
+    // It is answered, as RFC 826 has it.
     let stranger = Ipv4Addr::new(8, 8, 8, 8);
-    let Ok(ArpAction::Handle {
-        learn: None,
-        reply: Some(reply),
-    }) = arp(1, (THEIRS, stranger), OWN)
-    else {
-        panic!("it is answered, as RFC 826 has it, and not learned");
-    };
-    assert_eq!(reply.packet.target_ip(), stranger);
-    assert_eq!(arp(2, (THEIRS, stranger), OWN), Ok(ArpAction::Ignore));
+    let outcome = arp(1, (THEIRS, stranger), OWN).unwrap();
+    assert_eq!(outcome.seen, None);
+    assert_eq!(outcome.reply.unwrap().packet.target_ip(), stranger);
+    assert_eq!(arp(2, (THEIRS, stranger), OWN), Ok(NOTHING));
     // Neither the subnet nor all of its hosts are a host.
     for sender in [Ipv4Addr::new(10, 0, 0, 0), Ipv4Addr::new(10, 0, 0, 255)] {
-        assert_eq!(arp(2, (THEIRS, sender), OWN), Ok(ArpAction::Ignore));
+        assert_eq!(arp(2, (THEIRS, sender), OWN), Ok(NOTHING));
     }
 }
 
@@ -156,41 +170,38 @@ fn n_03_group_and_martian_senders_are_refused() {
 }
 
 #[test]
-fn n_06_gratuitous_arp_updates_and_does_not_create() {
-    for operation in [ArpOperation::Request, ArpOperation::Reply] {
-        let action = arp(operation as u16, (THEIRS, PEER), PEER).unwrap();
+fn n_06_the_table_hears_gratuitous_arp() {
+    for operation in [1, 2] {
+        let outcome = arp(operation, (THEIRS, PEER), PEER);
         assert_eq!(
-            action,
-            ArpAction::Handle {
-                learn: learned(operation, PEER, false),
+            outcome,
+            Ok(ArpOutcome {
+                seen: seen(operation, PEER, PEER),
                 reply: None
-            }
+            })
         );
     }
 }
 
 #[test]
 fn probes_are_answered_and_claims_are_told() {
-    let Ok(ArpAction::Handle {
-        learn: None,
-        reply: Some(reply),
-    }) = arp(1, (THEIRS, Ipv4Addr::UNSPECIFIED), OWN)
-    else {
-        panic!("a probe for our address is answered");
-    };
-    assert_eq!(
-        reply.packet.bytes(),
-        reference(2, (OURS, OWN), (THEIRS, Ipv4Addr::UNSPECIFIED))
-    );
-    let conflict = ArpAction::Conflict {
-        address: OWN,
-        mac: THEIRS,
-    };
+    let probed = arp(1, (THEIRS, Ipv4Addr::UNSPECIFIED), OWN).unwrap();
+    assert_eq!(probed.seen, None);
+    let reply = reference(2, (OURS, OWN), (THEIRS, Ipv4Addr::UNSPECIFIED));
+    assert_eq!(probed.reply.unwrap().packet.bytes(), reply);
     for (operation, target) in [(1, OWN), (2, OWN), (1, PEER)] {
-        assert_eq!(arp(operation, (THEIRS, OWN), target), Ok(conflict));
+        let claim = arp(operation, (THEIRS, OWN), target).unwrap();
+        assert_eq!(
+            claim,
+            ArpOutcome {
+                seen: seen(operation, OWN, target),
+                reply: None
+            }
+        );
+        assert!(claim.seen.unwrap().sender_is_ours);
         assert_eq!(
             arp(operation, (OURS, OWN), target),
-            Ok(ArpAction::Ignore),
+            Ok(NOTHING),
             "our own that came back"
         );
     }
@@ -217,22 +228,12 @@ fn what_is_sent_is_what_etherparse_builds() {
 #[test]
 fn the_source_is_of_the_targets_subnet() {
     let nets = nets();
-    let interface = ArpInterface {
-        mac: OURS,
-        addresses: &nets,
-    };
+    let ours = interface(&nets);
     assert_eq!(
-        interface.source_for(Ipv4Addr::new(10, 9, 7, 7)),
+        ours.source_for(Ipv4Addr::new(10, 9, 7, 7)),
         Some(Ipv4Addr::new(10, 9, 0, 1))
     );
-    assert_eq!(interface.source_for(PEER), Some(OWN));
-    assert_eq!(interface.source_for(Ipv4Addr::new(8, 8, 8, 8)), Some(OWN));
-    assert_eq!(
-        ArpInterface {
-            mac: OURS,
-            addresses: &[]
-        }
-        .source_for(PEER),
-        None
-    );
+    assert_eq!(ours.source_for(PEER), Some(OWN));
+    assert_eq!(ours.source_for(Ipv4Addr::new(8, 8, 8, 8)), Some(OWN));
+    assert_eq!(interface(&[]).source_for(PEER), None);
 }

@@ -1,6 +1,8 @@
 //! Neighbour discovery (RFC 4861): what to answer, what to learn, what to send.
 
+use crate::neighbour::AdvertisementSeen;
 use ferroute_dataplane::drops::DropReason;
+use ferroute_dataplane::ids::InterfaceId;
 use ferroute_dataplane::mac::Mac;
 use ferroute_dataplane::wire::address::{ALL_NODES, Ipv6Source, ipv6_source, solicited_node};
 use ferroute_dataplane::wire::ipv6::{Ipv6Header, Ipv6Packet};
@@ -14,6 +16,8 @@ use std::net::Ipv6Addr;
 /// An interface as neighbour discovery sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct NdInterface<'a> {
+    /// Which one it is.
+    pub id: InterfaceId,
     /// Its Ethernet address.
     pub mac: Mac,
     /// Its addresses, link-local ones included, each with the length of its subnet's prefix.
@@ -73,13 +77,8 @@ pub enum NdAction {
         /// The answer.
         reply: NdSend,
     },
-    /// A neighbour says where it is. The entry is updated if there is one (section 7.2.5).
-    Advertised {
-        /// What it says.
-        advertisement: NeighbourAdvertisement,
-        /// Whether it speaks of one of our own addresses, and so claims it.
-        ours: bool,
-    },
+    /// A neighbour says where it is: the neighbour table is to hear it.
+    Advertised(AdvertisementSeen),
     /// Router solicitation, router advertisement or redirect. The router does not route by them;
     /// the twin may want to see them.
     Twin {
@@ -110,11 +109,16 @@ pub fn receive(
             solicited(&solicitation, source, frame_source, interface)
         }
         NdMessage::NeighbourAdvertisement(advertisement) => {
-            station(advertisement.target_link_address)?;
-            Ok(NdAction::Advertised {
-                advertisement,
-                ours: interface.owns(advertisement.target),
-            })
+            let mac = station(advertisement.target_link_address)?;
+            Ok(NdAction::Advertised(AdvertisementSeen {
+                interface: interface.id,
+                target: advertisement.target,
+                mac,
+                router: advertisement.router,
+                solicited: advertisement.solicited,
+                overrides: advertisement.overrides,
+                target_is_ours: interface.owns(advertisement.target),
+            }))
         }
         NdMessage::RouterSolicitation(solicitation) => {
             let learn = asker(

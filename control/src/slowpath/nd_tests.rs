@@ -1,6 +1,7 @@
 use super::*;
 use etherparse::Icmpv6Type;
 
+const ID: InterfaceId = InterfaceId::new(7);
 const OURS: Mac = Mac::new([2, 0, 0, 0, 0, 1]);
 const THEIRS: Mac = Mac::new([2, 0, 0, 0, 0, 2]);
 const OWN: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0xaa, 1);
@@ -50,6 +51,7 @@ fn receive_bytes(bytes: &[u8]) -> Result<NdAction, DropReason> {
         &Ipv6Packet::parse(bytes)?,
         THEIRS,
         &NdInterface {
+            id: ID,
             mac: OURS,
             addresses: &nets(),
         },
@@ -197,20 +199,16 @@ fn advertisements_are_handed_on() {
             [0x60, 0, 0, 0],
             &target(address, Some((2, THEIRS))),
         );
-        let advertisement = NeighbourAdvertisement {
+        let seen = AdvertisementSeen {
+            interface: ID,
+            target: address,
+            mac: Some(THEIRS),
             router: false,
             solicited: true,
             overrides: true,
-            target: address,
-            target_link_address: Some(THEIRS),
+            target_is_ours: ours,
         };
-        assert_eq!(
-            receive_bytes(&bytes),
-            Ok(NdAction::Advertised {
-                advertisement,
-                ours
-            })
-        );
+        assert_eq!(receive_bytes(&bytes), Ok(NdAction::Advertised(seen)));
     }
 }
 
@@ -275,6 +273,7 @@ fn what_is_sent_is_what_etherparse_builds() {
 fn the_source_is_of_the_targets_subnet() {
     let nets = nets();
     let interface = NdInterface {
+        id: ID,
         mac: OURS,
         addresses: &nets,
     };
@@ -286,6 +285,7 @@ fn the_source_is_of_the_targets_subnet() {
     assert_eq!(interface.source_for(Ipv6Addr::LOCALHOST), Some(OWN_LINK));
     assert_eq!(
         NdInterface {
+            id: ID,
             mac: OURS,
             addresses: &[]
         }
