@@ -3,6 +3,8 @@
 pub mod config;
 pub mod core;
 pub mod daemon;
+pub mod exception;
+pub mod hardware;
 pub mod model;
 pub mod neighbour;
 pub mod nexthop;

@@ -74,6 +74,12 @@ impl TwinManager {
         }
     }
 
+    /// The index of the interface's twin in its namespace, if there is one.
+    #[must_use]
+    pub fn ifindex(&self, id: InterfaceId) -> Option<u32> {
+        self.twins.get(&id).map(|twin| twin.index)
+    }
+
     /// The interfaces that have twins.
     pub fn ids(&self) -> impl Iterator<Item = InterfaceId> {
         self.twins.keys().copied()

@@ -6,7 +6,7 @@
 
 use super::arena::{Arena, Words};
 use super::cell;
-use super::entry::{Entry, VALUE};
+use super::entry::Entry;
 use super::key::Key;
 use super::lookup::{View, default, load};
 use super::prefetch::prefetch;

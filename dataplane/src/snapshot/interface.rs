@@ -18,7 +18,7 @@ pub struct PortMap {
 }
 
 /// An interface.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Interface {
     /// Whether it exists and is administratively up.
     pub up: bool,
