@@ -25,6 +25,9 @@ pub enum StartError {
         /// Why not.
         reason: Errno,
     },
+    /// The router could not be put together.
+    #[error(transparent)]
+    Assemble(#[from] super::assemble::AssembleError),
     /// Huge pages are required and too few are free.
     #[error(
         "{needed_mib} MiB of huge pages are needed and {free_mib} MiB are free; reserve more (write {} to \
