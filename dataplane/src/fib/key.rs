@@ -25,6 +25,8 @@ pub trait Key: sealed::Sealed + Copy + Ord + Debug + Send + Sync + 'static {
     fn inside(net: Self::Net, host: Self) -> Self;
     /// The first 32 bits.
     fn top(self) -> u32;
+    /// The 32 bits from bit `32 * at` on; `at` is below `BITS / 32`.
+    fn word(self, at: u32) -> u32;
     /// The eight bits from bit `at` on, counted from the first; `at` is below `BITS`.
     fn byte(self, at: u32) -> u32;
     /// The key that starts with the bits `top` and ends in zeros.
@@ -59,6 +61,11 @@ impl Key for u32 {
 
     #[inline(always)]
     fn top(self) -> u32 {
+        self
+    }
+
+    #[inline(always)]
+    fn word(self, _: u32) -> u32 {
         self
     }
 
@@ -117,8 +124,15 @@ impl Key for u128 {
     }
 
     #[inline(always)]
+    fn word(self, at: u32) -> u32 {
+        let half = if at < 2 { self >> 64 } else { self } as u64;
+        if at.is_multiple_of(2) { (half >> 32) as u32 } else { half as u32 }
+    }
+
+    #[inline(always)]
     fn byte(self, at: u32) -> u32 {
-        (self.wrapping_shl(at) >> 120) as u32
+        let half = if at < 64 { self >> 64 } else { self } as u64;
+        (half.wrapping_shl(at) >> 56) as u32
     }
 
     fn from_top(top: u32) -> Self {

@@ -78,6 +78,12 @@ impl View {
         }
     }
 
+    /// The root's first word.
+    #[inline(always)]
+    pub(super) fn root(self) -> u32 {
+        self.root & !3
+    }
+
     /// How many bits of the key the root decides.
     #[inline(always)]
     pub(super) fn stride(self) -> u32 {
@@ -87,7 +93,7 @@ impl View {
     /// The word of the root's entry for a key that starts with the bits `top`.
     #[inline(always)]
     pub(super) fn word(self, top: u32) -> u32 {
-        (self.root & !3).wrapping_add(top.wrapping_shr(32 - self.stride()))
+        self.root().wrapping_add(top.wrapping_shr(32 - self.stride()))
     }
 
     /// Whether the default route is still the one that this view has.
