@@ -10,6 +10,8 @@ use super::entry::Entry;
 use super::key::Key;
 use super::lookup::{View, default, load};
 use super::prefetch::prefetch;
+#[cfg(target_arch = "x86_64")]
+use super::simd;
 use crate::ids::{BURST, NextHopId};
 
 /// The views of a burst, by lane.
@@ -52,64 +54,102 @@ impl Views for View {
 /// on together.
 pub fn lookup_batch<K: Key>(arena: &Arena, views: &[View], keys: &[K], out: &mut [NextHopId]) {
     let keys = &keys[..keys.len().min(views.len())];
-    in_bursts(arena.words(), views, keys, out);
+    in_bursts::<K, true>(arena.words(), views, keys, out);
 }
 
 /// Looks all keys up in one trie: `out[i]` becomes the next hop of `keys[i]`. Lengths as in [`lookup_batch`].
 pub fn lookup_burst<K: Key>(arena: &Arena, view: View, keys: &[K], out: &mut [NextHopId]) {
-    in_bursts(arena.words(), view, keys, out);
+    in_bursts::<K, true>(arena.words(), view, keys, out);
 }
 
-#[inline(always)]
-fn in_bursts<K: Key>(words: &Words, views: impl Views, keys: &[K], out: &mut [NextHopId]) {
+/// As the public functions; without `SIMD`, by the means of every CPU.
+#[inline]
+pub(super) fn in_bursts<K: Key, const SIMD: bool>(
+    words: &Words,
+    views: impl Views,
+    keys: &[K],
+    out: &mut [NextHopId],
+) {
     for (i, (keys, out)) in keys.chunks(BURST).zip(out.chunks_mut(BURST)).enumerate() {
-        let lanes = keys.len().min(out.len());
-        burst(words, views.skip(i * BURST), &keys[..lanes], &mut out[..lanes]);
+        let views = views.skip(i * BURST);
+        if let (Ok(keys), Ok(out)) = (
+            keys.try_into(),
+            <&mut [NextHopId; BURST]>::try_from(&mut *out),
+        ) {
+            burst::<K, SIMD>(words, views, keys, out, BURST);
+            continue;
+        }
+        let mut padded = [K::from_top(0); BURST];
+        let mut answers = [NextHopId::NO_ROUTE; BURST];
+        let count = keys.len().min(out.len());
+        for (padded, key) in padded.iter_mut().zip(keys) {
+            *padded = *key;
+        }
+        burst::<K, SIMD>(words, views, &padded, &mut answers, count);
+        for (out, answer) in out.iter_mut().zip(answers) {
+            *out = answer;
+        }
     }
 }
 
-/// Appends `lane` to the first `count` of `lanes` if `wanted`, and returns their new count.
-#[inline(always)]
-fn push_if(lanes: &mut [u8; BURST], count: usize, lane: usize, wanted: bool) -> usize {
-    lanes[count % BURST] = lane as u8;
-    count + usize::from(wanted)
-}
-
-/// At most [`BURST`] lookups; `keys` and `out` have the same length.
-#[inline(always)]
-fn burst<K: Key>(words: &Words, views: impl Views, keys: &[K], out: &mut [NextHopId]) {
-    let (mut open, mut count) = ([0; BURST], 0);
-    for (lane, (key, out)) in keys.iter().zip(out.iter_mut()).enumerate() {
+/// The first `count` lookups of a burst. What `out` has beyond them is [`NextHopId::NO_ROUTE`].
+#[inline]
+fn burst<K: Key, const SIMD: bool>(
+    words: &Words,
+    views: impl Views,
+    keys: &[K; BURST],
+    out: &mut [NextHopId; BURST],
+    count: usize,
+) {
+    // The lanes that the root does not answer.
+    let (mut open, mut opened) = ([0; BURST], 0);
+    for (lane, (key, out)) in keys.iter().zip(out.iter_mut()).enumerate().take(count) {
         let entry = load(words, views.view(lane).word(key.top()));
         *out = NextHopId::new(entry.bits());
-        count = push_if(&mut open, count, lane, !entry.is_answer());
+        opened = push_if(&mut open, opened, lane, !entry.is_answer());
     }
-    let mut open = &open[..count.min(BURST)];
+    if opened == 0 {
+        return;
+    }
     #[cfg(target_arch = "x86_64")]
-    if count >= super::simd::WORTHWHILE {
-        let done = super::simd::below_root(words, views, keys, out);
-        open = &open[open.partition_point(|lane| usize::from(*lane) < done)..];
+    let done = SIMD && opened >= simd::WORTHWHILE && simd::below_root(words, views, keys, out);
+    #[cfg(not(target_arch = "x86_64"))]
+    let done = false && SIMD;
+    if !done {
+        below_root(words, views, keys, out, lanes(&open, opened));
     }
-    if !open.is_empty() {
-        below_root(words, views, keys, out, open);
+    for lane in lanes(&open, opened) {
+        if out[lane] == NextHopId::NO_ROUTE {
+            out[lane] = NextHopId::new(default(words, views.view(lane), keys[lane]));
+        }
     }
 }
 
-/// Goes on with the lanes `open`, which the root did not answer; `out` holds their entries. For every CPU.
+/// Goes on with the lanes `open`; `out` holds their entries of the root. For every CPU.
 #[inline(always)]
-fn below_root<K: Key>(words: &Words, views: impl Views, keys: &[K], out: &mut [NextHopId], open: &[u8]) {
+fn below_root<K: Key>(
+    words: &Words,
+    views: impl Views,
+    keys: &[K; BURST],
+    out: &mut [NextHopId; BURST],
+    open: impl Iterator<Item = usize>,
+) {
     let (mut nodes, mut node_count) = ([0; BURST], 0);
     let (mut cells, mut cell_count) = ([0; BURST], 0);
     // What each lane reads next.
     let mut word = [0; BURST];
     let mut go_on = |word: &mut [u32; BURST], lane: usize, entry: Entry, depth: u32| {
         let at = views.view(lane).stride() + depth;
-        let byte = if entry.is_node() { keys[lane].byte(at) } else { 0 };
+        let byte = if entry.is_node() {
+            keys[lane].byte(at)
+        } else {
+            0
+        };
         word[lane] = entry.target() | byte;
         prefetch(&words[word[lane] as usize]);
         cell_count = push_if(&mut cells, cell_count, lane, entry.is_cell());
     };
-    for lane in open.iter().map(|lane| usize::from(*lane)) {
+    for lane in open {
         let entry = Entry::from_bits(out[lane].get());
         go_on(&mut word, lane, entry, 0);
         node_count = push_if(&mut nodes, node_count, lane, entry.is_node());
@@ -122,19 +162,30 @@ fn below_root<K: Key>(words: &Words, views: impl Views, keys: &[K], out: &mut [N
         let count = node_count;
         node_count = 0;
         for i in 0..count {
-            let lane = usize::from(nodes[i % BURST]);
-            let entry = load(words, word[lane % BURST]);
+            let lane = usize::from(nodes[i % BURST]) % BURST;
+            let entry = load(words, word[lane]);
             out[lane] = NextHopId::new(entry.bits());
             go_on(&mut word, lane, entry, depth);
             node_count = push_if(&mut nodes, node_count, lane, entry.is_node());
         }
     }
-    for lane in cells.iter().take(cell_count).map(|lane| usize::from(*lane)) {
-        out[lane] = NextHopId::new(cell::answer(words, word[lane % BURST], keys[lane]));
+    for lane in lanes(&cells, cell_count) {
+        out[lane] = NextHopId::new(cell::answer(words, word[lane], keys[lane]));
     }
-    for lane in open.iter().map(|lane| usize::from(*lane)) {
-        if out[lane] == NextHopId::NO_ROUTE {
-            out[lane] = NextHopId::new(default(words, views.view(lane), keys[lane]));
-        }
-    }
+}
+
+/// Appends `lane` to the first `count` of `list` if `wanted`, and returns their new count. (The count is no part of
+/// the list, so that it stays in a register.)
+#[inline(always)]
+fn push_if(list: &mut [u8; BURST], count: usize, lane: usize, wanted: bool) -> usize {
+    list[count % BURST] = lane as u8;
+    count + usize::from(wanted)
+}
+
+/// The first `count` of `list`.
+#[inline(always)]
+fn lanes(list: &[u8; BURST], count: usize) -> impl Iterator<Item = usize> {
+    list.iter()
+        .take(count)
+        .map(|lane| usize::from(*lane) % BURST)
 }

@@ -14,6 +14,8 @@ mod sealed {
 pub trait Key: sealed::Sealed + Copy + Ord + Debug + Send + Sync + 'static {
     /// The width of an address in bits.
     const BITS: u32;
+    /// How many bits the root of a large table decides.
+    const MAX_ROOT_STRIDE: u32;
     /// The prefix type of the family.
     type Net: Copy + Debug;
 
@@ -45,6 +47,7 @@ pub trait Key: sealed::Sealed + Copy + Ord + Debug + Send + Sync + 'static {
 
 impl Key for u32 {
     const BITS: u32 = 32;
+    const MAX_ROOT_STRIDE: u32 = 24;
     type Net = Ipv4Net;
 
     fn split(net: Ipv4Net) -> (Self, u32) {
@@ -104,6 +107,9 @@ impl Key for u32 {
 
 impl Key for u128 {
     const BITS: u32 = 128;
+    /// A larger root would save no time (measured up to 100 k routes): the few nodes below the first 16
+    /// bits that routes share stay in the nearest cache.
+    const MAX_ROOT_STRIDE: u32 = 16;
     type Net = Ipv6Net;
 
     fn split(net: Ipv6Net) -> (Self, u32) {
@@ -126,7 +132,11 @@ impl Key for u128 {
     #[inline(always)]
     fn word(self, at: u32) -> u32 {
         let half = if at < 2 { self >> 64 } else { self } as u64;
-        if at.is_multiple_of(2) { (half >> 32) as u32 } else { half as u32 }
+        if at.is_multiple_of(2) {
+            (half >> 32) as u32
+        } else {
+            half as u32
+        }
     }
 
     #[inline(always)]
