@@ -3,6 +3,7 @@
 //! `pkg-config` is run here rather than through the crate of that name: that crate reorders
 //! `--whole-archive`, which linking DPDK's archives depends on.
 
+use std::collections::HashSet;
 use std::env;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -268,8 +269,10 @@ fn file_name(path: &Path) -> &str {
 /// Hands the linker flags of pkg-config to cargo in their order.
 ///
 /// Shared: the drivers are not among them; EAL loads every one from DPDK's plugin folder. Static:
-/// drivers register themselves in constructors, so their archives must be linked whole.
+/// drivers register themselves in constructors, so their archives are linked whole. pkg-config
+/// names those a second time as plain libraries, which would link them twice.
 fn link(flags: &str) {
+    let mut named = HashSet::new();
     let mut whole = false;
     for flag in flags.split_whitespace() {
         match flag {
@@ -287,11 +290,30 @@ fn link(flags: &str) {
                     } else {
                         "-bundle"
                     };
-                    println!("cargo:rustc-link-lib=static:{modifier}={archive}");
-                } else if let Some(library) = flag.strip_prefix("-l") {
+                    if named.insert(archive) {
+                        println!("cargo:rustc-link-lib=static:{modifier}={archive}");
+                    }
+                } else if let Some(library) = flag.strip_prefix("-l")
+                    && named.insert(library)
+                    && is_installed(library)
+                {
                     println!("cargo:rustc-link-lib=dylib={library}");
                 }
             }
         }
     }
+}
+
+/// Whether the linker would find a library. With `--static` pkg-config also names what the shared
+/// libraries that DPDK uses were built with (libsystemd, by way of D-Bus), which need not be there.
+fn is_installed(library: &str) -> bool {
+    ["so", "a"].iter().any(|kind| {
+        let file = format!("lib{library}.{kind}");
+        let output = Command::new("cc")
+            .arg(format!("-print-file-name={file}"))
+            .output();
+        // The compiler repeats the bare name of what it does not find. Without a compiler that
+        // can be asked, the linker is left to judge.
+        output.map_or(true, |output| output.stdout.trim_ascii() != file.as_bytes())
+    })
 }
