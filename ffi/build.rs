@@ -11,9 +11,6 @@ use std::process::{Command, exit};
 
 /// The oldest DPDK that the shim compiles with.
 const OLDEST: (u32, u32) = (22, 11);
-/// Releases after which something differs; each becomes `cfg(dpdk_ge_YY_MM)`.
-const MILESTONES: [(u32, u32); 3] = [(23, 11), (24, 11), (25, 11)];
-
 /// Everything of DPDK that `raw` names. Functions and variables only: types follow from them.
 const FUNCTIONS: &[&str] = &[
     "rte_eal_(init|cleanup|get_runtime_dir)",
@@ -70,7 +67,7 @@ fn build() -> Result<(), Problem> {
     }
 
     let is_static = env::var_os("CARGO_FEATURE_STATIC").is_some();
-    emit_version_cfgs(&pkg_config(&["--modversion"])?)?;
+    check_version(&pkg_config(&["--modversion"])?)?;
     let cflags = pkg_config(&["--cflags"])?;
     let cflags: Vec<&str> = cflags.split_whitespace().collect();
     compile_shim(&cflags);
@@ -102,7 +99,7 @@ impl fmt::Display for Problem {
             ),
             Self::NoDpdk(said) => write!(
                 f,
-                "DPDK was not found by pkg-config. Install it: apt-get install dpdk-dev libdpdk-dev\n\
+                "DPDK was not found by pkg-config. Install it: apt-get install libdpdk-dev\n\
                  (or set PKG_CONFIG_PATH to the folder that holds libdpdk.pc). pkg-config said:\n{said}"
             ),
             Self::OldDpdk(version) => write!(
@@ -137,8 +134,8 @@ fn pkg_config(arguments: &[&str]) -> Result<String, Problem> {
     }
 }
 
-/// Turns the version into `cfg(dpdk_ge_23_11)` and the like.
-fn emit_version_cfgs(version: &str) -> Result<(), Problem> {
+/// Refuses releases that the shim was never compiled with.
+fn check_version(version: &str) -> Result<(), Problem> {
     let mut numbers = version
         .trim()
         .split(['.', '-'])
@@ -146,12 +143,6 @@ fn emit_version_cfgs(version: &str) -> Result<(), Problem> {
     let found = numbers.next().zip(numbers.next()).unwrap_or_default();
     if found < OLDEST {
         return Err(Problem::OldDpdk(version.trim().to_owned()));
-    }
-    for milestone @ (year, month) in MILESTONES {
-        println!("cargo:rustc-check-cfg=cfg(dpdk_ge_{year}_{month})");
-        if found >= milestone {
-            println!("cargo:rustc-cfg=dpdk_ge_{year}_{month}");
-        }
     }
     Ok(())
 }

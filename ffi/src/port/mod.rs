@@ -15,6 +15,7 @@ mod attach;
 mod config;
 mod device;
 mod info;
+mod plan;
 mod stats;
 
 pub use attach::{AttachError, DetachError, Found, ports};
