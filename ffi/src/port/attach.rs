@@ -5,6 +5,7 @@ use crate::eal::Eal;
 use crate::error::Errno;
 use crate::raw;
 use std::ffi::{CStr, CString};
+use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::path::Path;
 use std::sync::Arc;
@@ -224,6 +225,7 @@ impl Port {
             device: Arc::new(Device::new(eal.clone(), id)),
             applied: None,
             promiscuous_wanted: false,
+            not_sync: PhantomData,
         }
     }
 }
