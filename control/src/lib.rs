@@ -1,1 +1,13 @@
 //! The control plane of ferroute.
+
+pub mod config;
+pub mod core;
+pub mod daemon;
+pub mod exception;
+pub mod hardware;
+pub mod model;
+pub mod neighbour;
+pub mod nexthop;
+pub mod rib;
+pub mod slowpath;
+pub mod twin;

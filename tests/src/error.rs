@@ -43,6 +43,9 @@ pub enum LabError {
         /// What is known besides, on lines of its own; may be empty.
         context: String,
     },
+    /// The router refused a call of its API, or cannot be reached.
+    #[error("the router's API: {0}")]
+    Api(Box<tonic::Status>),
     /// A program printed something other than the JSON that was asked for.
     #[error("`{command}` printed no valid JSON ({source}):\n{output}")]
     NotJson {

@@ -23,7 +23,8 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// A new namespace with its loopback up. The name is for people only.
+    /// A new namespace with its loopback up; it does not forward, and interfaces made in it later neither check for duplicates
+    /// of their IPv6 addresses nor ask for routers. The name is for people only.
     ///
     /// # Errors
     /// [`LabError::System`] when the kernel refuses one (no privilege, mostly).
@@ -41,6 +42,11 @@ impl Namespace {
             name: name.into(),
         };
         namespace.run("ip link set lo up")?;
+        // Links are usable at once and say nothing of their own accord.
+        namespace.sysctl("net.ipv6.conf.default.accept_dad", "0")?;
+        namespace.sysctl("net.ipv6.conf.default.router_solicitations", "0")?;
+        // Some kernels hand a host's setting down; a box of a lab forwards when it is told to.
+        namespace.sysctl("net.ipv4.ip_forward", "0")?;
         Ok(namespace)
     }
 

@@ -5,14 +5,13 @@ use crate::error::LabError;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
-use std::fs::File;
-use std::io::{self, Read};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::io::{self, PipeReader, Read};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Makes the command run in a network namespace (or stay in ours) and die with the calling thread.
 pub(crate) fn confine(command: &mut Command, namespace: Option<Arc<OwnedFd>>) {
@@ -67,12 +66,46 @@ pub fn show(command: &Command) -> String {
         .join(" ")
 }
 
+/// What a program has printed, growing as it prints.
+#[derive(Debug, Default)]
+struct Log {
+    printed: Mutex<Printed>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Printed {
+    bytes: Vec<u8>,
+    closed: bool,
+}
+
+impl Log {
+    fn lock(&self) -> MutexGuard<'_, Printed> {
+        // Bytes are appended whole; a panic elsewhere does not harm them.
+        self.printed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn follow(&self, mut pipe: PipeReader) {
+        let mut buffer = [0; 8192];
+        loop {
+            let length = pipe.read(&mut buffer).unwrap_or(0);
+            let mut printed = self.lock();
+            printed.bytes.extend_from_slice(&buffer[..length]);
+            printed.closed = length == 0;
+            self.changed.notify_all();
+            if printed.closed {
+                return;
+            }
+        }
+    }
+}
+
 /// A program in the background. Dropping it kills it.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
     command: String,
-    log: File,
+    log: Arc<Log>,
     ended: Receiver<()>,
 }
 
@@ -80,19 +113,28 @@ impl Process {
     /// Starts the command; both its outputs go to a log that [`Process::log`] reads.
     ///
     /// # Errors
-    /// [`LabError::Start`], or [`LabError::System`] when no log can be made.
+    /// [`LabError::Start`], or [`LabError::System`] when no pipe can be made.
     pub fn start(command: &mut Command) -> Result<Self, LabError> {
-        let log = tempfile::tempfile().map_err(LabError::system("making a log"))?;
-        let copy = || {
-            log.try_clone()
-                .map(Stdio::from)
-                .map_err(LabError::system("sharing a log"))
-        };
-        command.stdin(Stdio::null()).stdout(copy()?).stderr(copy()?);
+        let (reader, writer) = io::pipe().map_err(LabError::system("making a pipe"))?;
+        let copy = writer
+            .try_clone()
+            .map_err(LabError::system("sharing a pipe"))?;
+        // Ctrl-C is for us; we end what we started in our own order.
+        command
+            .stdin(Stdio::null())
+            .stdout(writer)
+            .stderr(copy)
+            .process_group(0);
         let child = command.spawn().map_err(|source| LabError::Start {
             command: show(command),
             source,
-        })?;
+        });
+        // The command would hold the pipe, and with it the log, open.
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let child = child?;
+        let log = Arc::new(Log::default());
+        let follower = Arc::clone(&log);
+        std::thread::spawn(move || follower.follow(reader));
         let (sender, ended) = channel();
         let process = Self {
             child,
@@ -129,14 +171,44 @@ impl Process {
     /// Everything it has printed so far.
     #[must_use]
     pub fn log(&self) -> String {
-        // A handle of its own, opened anew: the program writes at the position of the shared one.
-        let mut bytes = Vec::new();
-        let read = File::open(format!("/proc/self/fd/{}", self.log.as_raw_fd()))
-            .and_then(|mut file| file.read_to_end(&mut bytes));
-        read.map_or_else(
-            |error| format!("(no log: {error})"),
-            |_| String::from_utf8_lossy(&bytes).into_owned(),
-        )
+        String::from_utf8_lossy(&self.log.lock().bytes).into_owned()
+    }
+
+    /// Waits until it has printed this text.
+    ///
+    /// # Errors
+    /// [`LabError::Timeout`] with its log when it does not, or ends before it does.
+    pub fn wait_for(&self, text: &str, limit: Duration) -> Result<(), LabError> {
+        let deadline = Instant::now() + limit;
+        let mut printed = self.log.lock();
+        loop {
+            if printed
+                .bytes
+                .windows(text.len())
+                .any(|window| window == text.as_bytes())
+            {
+                return Ok(());
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if printed.closed || left.is_zero() {
+                let context = format!(
+                    "; the log of `{}`:\n{}",
+                    self.command,
+                    String::from_utf8_lossy(&printed.bytes)
+                );
+                return Err(LabError::Timeout {
+                    what: format!("the text {text:?}"),
+                    limit,
+                    context,
+                });
+            }
+            printed = self
+                .log
+                .changed
+                .wait_timeout(printed, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
     }
 
     /// Sends it a signal. One that has ended already takes no notice.
@@ -158,9 +230,17 @@ impl Process {
                 context,
             });
         }
-        self.child
+        let status = self
+            .child
             .wait()
-            .map_err(LabError::system("waiting for a program"))
+            .map_err(LabError::system("waiting for a program"))?;
+        // What it printed last may still be in the pipe. A program that it left behind may hold it open: no longer than this.
+        let (log, moment) = (&self.log, Duration::from_secs(1));
+        drop(
+            log.changed
+                .wait_timeout_while(log.lock(), moment, |printed| !printed.closed),
+        );
+        Ok(status)
     }
 
     /// Asks it to end with SIGTERM and waits.
@@ -187,9 +267,12 @@ mod tests {
     #[test]
     fn a_log_is_read_while_the_program_writes() {
         let mut process =
-            Process::start(Command::new("sh").args(["-c", "echo one; echo two >&2"])).unwrap();
+            Process::start(Command::new("sh").args(["-c", "echo one; sleep 0.1; echo two >&2"]))
+                .unwrap();
+        process.wait_for("one\n", Duration::from_secs(5)).unwrap();
         assert!(process.wait(Duration::from_secs(5)).unwrap().success());
         assert_eq!(process.log(), "one\ntwo\n");
+        assert!(process.wait_for("three", Duration::from_secs(5)).is_err());
     }
 
     #[test]

@@ -55,7 +55,11 @@ impl Class {
     }
 
     const fn chunk_words_log2(self) -> u32 {
-        if self.words_log2() > CHUNK_WORDS_LOG2 { self.words_log2() } else { CHUNK_WORDS_LOG2 }
+        if self.words_log2() > CHUNK_WORDS_LOG2 {
+            self.words_log2()
+        } else {
+            CHUNK_WORDS_LOG2
+        }
     }
 
     const fn blocks_per_chunk(self) -> usize {
@@ -72,7 +76,11 @@ impl Class {
 
     /// The bytes that a block costs, with its bitmap and weight.
     const fn bytes(self) -> usize {
-        let notes = if matches!(self, Self::Cell) { 0 } else { size_of::<u32>() };
+        let notes = if matches!(self, Self::Cell) {
+            0
+        } else {
+            size_of::<u32>()
+        };
         (4 << self.words_log2()) + self.bit_words() * 8 + notes
     }
 
@@ -124,7 +132,14 @@ struct Pool {
 impl Pool {
     fn new(class: Class, first: u32, chunks: usize) -> Self {
         let open = FreeSet::full(chunks);
-        Self { class, first, chunks: (0..chunks).map(|_| None).collect(), open, used: 0, spare: None }
+        Self {
+            class,
+            first,
+            chunks: (0..chunks).map(|_| None).collect(),
+            open,
+            used: 0,
+            spare: None,
+        }
     }
 
     fn free(&self) -> usize {
@@ -133,12 +148,18 @@ impl Pool {
 
     fn place(&self, block: u32) -> (usize, usize) {
         let block = ((block - self.first) >> self.class.words_log2()) as usize;
-        (block / self.class.blocks_per_chunk(), block % self.class.blocks_per_chunk())
+        (
+            block / self.class.blocks_per_chunk(),
+            block % self.class.blocks_per_chunk(),
+        )
     }
 
     fn span(&self, chunk: usize) -> Span {
         let log2 = self.class.chunk_words_log2();
-        Span { first: self.first + ((chunk as u32) << log2), words: 1 << log2 }
+        Span {
+            first: self.first + ((chunk as u32) << log2),
+            words: 1 << log2,
+        }
     }
 
     fn take(&mut self) -> Result<u32, FibError> {
@@ -196,7 +217,12 @@ pub(super) struct Allocator {
 
 impl Allocator {
     pub(super) fn new(capacity: Capacity) -> Result<Self, ArenaError> {
-        let Capacity { nodes, mid_roots, big_roots, cells } = capacity;
+        let Capacity {
+            nodes,
+            mid_roots,
+            big_roots,
+            cells,
+        } = capacity;
         let counts = [nodes, mid_roots, big_roots, cells];
         let mut words = 0_u64;
         let layout = [0, 1, 2, 3].map(|i| {
@@ -211,12 +237,21 @@ impl Allocator {
         }
         // `first` can be 2^32 only for a pool without chunks, which never uses it.
         let pools = layout.map(|(class, first, chunks)| Pool::new(class, first as u32, chunks));
-        Ok(Self { pools, quarantine: VecDeque::new(), seals: VecDeque::new(), unsealed: 0 })
+        Ok(Self {
+            pools,
+            quarantine: VecDeque::new(),
+            seals: VecDeque::new(),
+            unsealed: 0,
+        })
     }
 
     /// Makes sure that the next `count` blocks of a class can be had.
     pub(super) fn ensure(&self, class: Class, count: usize) -> Result<(), FibError> {
-        if self.pools[class as usize].free() < count { Err(class.full()) } else { Ok(()) }
+        if self.pools[class as usize].free() < count {
+            Err(class.full())
+        } else {
+            Ok(())
+        }
     }
 
     /// The first word of a block that is now in use. Its words hold what their last user left; no
@@ -245,7 +280,10 @@ impl Allocator {
         {
             self.seals.pop_front();
             for (class, block) in self.quarantine.drain(..count) {
-                self.pools[class as usize].put(block).into_iter().for_each(&mut discard);
+                self.pools[class as usize]
+                    .put(block)
+                    .into_iter()
+                    .for_each(&mut discard);
             }
             total += count;
         }
@@ -254,8 +292,19 @@ impl Allocator {
 
     pub(super) fn usage(&self) -> Usage {
         let [nodes, mid_roots, big_roots, cells] = [0, 1, 2, 3].map(|i| self.pools[i].used);
-        let bytes_in_use = self.pools.iter().map(|pool| pool.used * pool.class.bytes()).sum();
-        Usage { nodes, mid_roots, big_roots, cells, quarantined: self.quarantine.len(), bytes_in_use }
+        let bytes_in_use = self
+            .pools
+            .iter()
+            .map(|pool| pool.used * pool.class.bytes())
+            .sum();
+        Usage {
+            nodes,
+            mid_roots,
+            big_roots,
+            cells,
+            quarantined: self.quarantine.len(),
+            bytes_in_use,
+        }
     }
 
     /// The bitmap of the prefixes that end in a block of entries.
@@ -263,7 +312,9 @@ impl Allocator {
         let pool = &self.pools[class as usize];
         let (place, block) = pool.place(block);
         let size = class.bit_words();
-        pool.chunks[place].as_ref().map_or(&[], |chunk| &chunk.bits[block * size..][..size])
+        pool.chunks[place]
+            .as_ref()
+            .map_or(&[], |chunk| &chunk.bits[block * size..][..size])
     }
 
     /// The bitmap, to be changed.
@@ -271,13 +322,17 @@ impl Allocator {
         let pool = &mut self.pools[class as usize];
         let (place, block) = pool.place(block);
         let size = class.bit_words();
-        pool.chunks[place].as_mut().map_or(&mut [], |chunk| &mut chunk.bits[block * size..][..size])
+        pool.chunks[place]
+            .as_mut()
+            .map_or(&mut [], |chunk| &mut chunk.bits[block * size..][..size])
     }
 
     /// How many prefixes end in a block, and how many of its entries lead further, together.
     pub(super) fn weight(&mut self, class: Class, block: u32) -> Option<&mut u32> {
         let pool = &mut self.pools[class as usize];
         let (place, block) = pool.place(block);
-        pool.chunks[place].as_mut().and_then(|chunk| chunk.weights.get_mut(block))
+        pool.chunks[place]
+            .as_mut()
+            .and_then(|chunk| chunk.weights.get_mut(block))
     }
 }

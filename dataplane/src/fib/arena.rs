@@ -48,7 +48,12 @@ pub struct Capacity {
 impl Default for Capacity {
     /// 4 Mi nodes, 8 Ki mid roots, 64 big roots, 16 Mi cells: 10.5 GiB of addresses.
     fn default() -> Self {
-        Self { nodes: 4 << 20, mid_roots: 8 << 10, big_roots: 64, cells: 16 << 20 }
+        Self {
+            nodes: 4 << 20,
+            mid_roots: 8 << 10,
+            big_roots: 64,
+            cells: 16 << 20,
+        }
     }
 }
 
@@ -88,7 +93,10 @@ impl Arena {
     /// refuses (a limit on address space, or strict overcommitment).
     pub fn new(capacity: Capacity) -> Result<Self, ArenaError> {
         let allocator = Allocator::new(capacity)?;
-        Ok(Self { mapping: Mapping::new()?, allocator: Mutex::new(allocator) })
+        Ok(Self {
+            mapping: Mapping::new()?,
+            allocator: Mutex::new(allocator),
+        })
     }
 
     /// What the arena holds now.
@@ -112,7 +120,8 @@ impl Arena {
     /// Frees the blocks sealed with an epoch of at most `passed`, which every reader has passed, and
     /// returns how many there were.
     pub fn reclaim(&self, passed: u64) -> usize {
-        self.lock().reclaim(passed, |span| self.mapping.discard(span))
+        self.lock()
+            .reclaim(passed, |span| self.mapping.discard(span))
     }
 
     /// The words that readers read.
@@ -128,7 +137,9 @@ impl Arena {
 
     fn lock(&self) -> MutexGuard<'_, Allocator> {
         // The allocator is consistent between calls, and nothing in them panics half way.
-        self.allocator.lock().unwrap_or_else(PoisonError::into_inner)
+        self.allocator
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -150,7 +161,10 @@ impl Mapping {
     fn new() -> Result<Self, ArenaError> {
         // One huge page more, to start at a huge page's border whatever the kernel chooses.
         let bytes = size_of::<Words>() + HUGE_PAGE_BYTES;
-        let refused = || ArenaError::Reserve { bytes, source: io::Error::last_os_error() };
+        let refused = || ArenaError::Reserve {
+            bytes,
+            source: io::Error::last_os_error(),
+        };
         // SAFETY: an anonymous mapping at an address of the kernel's choice touches no other memory.
         let start = unsafe {
             libc::mmap(
@@ -171,8 +185,18 @@ impl Mapping {
         };
         // A kernel without transparent huge pages refuses; the arena works without, more slowly.
         // SAFETY: the range lies within the mapping made above; the advice changes no contents.
-        unsafe { libc::madvise(words.as_ptr().cast(), size_of::<Words>(), libc::MADV_HUGEPAGE) };
-        Ok(Self { words, start, bytes })
+        unsafe {
+            libc::madvise(
+                words.as_ptr().cast(),
+                size_of::<Words>(),
+                libc::MADV_HUGEPAGE,
+            )
+        };
+        Ok(Self {
+            words,
+            start,
+            bytes,
+        })
     }
 
     #[inline(always)]
@@ -188,7 +212,13 @@ impl Mapping {
         // Where the kernel refuses, the memory stays committed and keeps its contents, which nobody relies on.
         // SAFETY: the range lies within the mapping and is anonymous and private, so its words
         // become zero, which is a valid value of them; no block in it is in use.
-        unsafe { libc::madvise(words.as_ptr().cast_mut().cast(), size_of_val(words), libc::MADV_DONTNEED) };
+        unsafe {
+            libc::madvise(
+                words.as_ptr().cast_mut().cast(),
+                size_of_val(words),
+                libc::MADV_DONTNEED,
+            )
+        };
     }
 }
 

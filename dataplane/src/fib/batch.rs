@@ -6,7 +6,7 @@
 
 use super::arena::{Arena, Words};
 use super::cell;
-use super::entry::{Entry, VALUE};
+use super::entry::Entry;
 use super::key::Key;
 use super::lookup::{View, default, load};
 use super::prefetch::prefetch;
@@ -18,7 +18,10 @@ use crate::ids::{BURST, NextHopId};
 /// [`BURST`] keys are worked on together.
 pub fn lookup_batch<K: Key>(arena: &Arena, views: &[View], keys: &[K], out: &mut [NextHopId]) {
     let count = views.len().min(keys.len()).min(out.len());
-    let bursts = views[..count].chunks(BURST).zip(keys[..count].chunks(BURST)).zip(out[..count].chunks_mut(BURST));
+    let bursts = views[..count]
+        .chunks(BURST)
+        .zip(keys[..count].chunks(BURST))
+        .zip(out[..count].chunks_mut(BURST));
     for ((views, keys), out) in bursts {
         burst(arena.words(), |i| views[i], keys, out);
     }
@@ -27,66 +30,86 @@ pub fn lookup_batch<K: Key>(arena: &Arena, views: &[View], keys: &[K], out: &mut
 /// Looks all keys up in one trie: `out[i]` becomes the next hop of `keys[i]`. Lengths as in [`lookup_batch`].
 pub fn lookup_burst<K: Key>(arena: &Arena, view: View, keys: &[K], out: &mut [NextHopId]) {
     let count = keys.len().min(out.len());
-    for (keys, out) in keys[..count].chunks(BURST).zip(out[..count].chunks_mut(BURST)) {
+    for (keys, out) in keys[..count]
+        .chunks(BURST)
+        .zip(out[..count].chunks_mut(BURST))
+    {
         burst(arena.words(), |_| view, keys, out);
     }
 }
 
+/// Numbers of lanes of a burst. Their count is kept apart, in a register.
+type Lanes = [u8; BURST];
+
+/// Appends `lane` to the first `count` of `lanes` if `wanted`, and returns their count. Without a branch: which
+/// lanes go on is not predictable.
+#[inline(always)]
+fn push_if(lanes: &mut Lanes, count: usize, lane: usize, wanted: bool) -> usize {
+    lanes[count % BURST] = lane as u8;
+    count + usize::from(wanted)
+}
+
+#[inline(always)]
+fn first(lanes: &Lanes, count: usize) -> impl Iterator<Item = usize> {
+    lanes.iter().take(count).map(|lane| usize::from(*lane) % BURST)
+}
+
 #[inline(always)]
 fn burst<K: Key>(words: &Words, view: impl Fn(usize) -> View, keys: &[K], out: &mut [NextHopId]) {
+    let (mut open, mut opens) = ([0; BURST], 0);
+    for (lane, (key, out)) in keys.iter().zip(out.iter_mut()).enumerate() {
+        let entry = load(words, view(lane).word(key.top()));
+        *out = NextHopId::new(entry.bits());
+        opens = push_if(&mut open, opens, lane, !entry.is_answer());
+    }
+    if opens > 0 {
+        rest(words, view, keys, out, &open, opens);
+    }
+}
+
+#[inline(always)]
+fn rest<K: Key>(
+    words: &Words,
+    view: impl Fn(usize) -> View,
+    keys: &[K],
+    out: &mut [NextHopId],
+    open: &Lanes,
+    opens: usize,
+) {
+    let (mut nodes, mut node_count) = ([0; BURST], 0);
+    let (mut cells, mut cell_count) = ([0; BURST], 0);
     let mut word = [0; BURST];
-    for i in 0..keys.len() {
-        word[i] = view(i).word(keys[i].top());
-        prefetch(&words[word[i] as usize]);
+    for lane in first(open, opens) {
+        let entry = Entry::from_bits(out[lane].get());
+        let byte = if entry.is_node() { keys[lane].byte(view(lane).stride()) } else { 0 };
+        word[lane] = entry.target() | byte;
+        prefetch(&words[word[lane] as usize]);
+        node_count = push_if(&mut nodes, node_count, lane, entry.is_node());
+        cell_count = push_if(&mut cells, cell_count, lane, entry.is_cell());
     }
-    // The keys not answered yet: which, the entry reached, and the bits of the key decided by it.
-    let mut lanes = [(0, Entry::leaf(0), 0); BURST];
-    let mut open = 0;
-    for i in 0..keys.len() {
-        let entry = load(words, word[i]);
-        if entry.is_leaf() {
-            out[i] = answer(words, view(i), keys[i], entry.bits());
-        } else {
-            lanes[open] = (i, entry, view(i).stride());
-            open += 1;
-            prefetch(&words[target(entry, keys[i], view(i).stride()) as usize]);
+    let mut depth = 0;
+    while node_count > 0 {
+        depth += 8;
+        // The list is rewritten while it is read, never ahead of the reader.
+        let count = node_count;
+        node_count = 0;
+        for i in 0..count {
+            let lane = usize::from(nodes[i % BURST]) % BURST;
+            let entry = load(words, word[lane]);
+            let byte = if entry.is_node() { keys[lane].byte(view(lane).stride() + depth) } else { 0 };
+            out[lane] = NextHopId::new(entry.bits());
+            word[lane] = entry.target() | byte;
+            prefetch(&words[word[lane] as usize]);
+            node_count = push_if(&mut nodes, node_count, lane, entry.is_node());
+            cell_count = push_if(&mut cells, cell_count, lane, entry.is_cell());
         }
     }
-    while open > 0 {
-        let reached = open;
-        open = 0;
-        for lane in 0..reached {
-            let (i, entry, at) = lanes[lane];
-            let entry = step(words, entry, keys[i], at);
-            if entry.is_leaf() {
-                out[i] = answer(words, view(i), keys[i], entry.bits());
-            } else {
-                lanes[open] = (i, entry, at + 8);
-                open += 1;
-                prefetch(&words[target(entry, keys[i], at + 8) as usize]);
-            }
+    for lane in first(&cells, cell_count) {
+        out[lane] = NextHopId::new(cell::answer(words, word[lane], keys[lane]));
+    }
+    for lane in first(open, opens) {
+        if out[lane] == NextHopId::NO_ROUTE {
+            out[lane] = NextHopId::new(default(words, view(lane), keys[lane]));
         }
     }
-}
-
-/// The word that [`step`] reads first.
-#[inline(always)]
-fn target<K: Key>(entry: Entry, key: K, at: u32) -> u32 {
-    if entry.is_cell() { entry.target() } else { entry.target() | key.byte(at) }
-}
-
-/// What `entry`, which is no leaf and decides the bits of `key` before `at`, leads to.
-#[inline(always)]
-fn step<K: Key>(words: &Words, entry: Entry, key: K, at: u32) -> Entry {
-    // The second condition as in a single lookup: a reader that outlived its trie.
-    if entry.is_cell() || at >= K::BITS {
-        Entry::leaf(cell::answer(words, entry.target(), key))
-    } else {
-        load(words, entry.target() | key.byte(at))
-    }
-}
-
-#[inline(always)]
-fn answer<K: Key>(words: &Words, view: View, key: K, value: u32) -> NextHopId {
-    NextHopId::new(if value == 0 { default(words, view, key) } else { value & VALUE })
 }

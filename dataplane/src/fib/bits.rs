@@ -65,7 +65,9 @@ impl PrefixBits<'_> {
     /// For each of the `2^height` entries below `position` (`height` at most 6) one bit: whether a
     /// prefix longer than `position` covers it.
     pub(super) fn covered_below(self, position: u32, height: u32) -> u64 {
-        (1..=height).fold(0, |covered, level| double(covered) | self.row(position, level))
+        (1..=height).fold(0, |covered, level| {
+            double(covered) | self.row(position, level)
+        })
     }
 
     /// The `2^level` bits (`level` at most 6) that are `level` levels below `position`.
@@ -86,7 +88,10 @@ pub(super) fn copy_levels(target: &mut [u64], to: u32, source: &[u64], from: u32
     }
     for level in 7..=8 {
         let count = (1 << level) / 64;
-        let (to, from) = (((to as usize) << level) / 64, ((from as usize) << level) / 64);
+        let (to, from) = (
+            ((to as usize) << level) / 64,
+            ((from as usize) << level) / 64,
+        );
         target[to..to + count].copy_from_slice(&source[from..from + count]);
     }
 }
@@ -103,7 +108,9 @@ fn double(bits: u64) -> u64 {
         (2, 0x3333_3333_3333_3333),
         (1, 0x5555_5555_5555_5555),
     ];
-    let even = STEPS.iter().fold(bits, |bits, (shift, mask)| (bits | bits << shift) & mask);
+    let even = STEPS
+        .iter()
+        .fold(bits, |bits, (shift, mask)| (bits | bits << shift) & mask);
     even | even << 1
 }
 
@@ -154,14 +161,20 @@ mod tests {
                     expected |= bits.has(below);
                     below /= 2;
                 }
-                assert_eq!(covered >> i & 1 != 0, expected, "position {position}, entry {i}");
+                assert_eq!(
+                    covered >> i & 1 != 0,
+                    expected,
+                    "position {position}, entry {i}"
+                );
             }
         }
     }
 
     #[test]
     fn levels_survive_the_way_there_and_back() {
-        let node: Vec<u64> = (0..8).map(|i| 0x9e37_79b9_7f4a_7c15_u64.rotate_left(i * 7)).collect();
+        let node: Vec<u64> = (0..8)
+            .map(|i| 0x9e37_79b9_7f4a_7c15_u64.rotate_left(i * 7))
+            .collect();
         let mut root = vec![u64::MAX; 2 << 16 >> 6];
         copy_levels(&mut root, 1 << 8 | 37, &node, 1);
         let mut back = vec![0; 8];

@@ -28,12 +28,20 @@ pub(super) struct Block {
 impl Block {
     /// The root with `2^stride` entries at word `at`.
     pub(super) const fn root(at: u32, stride: u32) -> Self {
-        Self { at, start: 0, stride }
+        Self {
+            at,
+            start: 0,
+            stride,
+        }
     }
 
     /// The node at word `at`, below an entry of this block.
     pub(super) const fn child(self, at: u32) -> Self {
-        Self { at, start: self.end(), stride: NODE_STRIDE }
+        Self {
+            at,
+            start: self.end(),
+            stride: NODE_STRIDE,
+        }
     }
 
     /// The longest prefix length that ends in the block.
@@ -52,7 +60,11 @@ impl Block {
 
     /// The number of the entry for `key`.
     pub(super) fn index<K: Key>(self, key: K) -> u32 {
-        if self.start == 0 { key.top() >> (32 - self.stride) } else { key.byte(self.start) }
+        if self.start == 0 {
+            key.top() >> (32 - self.stride)
+        } else {
+            key.byte(self.start)
+        }
     }
 
     /// The word of the entry for `key`.
@@ -164,10 +176,12 @@ impl<'a> Blocks<'a> {
 
     /// Adds to the number of prefixes and further blocks that hang on `block`, and returns it.
     pub(super) fn weigh(&mut self, block: Block, change: i32) -> u32 {
-        self.allocator.weight(block.class(), block.at).map_or(0, |weight| {
-            *weight = weight.saturating_add_signed(change);
-            *weight
-        })
+        self.allocator
+            .weight(block.class(), block.at)
+            .map_or(0, |weight| {
+                *weight = weight.saturating_add_signed(change);
+                *weight
+            })
     }
 
     /// Makes `value` the answer for all keys below `position` that no longer prefix covers. Each

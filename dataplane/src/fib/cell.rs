@@ -35,7 +35,11 @@ fn load(words: &Words, at: u32, field: u32) -> u32 {
 #[inline(always)]
 pub(super) fn answer<K: Key>(words: &Words, at: u32, key: K) -> u32 {
     let route = K::from_words(|i| load(words, at, i));
-    let field = if key.agrees(route, load(words, at, SHIFT)) { ROUTE_VALUE } else { FALLBACK };
+    let field = if key.agrees(route, load(words, at, SHIFT)) {
+        ROUTE_VALUE
+    } else {
+        FALLBACK
+    };
     load(words, at, field)
 }
 
@@ -44,7 +48,14 @@ impl<K: Key> Cell<K> {
     pub(super) fn read(words: &Words, at: u32) -> Self {
         let key = K::from_words(|i| load(words, at, i));
         let len = K::BITS - load(words, at, SHIFT);
-        Self { route: Route { key, len, value: load(words, at, ROUTE_VALUE) }, fallback: load(words, at, FALLBACK) }
+        Self {
+            route: Route {
+                key,
+                len,
+                value: load(words, at, ROUTE_VALUE),
+            },
+            fallback: load(words, at, FALLBACK),
+        }
     }
 
     /// Writes the cell to word `at`, which no entry names yet.

@@ -31,7 +31,11 @@ impl Blocks<'_> {
     /// Makes `route` part of the trie below `block`. Says whether its prefix is new there.
     ///
     /// Needs at most one node for every eight bits of the key and two cells.
-    pub(super) fn insert<K: Key>(&mut self, mut block: Block, route: Route<K>) -> Result<bool, FibError> {
+    pub(super) fn insert<K: Key>(
+        &mut self,
+        mut block: Block,
+        route: Route<K>,
+    ) -> Result<bool, FibError> {
         loop {
             if route.len <= block.end() {
                 let position = block.position(route.key, route.len);
@@ -50,7 +54,10 @@ impl Blocks<'_> {
                     return Ok(true);
                 }
                 Kind::Cell(at) => {
-                    let Cell { route: other, fallback } = Cell::<K>::read(self.words, at);
+                    let Cell {
+                        route: other,
+                        fallback,
+                    } = Cell::<K>::read(self.words, at);
                     if (other.key, other.len) == (route.key, route.len) {
                         cell::set_value(self.words, at, route.value);
                         return Ok(false);
@@ -66,7 +73,12 @@ impl Blocks<'_> {
 
     /// A node below an entry of `above` that holds two routes. They get new cells: the old one may
     /// be under a reader's eyes, for whom its fallback must not change.
-    fn branch<K: Key>(&mut self, above: Block, fallback: u32, routes: [Route<K>; 2]) -> Result<Block, FibError> {
+    fn branch<K: Key>(
+        &mut self,
+        above: Block,
+        fallback: u32,
+        routes: [Route<K>; 2],
+    ) -> Result<Block, FibError> {
         let node = self.new_node(above, fallback)?;
         let [one, other] = routes;
         let word = node.word(one.key);
@@ -90,14 +102,18 @@ impl Blocks<'_> {
             if len <= block.end() {
                 let position = block.position(key, len);
                 let cover = self.cover(&path, key, position / 2);
-                return self.prefixes(block).has(position).then_some((path, Place::Own { position, cover }));
+                return self
+                    .prefixes(block)
+                    .has(position)
+                    .then_some((path, Place::Own { position, cover }));
             }
             match self.load(block.word(key)).kind() {
                 Kind::Leaf(_) => return None,
                 Kind::Node(at) => block = block.child(at),
                 Kind::Cell(at) => {
                     let route = Cell::<K>::read(self.words, at).route;
-                    return ((route.key, route.len) == (key, len)).then_some((path, Place::Cell(at)));
+                    return ((route.key, route.len) == (key, len))
+                        .then_some((path, Place::Cell(at)));
                 }
             }
         }
@@ -107,9 +123,14 @@ impl Blocks<'_> {
     /// them, is at `position` or covers it.
     fn cover<K: Key>(&self, path: &[Block], key: K, position: u32) -> Option<u32> {
         let (last, above) = path.split_last()?;
-        let covers = |block: &Block, position| self.prefixes(*block).cover(position).map(|p| block.len(p));
-        covers(last, position)
-            .or_else(|| above.iter().rev().find_map(|block| covers(block, block.position(key, block.end()))))
+        let covers =
+            |block: &Block, position| self.prefixes(*block).cover(position).map(|p| block.len(p));
+        covers(last, position).or_else(|| {
+            above
+                .iter()
+                .rev()
+                .find_map(|block| covers(block, block.position(key, block.end())))
+        })
     }
 
     /// Takes the prefix of `key` at `place` out; `value` is what the keys that it leaves answer now.
@@ -135,7 +156,9 @@ impl Blocks<'_> {
         while let Some(node) = path.pop()
             && let Some(&above) = path.last()
         {
-            let Ok(Some(entry)) = self.folded(node, key) else { return };
+            let Ok(Some(entry)) = self.folded(node, key) else {
+                return;
+            };
             self.store(above.word(key), entry);
             self.retire_block(node);
             if entry.is_leaf() {
@@ -148,13 +171,22 @@ impl Blocks<'_> {
     /// prefixes or more.
     fn folded<K: Key>(&mut self, node: Block, key: K) -> Result<Option<Entry>, FibError> {
         let (bits, weight) = (self.node_bits(node), self.weigh(node, 0));
-        let group = Group { first: node.at, start: node.start, bits, weight };
+        let group = Group {
+            first: node.at,
+            start: node.start,
+            bits,
+            weight,
+        };
         self.fold_group(&group, key)
     }
 
     /// The leaf or cell that says all that 256 entries on the way to `key` say; `None` if they hold two
     /// prefixes or more.
-    pub(super) fn fold_group<K: Key>(&mut self, group: &Group, key: K) -> Result<Option<Entry>, FibError> {
+    pub(super) fn fold_group<K: Key>(
+        &mut self,
+        group: &Group,
+        key: K,
+    ) -> Result<Option<Entry>, FibError> {
         if group.weight == 0 {
             return Ok(Some(self.load(group.first)));
         }
@@ -163,12 +195,22 @@ impl Blocks<'_> {
         }
         if let Some(position) = group.least_position() {
             // The prefix's other half of the next shorter one has no prefix: it answers the fallback.
-            let [value, fallback] = [position, position ^ 1].map(|p| self.load(group.word(p)).bits());
+            let [value, fallback] =
+                [position, position ^ 1].map(|p| self.load(group.word(p)).bits());
             let len = group.start + position.ilog2();
-            let key = key.with_byte(group.start, group.byte(position)).truncate(len);
-            return self.new_cell(Cell { route: Route { key, len, value }, fallback }).map(Some);
+            let key = key
+                .with_byte(group.start, group.byte(position))
+                .truncate(len);
+            return self
+                .new_cell(Cell {
+                    route: Route { key, len, value },
+                    fallback,
+                })
+                .map(Some);
         }
-        let below = (group.first..group.first + 256).map(|word| self.load(word)).find(|entry| !entry.is_leaf());
+        let below = (group.first..group.first + 256)
+            .map(|word| self.load(word))
+            .find(|entry| !entry.is_leaf());
         Ok(below.filter(|entry| entry.is_cell()))
     }
 }
@@ -188,7 +230,10 @@ pub(super) struct Group {
 
 impl Group {
     fn least_position(&self) -> Option<u32> {
-        (0..).zip(self.bits).find(|(_, bits)| *bits != 0).map(|(i, bits)| i * 64 + bits.trailing_zeros())
+        (0..)
+            .zip(self.bits)
+            .find(|(_, bits)| *bits != 0)
+            .map(|(i, bits)| i * 64 + bits.trailing_zeros())
     }
 
     /// The eight bits of the key that the first entry below `position` stands for.

@@ -6,7 +6,10 @@ use crate::ids::NextHopId;
 #[derive(Debug, thiserror::Error)]
 pub enum ArenaError {
     /// The capacities together exceed what a 32-bit word index reaches (16 GiB).
-    #[error("the FIB's capacities add up to {words} words, the most is {}", super::arena::WORDS)]
+    #[error(
+        "the FIB's capacities add up to {words} words, the most is {}",
+        super::arena::WORDS
+    )]
     TooLarge {
         /// The sum in 4-byte words.
         words: u64,

@@ -73,7 +73,7 @@ impl Key for u32 {
 
     fn with_byte(self, at: u32, byte: u32) -> Self {
         let shift = Self::BITS - 8 - at;
-        self & !(0xff << shift) | Self::from(byte) << shift
+        self & !(0xff << shift) | byte << shift
     }
 
     fn truncate(self, len: u32) -> Self {

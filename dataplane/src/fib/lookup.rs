@@ -37,7 +37,11 @@ pub struct View {
 
 impl<K: Key> TrieReader<K> {
     pub(super) fn new(arena: Arc<Arena>, head: u32) -> Self {
-        Self { arena, head, family: PhantomData }
+        Self {
+            arena,
+            head,
+            family: PhantomData,
+        }
     }
 
     /// The view for one burst.
@@ -65,8 +69,13 @@ impl<K: Key> TrieReader<K> {
 impl View {
     #[inline(always)]
     fn of(words: &Words, head: u32) -> Self {
-        let [root, default] = [HEAD_ROOT, HEAD_DEFAULT].map(|i| words[(head | i) as usize].load(Acquire));
-        Self { head, root, default }
+        let [root, default] =
+            [HEAD_ROOT, HEAD_DEFAULT].map(|i| words[(head | i) as usize].load(Acquire));
+        Self {
+            head,
+            root,
+            default,
+        }
     }
 
     /// How many bits of the key the root decides.
@@ -92,7 +101,11 @@ impl View {
 #[inline]
 pub(super) fn lookup<K: Key>(words: &Words, view: View, key: K) -> u32 {
     let value = walk(words, view, key);
-    if value == 0 { default(words, view, key) } else { value }
+    if value == 0 {
+        default(words, view, key)
+    } else {
+        value
+    }
 }
 
 /// The answer where a walk with `view` found no route but the default.
@@ -102,7 +115,11 @@ pub(super) fn lookup<K: Key>(words: &Words, view: View, key: K) -> u32 {
 /// such a walk is done again.
 #[inline(always)]
 pub(super) fn default<K: Key>(words: &Words, view: View, key: K) -> u32 {
-    if view.is_current(words) { view.default & VALUE } else { again(words, view, key) }
+    if view.is_current(words) {
+        view.default & VALUE
+    } else {
+        again(words, view, key)
+    }
 }
 
 #[cold]

@@ -77,7 +77,11 @@ impl Blocks<'_> {
     }
 
     /// A root with eight bits less for the `prefixes` below `root`, which is retired.
-    pub(super) fn shrink<K: Key>(&mut self, root: Block, prefixes: usize) -> Result<Block, FibError> {
+    pub(super) fn shrink<K: Key>(
+        &mut self,
+        root: Block,
+        prefixes: usize,
+    ) -> Result<Block, FibError> {
         let stride = root.stride - NODE_STRIDE;
         self.allocator.ensure(Class::Node, prefixes / 2 + 1)?;
         self.allocator.ensure(Class::Cell, prefixes)?;
@@ -109,8 +113,15 @@ impl Blocks<'_> {
         let mut bits = [0; NODE_BITS];
         copy_levels(&mut bits, 1, self.prefixes(root).0, position);
         let own: u32 = bits.iter().map(|word| word.count_ones()).sum();
-        let further = (first..first + 256).filter(|word| !self.load(*word).is_leaf()).count();
-        Group { first, start: root.len(position), bits, weight: own + further as u32 }
+        let further = (first..first + 256)
+            .filter(|word| !self.load(*word).is_leaf())
+            .count();
+        Group {
+            first,
+            start: root.len(position),
+            bits,
+            weight: own + further as u32,
+        }
     }
 
     fn copy_entries(&self, to: u32, from: u32) {

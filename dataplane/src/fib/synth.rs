@@ -51,8 +51,18 @@ impl SplitMix64 {
 }
 
 /// Lengths of IPv4 prefixes, per mille.
-const IPV4_LENGTHS: [(u32, u64); 10] =
-    [(24, 602), (23, 105), (22, 120), (21, 52), (20, 46), (19, 27), (18, 15), (17, 10), (16, 15), (32, 8)];
+const IPV4_LENGTHS: [(u32, u64); 10] = [
+    (24, 602),
+    (23, 105),
+    (22, 120),
+    (21, 52),
+    (20, 46),
+    (19, 27),
+    (18, 15),
+    (17, 10),
+    (16, 15),
+    (32, 8),
+];
 
 /// Lengths of IPv6 prefixes, per mille.
 const IPV6_LENGTHS: [(u32, u64); 13] = [
@@ -72,8 +82,14 @@ const IPV6_LENGTHS: [(u32, u64); 13] = [
 ];
 
 /// The /12s (and one /16) from which registries hand out, per mille.
-const REGISTRIES: [(u32, u64); 6] =
-    [(0x2a00, 400), (0x2400, 280), (0x2600, 160), (0x2800, 90), (0x2c00, 30), (0x2001, 40)];
+const REGISTRIES: [(u32, u64); 6] = [
+    (0x2a00, 400),
+    (0x2400, 280),
+    (0x2600, 160),
+    (0x2800, 90),
+    (0x2c00, 30),
+    (0x2001, 40),
+];
 
 /// How many prefixes a network of the IPv6 table announces on average.
 const PREFIXES_PER_NETWORK: usize = 6;
@@ -100,7 +116,11 @@ pub fn ipv6_table(count: usize, seed: u64) -> Vec<Ipv6Net> {
     let networks: Vec<u128> = (0..count / PREFIXES_PER_NETWORK + 1)
         .map(|_| {
             let registry = random.pick(&REGISTRIES);
-            let below = if registry == 0x2001 { random.below(1 << 16) } else { random.below(1 << 20) };
+            let below = if registry == 0x2001 {
+                random.below(1 << 16)
+            } else {
+                random.below(1 << 20)
+            };
             u128::from(u64::from(registry) << 16 | below) << 96
         })
         .collect();
@@ -128,7 +148,12 @@ pub fn ipv6_flows(table: &[Ipv6Net], count: usize, seed: u64) -> Vec<u128> {
     flows(table, count, seed, SplitMix64::draw_u128)
 }
 
-fn flows<K: Key>(table: &[K::Net], count: usize, seed: u64, mut host: impl FnMut(&mut SplitMix64) -> K) -> Vec<K> {
+fn flows<K: Key>(
+    table: &[K::Net],
+    count: usize,
+    seed: u64,
+    mut host: impl FnMut(&mut SplitMix64) -> K,
+) -> Vec<K> {
     let mut random = SplitMix64::new(seed);
     let mut flow = || {
         let net = table.get(random.below(table.len() as u64) as usize)?;
@@ -167,7 +192,10 @@ mod tests {
         let lengths: Vec<u8> = table.iter().map(Ipv4Net::prefix_len).collect();
         assert!(share(&lengths, 24..=24) > 500);
         assert!((1..10).contains(&share(&lengths, 32..=32)));
-        assert_eq!(share(&lengths, 16..=24) + share(&lengths, 32..=32) + 1, 1000);
+        assert_eq!(
+            share(&lengths, 16..=24) + share(&lengths, 32..=32) + 1,
+            1000
+        );
     }
 
     #[test]
@@ -177,7 +205,13 @@ mod tests {
         let lengths: Vec<u8> = table.iter().map(Ipv6Net::prefix_len).collect();
         assert!(share(&lengths, 48..=48) > 500);
         assert!((5..15).contains(&share(&lengths, 128..=128)));
-        assert_eq!(lengths.iter().filter(|len| !matches!(len, 32..=48 | 128)).count(), 0);
+        assert_eq!(
+            lengths
+                .iter()
+                .filter(|len| !matches!(len, 32..=48 | 128))
+                .count(),
+            0
+        );
     }
 
     #[test]
@@ -186,7 +220,11 @@ mod tests {
         let flows = ipv6_flows(&table, 300, 4);
         assert_eq!(flows.len(), 300);
         for flow in flows {
-            assert!(table.iter().any(|net| net.contains(&std::net::Ipv6Addr::from_bits(flow))));
+            assert!(
+                table
+                    .iter()
+                    .any(|net| net.contains(&std::net::Ipv6Addr::from_bits(flow)))
+            );
         }
         assert!(ipv4_flows(&[], 300, 4).is_empty());
     }

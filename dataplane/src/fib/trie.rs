@@ -43,7 +43,13 @@ impl<K: Key> Trie<K> {
         publish(&blocks, head, root);
         drop(blocks);
         let reader = TrieReader::new(Arc::clone(arena), head);
-        Ok(Self { arena: Arc::clone(arena), reader, head, root, prefixes: 0 })
+        Ok(Self {
+            arena: Arc::clone(arena),
+            reader,
+            head,
+            root,
+            prefixes: 0,
+        })
     }
 
     /// A handle for readers.
@@ -81,7 +87,9 @@ impl<K: Key> Trie<K> {
             return Ok(());
         }
         let mut blocks = self.arena.blocks();
-        blocks.allocator.ensure(Class::Node, (K::BITS / NODE_STRIDE) as usize)?;
+        blocks
+            .allocator
+            .ensure(Class::Node, (K::BITS / NODE_STRIDE) as usize)?;
         blocks.allocator.ensure(Class::Cell, 2)?;
         if blocks.insert(self.root, Route { key, len, value })? {
             self.prefixes += 1;
@@ -104,7 +112,9 @@ impl<K: Key> Trie<K> {
         };
         // Asked while the arena is not locked, so that `parent` may use it.
         let value = match place {
-            Place::Own { cover: Some(len), .. } => parent(key.net(len)).get() & VALUE,
+            Place::Own {
+                cover: Some(len), ..
+            } => parent(key.net(len)).get() & VALUE,
             Place::Own { cover: None, .. } | Place::Cell(_) => 0,
         };
         let mut blocks = self.arena.blocks();
@@ -152,5 +162,8 @@ fn adapt<K: Key>(mut blocks: Blocks<'_>, head: u32, root: &mut Block, prefixes: 
 }
 
 fn publish(blocks: &Blocks<'_>, head: u32, root: Block) {
-    blocks.store(head | HEAD_ROOT, Entry::from_bits(root.at | root.stride / NODE_STRIDE));
+    blocks.store(
+        head | HEAD_ROOT,
+        Entry::from_bits(root.at + root.stride / NODE_STRIDE),
+    );
 }

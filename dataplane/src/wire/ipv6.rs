@@ -99,6 +99,11 @@ impl Ipv6Header {
         Protocol::new(self.next_header)
     }
 
+    /// Sets what follows this header.
+    pub const fn set_next_header(&mut self, next_header: Protocol) {
+        self.next_header = next_header.get();
+    }
+
     /// How many routers may still forward the packet.
     #[inline(always)]
     #[must_use]

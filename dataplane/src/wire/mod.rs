@@ -21,6 +21,7 @@ pub mod icmp4;
 pub mod icmp6;
 pub mod ipv4;
 pub mod ipv4_options;
+pub mod ipv4_record;
 pub mod ipv6;
 pub mod nd;
 pub mod nd_options;
