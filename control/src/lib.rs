@@ -1,4 +1,5 @@
 //! The control plane of ferroute.
 
+pub mod cli;
 pub mod config;
 pub mod daemon;
