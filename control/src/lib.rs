@@ -2,4 +2,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod core;
 pub mod daemon;
+pub mod metrics;
+pub mod model;

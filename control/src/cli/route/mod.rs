@@ -14,8 +14,8 @@ use super::error::CliError;
 use super::session::Session;
 use clap::Subcommand;
 
-/// The owner of routes that are given by hand.
-pub(super) const OWNER: &str = "static";
+/// The owner of routes that are given by hand. (`static` is the configuration file, for which only the router speaks.)
+pub(super) const OWNER: &str = "cli";
 
 /// What to do with routes.
 #[derive(Clone, Debug, Subcommand)]
