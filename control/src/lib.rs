@@ -1,4 +1,5 @@
 //! The control plane of ferroute.
 
+pub mod api;
 pub mod core;
 pub mod model;
