@@ -1,5 +1,6 @@
 //! The control plane of ferroute.
 
+pub mod api;
 pub mod cli;
 pub mod config;
 pub mod core;
