@@ -7,6 +7,7 @@ use super::number::Mtu;
 use super::owner::OwnerView;
 use super::port::Link;
 use super::prefix::InterfaceAddress;
+use super::refusal::RouteError;
 use ferroute_dataplane::ids::WorkerIndex;
 
 /// One event.
@@ -83,14 +84,16 @@ pub enum Happening {
         /// Whether it hangs.
         hung: bool,
     },
-    /// A change was refused.
+    /// Items of an owner's batch were refused.
     Refusal {
-        /// Who asked, if it is an owner of routes.
-        owner: Option<OwnerName>,
-        /// The stable word of the reason.
-        reason: &'static str,
-        /// The same for people.
-        message: String,
+        /// The owner.
+        owner: OwnerName,
+        /// The owner's number of the batch.
+        batch: u64,
+        /// How many items were refused.
+        refused: u32,
+        /// Why the first of them was.
+        error: RouteError,
     },
 }
 
@@ -124,7 +127,7 @@ impl Happening {
     pub const fn about_owner(&self) -> Option<OwnerName> {
         match self {
             Self::Owner(owner) => Some(owner.name),
-            Self::Refusal { owner, .. } => *owner,
+            Self::Refusal { owner, .. } => Some(*owner),
             _ => None,
         }
     }

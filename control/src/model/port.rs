@@ -11,7 +11,7 @@ use std::str::FromStr;
 
 reasons! {
     /// Why a text names no device.
-    DeviceError {
+    pub enum DeviceError {
         /// It is empty, too long, or has a character that device strings do not have.
         Invalid = "DEVICE_INVALID", Invalid,
             "a device is a PCI address such as 0000:3b:00.0 or a DPDK device string such as net_tap0,iface=x, in at most 255 printable characters without spaces";
@@ -193,7 +193,7 @@ pub struct PortStats {
 
 reasons! {
     /// Why an operation on a port failed.
-    PortError {
+    pub enum PortError {
         /// No port has the name.
         UnknownPort { /// The name.
             port: InterfaceName } = "UNKNOWN_PORT", NotFound, "there is no port {port}";

@@ -1,3 +1,5 @@
+mod reference;
+
 use super::*;
 use std::fs;
 
@@ -51,7 +53,7 @@ fn an_empty_file_is_the_default() {
 
 #[test]
 fn what_is_written_is_read() {
-    let config = parse(include_str!("../../../docs/examples/ferrouted.yaml")).unwrap();
+    let config = parse(include_str!("../../../../docs/examples/ferrouted.yaml")).unwrap();
     assert_eq!(config.ports[0].name.as_str(), "p0");
     assert_eq!(config.cpus.workers, Some([2, 3].into_iter().collect()));
     assert_eq!(parse(&config.to_yaml().unwrap()), Ok(config));
