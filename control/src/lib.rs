@@ -1,5 +1,14 @@
 //! The control plane of ferroute.
 
 pub mod api;
+pub mod config;
 pub mod core;
+pub mod daemon;
+pub mod exception;
+pub mod hardware;
 pub mod model;
+pub mod neighbour;
+pub mod nexthop;
+pub mod rib;
+pub mod slowpath;
+pub mod twin;

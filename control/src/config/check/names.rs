@@ -1,0 +1,230 @@
+//! Rules about names: each is given once, and each reference leads somewhere.
+
+use super::{Checker, DEFAULT_VRF, at};
+use crate::config::links::InterfaceKind;
+use crate::config::mistake::{Problem, nearest};
+use crate::config::number::Mtu;
+use ferroute_dataplane::ids::MAX_PORTS;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+pub(super) fn check(checker: &mut Checker<'_>) {
+    vrfs(checker);
+    ports(checker);
+    interfaces(checker);
+    neighbours(checker);
+}
+
+/// Reports every key of `keys` that an earlier element of the same list has already.
+fn unique<K: Ord + ToString>(
+    checker: &mut Checker<'_>,
+    list: &str,
+    field: &str,
+    what: &'static str,
+    keys: impl Iterator<Item = Option<K>>,
+) {
+    let mut first = BTreeMap::new();
+    for (place, key) in keys
+        .enumerate()
+        .filter_map(|(place, key)| Some((place, key?)))
+    {
+        match first.entry(key) {
+            Entry::Vacant(slot) => {
+                slot.insert(place);
+            }
+            Entry::Occupied(slot) => {
+                let (name, first) = (
+                    slot.key().to_string(),
+                    checker.line(at![list, *slot.get(), field]),
+                );
+                checker.report(
+                    at![list, place, field],
+                    Problem::Duplicate { what, name, first },
+                );
+            }
+        }
+    }
+}
+
+fn vrfs(checker: &mut Checker<'_>) {
+    /// What the kernel calls `main`; the default VRF has it.
+    const MAIN_TABLE: u32 = 254;
+    let config = checker.config;
+    unique(
+        checker,
+        "vrfs",
+        "name",
+        "VRF",
+        config.vrfs.iter().map(|vrf| Some(&vrf.name)),
+    );
+    unique(
+        checker,
+        "vrfs",
+        "table",
+        "table",
+        config.vrfs.iter().map(|vrf| vrf.table),
+    );
+    for (place, vrf) in config.vrfs.iter().enumerate() {
+        if vrf.name.as_str() == DEFAULT_VRF {
+            checker.report(
+                at!["vrfs", place, "name"],
+                Problem::Rule("the VRF default always exists; it is not listed"),
+            );
+        }
+        if vrf.table.is_some_and(|table| table.get() == MAIN_TABLE) {
+            checker.report(
+                at!["vrfs", place, "table"],
+                Problem::Rule("table 254 is that of the default VRF"),
+            );
+        }
+    }
+}
+
+fn ports(checker: &mut Checker<'_>) {
+    let config = checker.config;
+    unique(
+        checker,
+        "ports",
+        "name",
+        "port",
+        config.ports.iter().map(|port| Some(&port.name)),
+    );
+    unique(
+        checker,
+        "ports",
+        "device",
+        "device",
+        config.ports.iter().map(|port| Some(port.device.identity())),
+    );
+    if config.ports.len() > MAX_PORTS {
+        checker.report(
+            at!["ports"],
+            Problem::TooMany {
+                what: "ports",
+                count: config.ports.len(),
+                max: MAX_PORTS,
+            },
+        );
+    }
+}
+
+fn interfaces(checker: &mut Checker<'_>) {
+    let config = checker.config;
+    unique(
+        checker,
+        "interfaces",
+        "name",
+        "interface",
+        config
+            .interfaces
+            .iter()
+            .map(|interface| Some(&interface.name)),
+    );
+    let kinds: Vec<_> = config
+        .interfaces
+        .iter()
+        .map(|interface| interface.kind(|name| checker.ports.contains(name)))
+        .collect();
+    let vlans = kinds.iter().map(|kind| match kind {
+        Some(InterfaceKind::Vlan { port, vlan }) => Some(format!("{vlan} on {port}")),
+        _ => None,
+    });
+    unique(checker, "interfaces", "name", "VLAN", vlans);
+
+    let ports_known = checker.document.is_whole("ports");
+    for (place, (interface, kind)) in config.interfaces.iter().zip(&kinds).enumerate() {
+        checker.vrf(at!["interfaces", place, "vrf"], interface.vrf.as_ref());
+        let mut above = None;
+        match kind {
+            Some(InterfaceKind::Vlan { port, .. }) => {
+                match config
+                    .ports
+                    .iter()
+                    .find(|candidate| candidate.name == *port)
+                {
+                    Some(port) => above = Some(port.mtu),
+                    None if ports_known => {
+                        let near = nearest(port.as_str(), checker.ports.iter().copied());
+                        let field = if interface.port.is_some() {
+                            "port"
+                        } else {
+                            "name"
+                        };
+                        checker.report(
+                            at!["interfaces", place, field],
+                            Problem::NoSuch {
+                                what: "port",
+                                name: port.to_string(),
+                                near,
+                            },
+                        );
+                    }
+                    None => {}
+                }
+                if checker.ports.contains(interface.name.as_str()) {
+                    let message = "this is the name of a port, whose own interface is no VLAN";
+                    checker.report(at!["interfaces", place, "name"], Problem::Rule(message));
+                }
+            }
+            Some(InterfaceKind::Port) => {
+                above = config
+                    .ports
+                    .iter()
+                    .find(|port| port.name == interface.name)
+                    .map(|port| port.mtu)
+            }
+            Some(InterfaceKind::Loopback) => {}
+            None if ports_known => {
+                let message = "neither a port, nor <port>.<vlan>; give it `port` and `vlan`, or `loopback: true`, not both";
+                checker.report(at!["interfaces", place, "name"], Problem::Rule(message));
+            }
+            None => {}
+        }
+        let mtu = interface.mtu.or(above);
+        if let (Some(mtu), Some(above)) = (
+            interface.mtu,
+            above.filter(|above| interface.mtu.is_some_and(|mtu| mtu > *above)),
+        ) {
+            checker.report(
+                at!["interfaces", place, "mtu"],
+                Problem::AbovePort {
+                    mtu: mtu.get(),
+                    port: above.get(),
+                },
+            );
+        }
+        let ipv6 = interface
+            .addresses
+            .iter()
+            .position(|address| address.net().addr().is_ipv6());
+        if let Some(address) = ipv6.filter(|_| mtu.is_some_and(|mtu| mtu < Mtu::IPV6_MIN)) {
+            let message = "an IPv6 link has an MTU of at least 1280 (RFC 8200)";
+            checker.report(
+                at!["interfaces", place, "addresses", address],
+                Problem::Rule(message),
+            );
+        }
+    }
+}
+
+fn neighbours(checker: &mut Checker<'_>) {
+    let config = checker.config;
+    let keys = config
+        .neighbours
+        .iter()
+        .map(|neighbour| Some(format!("{} on {}", neighbour.address, neighbour.interface)));
+    unique(checker, "neighbours", "address", "neighbour", keys);
+    for (place, neighbour) in config.neighbours.iter().enumerate() {
+        checker.interface(at!["neighbours", place, "interface"], &neighbour.interface);
+        if config
+            .interfaces
+            .iter()
+            .any(|interface| interface.name == neighbour.interface && interface.loopback)
+        {
+            checker.report(
+                at!["neighbours", place, "interface"],
+                Problem::Rule("a loopback has no neighbours"),
+            );
+        }
+    }
+}

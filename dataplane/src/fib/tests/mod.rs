@@ -1,0 +1,4 @@
+//! Tests of the whole: against a naive oracle, at the limits of memory, and under concurrency.
+
+mod model;
+mod oracle;
