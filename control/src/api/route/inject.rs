@@ -22,6 +22,7 @@ use crate::model::number::{Distance, Epoch, Metric, RangeError};
 use crate::model::owner::{
     DEFAULT_GRACE, MAX_GRACE, OwnerError, OwnerLife, OwnerOpen, OwnerOpened,
 };
+use crate::model::reason::Reason;
 use crate::model::route::{BatchOutcome, Refusal};
 use ferroute_proto::v1 as pb;
 use ferroute_proto::v1::inject_request::What;
@@ -242,6 +243,15 @@ impl DueBatch {
             to_client(self.places.as_deref(), refusal);
         }
         let mut all = self.refused;
+        if let Some(first) = all.first() {
+            // What the core refuses it tells itself.
+            let (owner, reason) = (Some(self.owner), first.error.reason());
+            self.core.publish(Happening::Refusal {
+                owner,
+                reason,
+                message: first.error.to_string(),
+            });
+        }
         all.append(&mut outcome.refused);
         all.sort_by_key(|refusal| refusal.item);
         // Both kinds of item are bounded by MAX_BATCH_ROUTES.
@@ -256,15 +266,6 @@ impl DueBatch {
             refused,
             swept: 0,
         }));
-        if let Some(first) = all.into_iter().next() {
-            let (owner, batch) = (self.owner, self.id);
-            self.core.publish(Happening::Refusal {
-                owner,
-                batch,
-                refused,
-                error: first.error,
-            });
-        }
         Ok(answers)
     }
 }

@@ -4,6 +4,5 @@ mod calls;
 mod inject;
 mod lab;
 mod listing;
-mod socket;
 mod standard;
 mod tls;
