@@ -272,6 +272,7 @@ impl Router {
             tx_descriptors: facts.tx_descriptors,
             mtu: mtu(&port.settings),
             promiscuous: port.settings.promiscuous,
+            twin: port.settings.twin,
             queues: facts.queues,
             link: port.link,
             mac: facts.mac,

@@ -66,6 +66,12 @@ pub enum StartError {
         /// Why not.
         reason: io::Error,
     },
+    /// The API cannot be served over TCP.
+    #[error("cannot serve the API over TCP: {0}")]
+    Tcp(#[from] crate::api::tls::TcpError),
+    /// The API cannot be served.
+    #[error("cannot serve the API: {0}")]
+    Serve(#[from] crate::api::server::ServeError),
     /// Metrics cannot be served.
     #[error("cannot serve metrics on {address}: {reason}; change `metrics.listen`")]
     Metrics {

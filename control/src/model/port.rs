@@ -149,6 +149,8 @@ pub struct PortView {
     pub mtu: Mtu,
     /// Whether the device takes frames for other stations too.
     pub promiscuous: bool,
+    /// Whether its interfaces have kernel twins, where the router has any.
+    pub twin: bool,
     /// Which worker polls which receive queue.
     pub queues: Vec<(QueueId, WorkerIndex)>,
     /// The link.
