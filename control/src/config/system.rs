@@ -1,9 +1,8 @@
 //! The daemon and the machine it runs on: socket, log, metrics, DPDK, CPUs, buffers.
 
-use super::address::Listen;
 use super::cpus::CpuList;
 use super::number::{Buffers, DataRoom, Mebibytes};
-use super::text::Mode;
+use super::text::{Listen, Mode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
