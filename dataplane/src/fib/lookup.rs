@@ -70,8 +70,10 @@ impl<K: Key> TrieReader<K> {
 impl View {
     #[inline(always)]
     fn of(words: &Words, head: u32) -> Self {
-        let [root, default] =
-            [HEAD_ROOT, HEAD_DEFAULT].map(|i| words[(head | i) as usize].load(Acquire));
+        // The default first: a root that was replaced before the default was read would go with a default
+        // that it never had.
+        let default = words[(head | HEAD_DEFAULT) as usize].load(Acquire);
+        let root = words[(head | HEAD_ROOT) as usize].load(Acquire);
         Self {
             head,
             root,

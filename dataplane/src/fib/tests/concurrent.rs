@@ -9,7 +9,9 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::SeqCst;
 use std::thread;
 
-const CHANGES: usize = 20_000;
+/// Changes that go around: the last leaves the table as empty as the first finds it.
+const CHANGES: usize = 4000;
+const ROUNDS: usize = 10;
 const KEYS: usize = 8;
 
 /// A change of the table and what each key answers after it.
@@ -22,7 +24,7 @@ struct Step<K> {
 }
 
 /// Random changes near eight keys. Every next hop is given once, so that an answer tells its state. Prefixes
-/// elsewhere come and go in waves, so that the root grows and shrinks.
+/// elsewhere come and go in waves, so that the root grows and shrinks. In the end all prefixes go.
 fn script<K: Key>(keys: &[K; KEYS], elsewhere: impl Fn(u32) -> K) -> Vec<Step<K>> {
     let mut random = SplitMix64::new(11);
     let mut oracle = Oracle::default();
@@ -55,14 +57,27 @@ fn script<K: Key>(keys: &[K; KEYS], elsewhere: impl Fn(u32) -> K) -> Vec<Step<K>
             oracle.set(key, len, value);
             Ok(value)
         };
+        let answers = keys.map(|key| oracle.lookup(key));
         Step {
             key,
             len,
             value,
-            answers: keys.map(|key| oracle.lookup(key)),
+            answers,
         }
     };
-    (0..CHANGES).map(&mut change).collect()
+    let mut steps: Vec<_> = (0..CHANGES).map(&mut change).collect();
+    for (key, len) in oracle.prefixes().collect::<Vec<_>>() {
+        // The shortest first: no parent is left.
+        oracle.remove(key, len);
+        let answers = keys.map(|key| oracle.lookup(key));
+        steps.push(Step {
+            key,
+            len,
+            value: Err(NextHopId::NO_ROUTE),
+            answers,
+        });
+    }
+    steps
 }
 
 /// The progress of writer and readers.
@@ -76,14 +91,14 @@ struct Clock {
 }
 
 fn write<K: Key>(arena: &Arena, trie: &mut Trie<K>, script: &[Step<K>], clock: &Clock) {
-    for (i, step) in script.iter().enumerate() {
+    for (i, step) in (1..).zip(script.iter().cycle().take(script.len() * ROUNDS)) {
         let net = step.key.net(step.len);
         match step.value {
             Ok(value) => trie.set(net, value).unwrap(),
             Err(parent) => drop(trie.remove(net, |_| parent)),
         }
-        clock.done.store(i as u64 + 1, SeqCst);
-        if i % 16 == 0 {
+        clock.done.store(i, SeqCst);
+        if i.is_multiple_of(4) {
             let epoch = clock.epoch.load(SeqCst) + 1;
             arena.seal(epoch);
             clock.epoch.store(epoch, SeqCst);
@@ -99,7 +114,7 @@ fn write<K: Key>(arena: &Arena, trie: &mut Trie<K>, script: &[Step<K>], clock: &
     }
 }
 
-/// Looks up until the script is done, and returns how many lookups had a change beside them.
+/// Looks up until the script is done, and returns how many bursts had a change beside them.
 fn read<K: Key>(
     reader: &TrieReader<K>,
     keys: &[K; KEYS],
@@ -107,9 +122,14 @@ fn read<K: Key>(
     clock: &Clock,
     number: usize,
 ) -> usize {
-    let mut beside = 0;
+    let last = script.len() * ROUNDS;
+    let answer_in = |state: usize, key: usize| match state {
+        0 => NextHopId::NO_ROUTE,
+        _ => script[(state - 1) % script.len()].answers[key],
+    };
     let burst: Vec<K> = keys.iter().copied().cycle().take(BURST).collect();
     let mut out = [NextHopId::NO_ROUTE; BURST];
+    let mut beside = 0;
     loop {
         clock.passed[number].store(clock.epoch.load(SeqCst), SeqCst);
         let before = clock.done.load(SeqCst) as usize;
@@ -119,17 +139,18 @@ fn read<K: Key>(
             out = std::array::from_fn(|i| reader.lookup(burst[i]));
         }
         let after = clock.done.load(SeqCst) as usize;
-        // The change after the last one done may have been under way.
-        let states = before..=(after + 1).min(CHANGES);
         beside += usize::from(after > before);
         for (i, answer) in out.iter().enumerate() {
-            let possible = states.clone().any(|state| match state.checked_sub(1) {
-                Some(step) => script[step].answers[i % KEYS] == *answer,
-                None => *answer == NextHopId::NO_ROUTE,
-            });
-            assert!(possible, "{answer} for {:?} in states {states:?}", burst[i]);
+            // The change after the last one done may have been under way.
+            let possible =
+                (before..=(after + 1).min(last)).any(|state| answer_in(state, i % KEYS) == *answer);
+            assert!(
+                possible,
+                "{answer} for {:?} between states {before} and {after}",
+                burst[i]
+            );
         }
-        if after == CHANGES {
+        if after == last {
             return beside;
         }
     }

@@ -28,7 +28,7 @@ fn nodes_run_out_without_harm() {
     pair.set(0, 0, 1).unwrap();
     // Two hosts in each /24 cost a node at least.
     let refused = (0..10_000_u32)
-        .map(|i| i / 2 << 12 | i % 2)
+        .map(|i| ((i / 2) << 12) + i % 2)
         .find_map(|key| {
             pair.reclaim();
             let usage = pair.arena.usage();
