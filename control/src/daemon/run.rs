@@ -1,6 +1,6 @@
 //! The life of the router, from a plan to a clean stop.
 
-use super::{Boot, StartError, service, socket};
+use super::{Boot, StartError, access, service};
 
 /// Carries the plan out; returns when the router was told to stop.
 ///
@@ -9,7 +9,7 @@ use super::{Boot, StartError, service, socket};
 pub(super) fn run(boot: Boot) -> Result<(), StartError> {
     boot.log();
     boot.placement.confine_control_threads()?;
-    let (_claim, _listener) = socket::claim(&boot.config.socket)?;
+    let _listeners = access::listen(&boot.config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
