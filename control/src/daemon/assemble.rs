@@ -231,7 +231,7 @@ fn settings(boot: &Boot, config: ConfigView, ticks_hz: u64) -> Settings {
             .twin
             .netns
             .as_ref()
-            .map(|n| n.path().display().to_string()),
+            .map(|n| n.as_str().to_owned()),
         ticks_hz,
         config,
         dpdk_version: dpdk_sys::eal::version(),

@@ -80,9 +80,7 @@ fn live(
         drop(stop.wait_for(|stop| *stop).await);
     };
     runtime.block_on(async {
-        for refused in apply(&boot.config, &core).await {
-            tracing::error!("{refused}");
-        }
+        apply(&boot.config, &core).await.map_err(StartError::Apply)?;
         if let Some(metrics) = metrics {
             tokio::spawn(metrics.serve(core.clone(), stopped(stop.clone())));
         }
