@@ -244,8 +244,8 @@ impl Router {
     }
 
     /// Whether interfaces on the port have twins.
-    pub(super) const fn port_has_twin(&self, _id: PortId) -> bool {
-        true
+    pub(super) fn port_has_twin(&self, id: PortId) -> bool {
+        self.port_by_id(id).is_some_and(|p| p.settings.twin)
     }
 
     /// Whether the port has a carrier.
@@ -272,6 +272,7 @@ impl Router {
             tx_descriptors: facts.tx_descriptors,
             mtu: mtu(&port.settings),
             promiscuous: port.settings.promiscuous,
+            twin: port.settings.twin,
             queues: facts.queues,
             link: port.link,
             mac: facts.mac,

@@ -74,6 +74,8 @@ pub struct Parts {
     pub twins: TwinManager,
     /// Where events go.
     pub events: Events,
+    /// The beginning of time, the exception path's too.
+    pub started: Instant,
 }
 
 /// The router's own owners of routes.
@@ -160,7 +162,7 @@ impl Router {
             neighbour_routes: BTreeMap::new(),
             changes: Vec::new(),
             samples: Samples::default(),
-            started: Instant::now(),
+            started: parts.started,
             settings,
         };
         router.create_vrf(VrfSpec { name: VrfName::default(), table_id: None, namespace: None })?;

@@ -11,7 +11,9 @@
 //!
 //! Whatever fails on the way is a [`StartError`]: one sentence that says what to do.
 
+pub mod apply;
 mod args;
+pub mod assemble;
 pub mod cpus;
 pub mod eal;
 mod error;

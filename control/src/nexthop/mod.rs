@@ -6,6 +6,8 @@ mod gateways;
 mod groups;
 mod links;
 mod paths;
+#[cfg(test)]
+mod proptests;
 mod resolve;
 mod resolved;
 mod set;

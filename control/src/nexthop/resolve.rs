@@ -71,7 +71,7 @@ pub(super) enum Memo {
 /// Which routes a gateway's value rests on.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Trace {
-    /// The sets that were looked at.
+    /// The sets that were looked at, in this order.
     pub(super) sets: SmallVec<[NextHopSetId; 2]>,
     /// The length of the shortest prefix that was looked at: routes of shorter prefixes play no part.
     pub(super) floor: u8,
@@ -198,9 +198,7 @@ fn resolve_gateway<B: Board>(board: &B, gateway: Gateway, lookup: &impl Lookup) 
             return ControlFlow::Break(());
         }
         trace.floor = length;
-        if !trace.sets.contains(&set) {
-            trace.sets.push(set);
-        }
+        trace.sets.push(set);
         let step = match gateway.interface {
             Some(_) => connected_through(board, gateway, set),
             None => recursive_through(board, gateway, set),

@@ -54,9 +54,9 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 fn prefixes() -> Vec<IpNet> {
-    ["0.0.0.0/0", "10.0.0.0/8", "10.1.0.0/16", "10.1.0.0/32", "255.255.255.255/32", "::/0", "fd00::/8", "fd00::/127", "fd00::1/128"]
-        .map(|prefix| prefix.parse().unwrap())
-        .to_vec()
+    let ipv4 = ["0.0.0.0/0", "10.0.0.0/8", "10.1.0.0/16", "10.1.0.0/32", "10.1.0.1/32", "255.255.255.255/32"];
+    let ipv6 = ["::/0", "fd00::/8", "fd00::/127", "fd00::/128", "fd00::1/128"];
+    ipv4.into_iter().chain(ipv6).map(|prefix| prefix.parse().unwrap()).collect()
 }
 
 fn set(which: usize) -> NextHopSet {

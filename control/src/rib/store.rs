@@ -43,7 +43,6 @@ pub struct BestChange {
 
 /// How to take a change back.
 #[derive(Clone, Copy, Debug)]
-#[must_use = "drop it if the change is to stay"]
 pub struct Undo {
     vrf: VrfId,
     prefix: IpNet,

@@ -224,7 +224,8 @@ impl Allocator {
             cells,
         } = capacity;
         let counts = [nodes, mid_roots, big_roots, cells];
-        let mut words = 0_u64;
+        // The first chunk stays zero: it is what the default view reads.
+        let mut words = 1_u64 << CHUNK_WORDS_LOG2;
         let layout = [0, 1, 2, 3].map(|i| {
             let class = Class::ALL[i];
             let chunks = (counts[i] as usize).div_ceil(class.blocks_per_chunk());

@@ -33,6 +33,8 @@ mod key;
 mod lookup;
 mod prefetch;
 mod resize;
+#[cfg(target_arch = "x86_64")]
+mod simd;
 pub mod synth;
 mod trie;
 

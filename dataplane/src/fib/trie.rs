@@ -150,7 +150,7 @@ impl<K: Key> Drop for Trie<K> {
 
 /// Gives a trie the root that fits its number of prefixes. Where memory does not suffice it keeps the one it has.
 fn adapt<K: Key>(mut blocks: Blocks<'_>, head: u32, root: &mut Block, prefixes: usize) {
-    let resized = match fit(root.stride, prefixes) {
+    let resized = match fit::<K>(root.stride, prefixes) {
         Fit::Good => return,
         Fit::Grow => blocks.grow::<K>(*root, prefixes),
         Fit::Shrink => blocks.shrink::<K>(*root, prefixes),

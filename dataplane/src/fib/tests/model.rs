@@ -144,8 +144,8 @@ fn a_slash_20_of_hosts() {
 
 #[test]
 fn internet_tables_through_every_root_size() {
-    let ipv4: Vec<_> = ipv4_table(33_500, 1).into_iter().map(u32::split).collect();
+    let ipv4: Vec<_> = ipv4_table(50_000, 1).into_iter().map(u32::split).collect();
     fill_and_drain(&ipv4, borders4);
-    let ipv6: Vec<_> = ipv6_table(33_500, 1).into_iter().map(u128::split).collect();
+    let ipv6: Vec<_> = ipv6_table(20_000, 1).into_iter().map(u128::split).collect();
     fill_and_drain(&ipv6, borders6);
 }
