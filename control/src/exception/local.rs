@@ -41,7 +41,9 @@ impl ExceptionPath {
     }
 
     fn answer(&mut self, snapshot: &Snapshot, taken: &Taken) -> Result<Answer, DropReason> {
-        let mtu = snapshot.interface(taken.interface).map_or(0, |i| usize::from(i.mtu_bytes));
+        let mtu = snapshot
+            .interface(taken.interface)
+            .map_or(0, |i| usize::from(i.mtu_bytes));
         let identification = &mut self.identification;
         let mut fresh = || {
             *identification = identification.wrapping_add(1);

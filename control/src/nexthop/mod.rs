@@ -19,4 +19,4 @@ pub use groups::{GroupKey, PutGroupError, RemoveGroupError};
 pub use resolve::Lookup;
 pub use resolved::{Action, Gateway, Loop, MAX_DEPTH, MAX_PATHS, Path, Resolved, Unresolved};
 pub use set::{MAX_MEMBERS, Members, NextHop, NextHopError, NextHopSet, Via};
-pub use store::{MAX_SETS, NextHopSetId, NextHops, SetView, Settled, SetsFull};
+pub use store::{MAX_SETS, NextHopSetId, NextHops, SetView, SetsFull, Settled};

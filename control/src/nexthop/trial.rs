@@ -88,14 +88,25 @@ impl NextHops {
         lookup: &impl Lookup,
         closes: impl Fn(Gateway, u8) -> bool,
     ) -> Result<(), Loop> {
-        let mut trial = Trial { hops: self, memos: HashMap::new(), traces: HashMap::new(), instead };
+        let mut trial = Trial {
+            hops: self,
+            memos: HashMap::new(),
+            traces: HashMap::new(),
+            instead,
+        };
         evaluate(&mut trial, Node::Set(set), lookup);
-        let Memo::Known(value) = trial.memo(Node::Set(set)) else { return Ok(()) };
-        let Resolved::Unresolved(Unresolved::Loop(circle)) = &value.resolved else { return Ok(()) };
+        let Memo::Known(value) = trial.memo(Node::Set(set)) else {
+            return Ok(());
+        };
+        let Resolved::Unresolved(Unresolved::Loop(circle)) = &value.resolved else {
+            return Ok(());
+        };
         let closed = trial.traces.iter().any(|(id, trace)| {
             let gateway = self.gateway(*id);
             // What a gateway in a loop looked at last is what leads it there.
-            trace.sets.last() == Some(&set) && circle.gateways().contains(&gateway) && closes(gateway, trace.floor)
+            trace.sets.last() == Some(&set)
+                && circle.gateways().contains(&gateway)
+                && closes(gateway, trace.floor)
         });
         if closed { Err(circle.clone()) } else { Ok(()) }
     }
