@@ -54,6 +54,16 @@ impl NextHops {
         self.groups.get(&key).copied()
     }
 
+    /// How many groups the owner has.
+    #[must_use]
+    pub fn groups_of(&self, owner: OwnerId) -> usize {
+        let range = GroupKey { owner, number: 0 }..=GroupKey {
+            owner,
+            number: u32::MAX,
+        };
+        self.groups.range(range).count()
+    }
+
     /// Makes a group or replaces what it declares. All routes that refer to it follow with the next
     /// [`settle`](Self::settle), in a time that does not depend on their number.
     ///

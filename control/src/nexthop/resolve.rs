@@ -156,6 +156,9 @@ fn resolve_set<B: Board>(board: &B, set: NextHopSetId) -> Step {
     let members = match declared {
         NextHopSet::Unicast(members) => members,
         NextHopSet::Vrf(vrf) => return Step::Done(Value::action(Action::Vrf(*vrf))),
+        NextHopSet::Broadcast(interface) => {
+            return Step::Done(Value::action(Action::Broadcast(*interface)));
+        }
         NextHopSet::Local(interface) => {
             return Step::Done(Value::action(Action::Local(*interface)));
         }
@@ -261,7 +264,7 @@ fn recursive_through<B: Board>(board: &B, gateway: Gateway, set: NextHopSetId) -
             resolved: towards(gateway.address, paths),
             depth: value.depth + 1,
         },
-        Resolved::Action(Action::Local(_)) => {
+        Resolved::Action(Action::Local(_) | Action::Broadcast(_)) => {
             Value::unresolved(Unresolved::GatewayIsLocal(gateway))
         }
         Resolved::Action(Action::Vrf(_)) => Value::unresolved(Unresolved::OtherVrf(gateway)),
@@ -279,7 +282,7 @@ fn recursive_through<B: Board>(board: &B, gateway: Gateway, set: NextHopSetId) -
 fn connected_through<B: Board>(board: &B, gateway: Gateway, set: NextHopSetId) -> Verdict {
     let (declared, _) = board.declared(set);
     let on_link = |hop: &&NextHop| matches!(hop.via, Via::Link { interface } if Some(interface) == gateway.interface);
-    if let NextHopSet::Local(_) = declared {
+    if let NextHopSet::Local(_) | NextHopSet::Broadcast(_) = declared {
         return Verdict::Is(Step::Done(Value::unresolved(Unresolved::GatewayIsLocal(
             gateway,
         ))));

@@ -29,6 +29,8 @@ pub enum Action {
     Vrf(VrfId),
     /// Take the packet as the router's own.
     Local(InterfaceId),
+    /// Take it as sent to all hosts of this interface's link, if it came from there.
+    Broadcast(InterfaceId),
     /// Drop it silently.
     Blackhole,
     /// Drop it and say that the destination is unreachable.

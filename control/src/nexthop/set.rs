@@ -185,6 +185,8 @@ pub enum NextHopSet {
     Vrf(VrfId),
     /// Takes them as the router's own, on this interface.
     Local(InterfaceId),
+    /// Takes them as sent to all hosts on this interface's link, if they came from there.
+    Broadcast(InterfaceId),
     /// Drops them silently.
     Blackhole,
     /// Drops them and answers that the destination is unreachable.

@@ -127,6 +127,16 @@ impl Rib {
         self.owners.view(id)
     }
 
+    /// Whether something that the owner last declared in this generation was not repeated since it came back, or
+    /// the owner is gone.
+    #[must_use]
+    pub fn is_behind(&self, owner: OwnerId, generation: u32) -> bool {
+        self.owners.get(owner).is_none_or(|owner| {
+            generation < owner.generation
+                || matches!(owner.state, OwnerState::Stale { .. } | OwnerState::Expiring)
+        })
+    }
+
     /// All owners, by number.
     pub fn owners(&self) -> impl Iterator<Item = OwnerView<'_>> {
         self.owners.iter().filter_map(|id| self.owners.view(id))
