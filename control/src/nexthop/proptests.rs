@@ -185,6 +185,9 @@ impl Model {
                 return Value::Action(Action::Broadcast(*interface));
             }
             NextHopSet::Local(interface) => return Value::Action(Action::Local(*interface)),
+            NextHopSet::Broadcast(interface) => {
+                return Value::Action(Action::Broadcast(*interface));
+            }
             NextHopSet::Blackhole => return Value::Action(Action::Blackhole),
             NextHopSet::Unreachable => return Value::Action(Action::Unreachable),
             NextHopSet::Prohibit => return Value::Action(Action::Prohibit),
