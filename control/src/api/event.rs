@@ -6,7 +6,6 @@ use super::streams::{Answers, Stop};
 use crate::core::handle::CoreHandle;
 use crate::model::event::{Change, Event, Happening};
 use crate::model::name::{InterfaceName, OwnerName};
-use crate::model::reason::Reason;
 use ferroute_proto::v1 as pb;
 use ferroute_proto::v1::event::What;
 use ferroute_proto::v1::event_service_server::EventService;
@@ -152,15 +151,12 @@ fn wire(event: &Event) -> pb::Event {
         }),
         Happening::Refusal {
             owner,
-            batch,
-            refused,
-            error,
+            reason,
+            message,
         } => What::Refusal(pb::RefusalEvent {
-            owner: owner.to_string(),
-            batch: *batch,
-            refused: *refused,
-            reason: error.reason().to_owned(),
-            message: error.to_string(),
+            owner: owner.map(|owner| owner.to_string()).unwrap_or_default(),
+            reason: (*reason).to_owned(),
+            message: message.clone(),
         }),
     };
     pb::Event {

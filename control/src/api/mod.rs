@@ -12,7 +12,6 @@ mod nexthop;
 mod port;
 mod route;
 pub mod server;
-pub mod socket;
 mod stats;
 mod status;
 mod streams;

@@ -103,6 +103,7 @@ impl TryFrom<pb::PortSpec> for PortSpec {
                 mtu: mtu(spec.mtu).field("spec.mtu")?,
                 promiscuous: spec.promiscuous,
                 workers: workers(spec.workers, "spec.workers")?,
+                twin: !spec.without_twins,
             },
         })
     }
@@ -163,6 +164,7 @@ impl From<PortView> for pb::Port {
             mtu: port.mtu.get().into(),
             promiscuous: port.promiscuous,
             workers,
+            without_twins: !port.twin,
         };
         let queue =
             |(queue, worker): (ferroute_dataplane::ids::QueueId, WorkerIndex)| pb::QueueWorker {

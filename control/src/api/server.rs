@@ -1,8 +1,6 @@
 //! The server: all services on a Unix socket, and on TCP with mutual TLS if wanted.
 //!
-//! Starting has two steps. [`Listeners::bind`] takes the socket and the address, early, so that a second
-//! instance or a wrong certificate is known before the router touches any device. [`serve`] answers on them
-//! until it is told to stop.
+//! Who makes the Unix socket, and for whom, is the daemon's concern; TCP is [`super::tls`]'s.
 
 use super::event::Events;
 use super::interface::Interfaces;
@@ -10,11 +8,10 @@ use super::neighbour::Neighbours;
 use super::nexthop::NextHopSets;
 use super::port::Ports;
 use super::route::Routes;
-use super::socket::{ApiSocket, SocketError};
 use super::stats::Stats;
 use super::streams::Stop;
 use super::system::System;
-use super::tls::{TcpConfig, TcpEndpoint, TcpError};
+use super::tls::TcpEndpoint;
 use super::vrf::Vrfs;
 use crate::core::handle::CoreHandle;
 use ferroute_proto::v1 as pb;
@@ -28,7 +25,6 @@ use pb::stats_service_server::StatsServiceServer;
 use pb::system_service_server::SystemServiceServer;
 use pb::vrf_service_server::VrfServiceServer;
 use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::server::NamedService;
@@ -51,36 +47,9 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long calls in progress may take once the router stops.
 const STOP_GRACE: Duration = Duration::from_secs(3);
 
-/// Where to serve.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ApiConfig {
-    /// The Unix socket.
-    pub socket: PathBuf,
-    /// Its permission bits.
-    pub mode: u32,
-    /// TCP as well.
-    pub tcp: Option<TcpConfig>,
-}
-
-impl Default for ApiConfig {
-    fn default() -> Self {
-        Self {
-            socket: PathBuf::from("/run/ferroute/ferroute.sock"),
-            mode: 0o660,
-            tcp: None,
-        }
-    }
-}
-
 /// Why the API cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The Unix socket failed.
-    #[error(transparent)]
-    Socket(#[from] SocketError),
-    /// TCP failed.
-    #[error(transparent)]
-    Tcp(#[from] TcpError),
     /// The reflection service rejects the API's own description.
     #[error("the description of the API is broken: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -92,29 +61,18 @@ pub enum ServeError {
     Transport(#[from] tonic::transport::Error),
 }
 
-/// What is listened on.
+/// What is listened on. Both are made early, so that a second instance or a wrong certificate is known before
+/// the router touches any device; clients that connect meanwhile wait.
 #[derive(Debug)]
 pub struct Listeners {
     /// The Unix socket.
-    pub socket: ApiSocket,
+    pub unix: std::os::unix::net::UnixListener,
     /// TCP, if wanted.
     pub tcp: Option<TcpEndpoint>,
 }
 
-impl Listeners {
-    /// Takes the socket and the TCP address. Clients can connect from now on, and wait.
-    ///
-    /// # Errors
-    /// [`ServeError::Socket`], [`ServeError::Tcp`].
-    pub fn bind(config: &ApiConfig) -> Result<Self, ServeError> {
-        let socket = ApiSocket::bind(&config.socket, config.mode)?;
-        let tcp = config.tcp.as_ref().map(TcpEndpoint::bind).transpose()?;
-        Ok(Self { socket, tcp })
-    }
-}
-
 /// Serves until `shutdown` is done. Then running streams end with the reason `STOPPING`, other calls
-/// have [`STOP_GRACE`] to end, and the socket is removed.
+/// have [`STOP_GRACE`] to end. The socket's file stays: it belongs to who made it.
 ///
 /// # Errors
 /// [`ServeError`], at once or when a listener fails.
@@ -125,9 +83,10 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let (stopper, stop) = Stop::new();
     let (health, routes) = services(core, &stop).await?;
-    let Listeners { socket, tcp } = listeners;
+    let Listeners { unix, tcp } = listeners;
 
-    let unix = tokio::net::UnixListener::from_std(socket.listener()?)?;
+    unix.set_nonblocking(true)?;
+    let unix = tokio::net::UnixListener::from_std(unix)?;
     let on_socket = builder()
         .add_routes(routes.clone())
         .serve_with_incoming_shutdown(UnixListenerStream::new(unix), stop.clone().stopped());
@@ -152,12 +111,10 @@ pub async fn serve(
         tokio::time::sleep(STOP_GRACE).await;
     };
     let serving = async { tokio::try_join!(async { Ok(on_socket.await?) }, on_tcp).map(|_| ()) };
-    let outcome = tokio::select! {
+    tokio::select! {
         outcome = serving => outcome,
         () = stopping => Ok(()),
-    };
-    drop(socket);
-    outcome
+    }
 }
 
 fn builder() -> Server {

@@ -1,6 +1,7 @@
 //! The API over TCP. There is none without mutual TLS: who may speak has a certificate of the
 //! configured authority.
 
+use crate::config::system::Tcp;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -9,19 +10,6 @@ use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 
 /// How long a client may take for its handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-
-/// Where and as whom to serve over TCP.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct TcpConfig {
-    /// Address and port to listen on.
-    pub address: SocketAddr,
-    /// PEM file with the server's certificate and those between it and its authority.
-    pub certificate: PathBuf,
-    /// PEM file with the server's private key.
-    pub key: PathBuf,
-    /// PEM file with the authorities of clients.
-    pub client_ca: PathBuf,
-}
 
 /// Why TCP cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +62,7 @@ impl TcpEndpoint {
     ///
     /// # Errors
     /// [`TcpError`].
-    pub fn bind(config: &TcpConfig) -> Result<Self, TcpError> {
+    pub fn bind(config: &Tcp) -> Result<Self, TcpError> {
         let certificate = pem(&config.certificate, "certificate", "CERTIFICATE-----")?;
         let key = pem(&config.key, "private key", "PRIVATE KEY-----")?;
         let authority = pem(
@@ -94,10 +82,10 @@ impl TcpEndpoint {
                 reason: causes(&error),
             })?;
         let listen = |source| TcpError::Listen {
-            address: config.address,
+            address: config.listen.address(),
             source,
         };
-        let listener = std::net::TcpListener::bind(config.address).map_err(listen)?;
+        let listener = std::net::TcpListener::bind(config.listen.address()).map_err(listen)?;
         listener.set_nonblocking(true).map_err(listen)?;
         Ok(Self { listener, tls })
     }

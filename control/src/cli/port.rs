@@ -19,6 +19,9 @@ pub(super) enum Port {
         name: String,
         /// A PCI address (0000:3b:00.0) or a DPDK device string (net_tap0,iface=x).
         device: String,
+        /// Make no kernel twins of its interfaces.
+        #[arg(long)]
+        no_twin: bool,
         #[command(flatten)]
         settings: Settings,
     },
@@ -86,6 +89,7 @@ impl Settings {
             mtu: self.mtu.unwrap_or_default(),
             promiscuous: self.promiscuous.unwrap_or_default(),
             workers: self.workers.unwrap_or_default(),
+            without_twins: false,
         }
     }
 
@@ -110,9 +114,14 @@ impl Port {
             Self::Add {
                 name,
                 device,
+                no_twin: without_twins,
                 settings,
             } => {
-                let spec = Some(settings.spec(name, device));
+                let spec = settings.spec(name, device);
+                let spec = Some(v1::PortSpec {
+                    without_twins,
+                    ..spec
+                });
                 vec![client.add(v1::AddPortRequest { spec }).await?.into_inner()]
             }
             Self::Set { name, settings } => {

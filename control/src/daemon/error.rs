@@ -1,12 +1,10 @@
 //! Why the daemon does not start, in one sentence that says what to do.
 
-use super::apply::ApplyError;
-use crate::api::server::ServeError;
 use crate::config::ConfigError;
 use crate::config::cpus::CpuList;
 use nix::errno::Errno;
-use std::error::Error;
 use std::io;
+use std::path::PathBuf;
 
 /// Why the daemon does not start or does not go on.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +25,9 @@ pub enum StartError {
         /// Why not.
         reason: Errno,
     },
+    /// The router could not be put together.
+    #[error(transparent)]
+    Assemble(#[from] super::assemble::AssembleError),
     /// Huge pages are required and too few are free.
     #[error(
         "{needed_mib} MiB of huge pages are needed and {free_mib} MiB are free; reserve more (write {} to \
@@ -39,15 +40,17 @@ pub enum StartError {
         /// What is free, in MiB.
         free_mib: u64,
     },
-    /// The API cannot be served where it should be.
-    #[error("cannot serve the API: {error}{}", remedy(error))]
-    Listen {
+    /// Another router has the socket.
+    #[error("another ferrouted already serves {}; stop it, or give this one its own `socket.path` and `eal.file_prefix`", .0.display())]
+    SocketTaken(PathBuf),
+    /// The socket's directory cannot be made or written.
+    #[error("cannot make the socket {}: {reason}; {}", path.display(), remedy(reason, "run as a user who may write there, or choose another path with --socket"))]
+    Socket {
+        /// The socket.
+        path: PathBuf,
         /// Why not.
-        error: ServeError,
+        reason: io::Error,
     },
-    /// The configuration asks for something that cannot be had.
-    #[error("{} of the configuration cannot be had: {}", .0.len(), list(.0))]
-    Apply(Vec<ApplyError>),
     /// The group that shall own the socket does not exist.
     #[error(
         "there is no group {0} to own the socket; make it (groupadd --system {0}) or change `socket.group`"
@@ -63,6 +66,15 @@ pub enum StartError {
         /// Why not.
         reason: io::Error,
     },
+    /// The API cannot be served over TCP.
+    #[error("cannot serve the API over TCP: {0}")]
+    Tcp(#[from] crate::api::tls::TcpError),
+    /// The API cannot be served.
+    #[error("cannot serve the API: {0}")]
+    Serve(#[from] crate::api::server::ServeError),
+    /// The router refused a part of the configuration.
+    #[error("the router refuses a part of the configuration{}", .0.iter().map(|error| format!("\n  {error}")).collect::<String>())]
+    Apply(Vec<super::apply::ApplyError>),
     /// Metrics cannot be served.
     #[error("cannot serve metrics on {address}: {reason}; change `metrics.listen`")]
     Metrics {
@@ -87,72 +99,13 @@ fn pages(mib: u64) -> u64 {
     mib.div_ceil(2)
 }
 
-/// What to do about a failure whose own sentence does not say it.
-fn remedy(error: &ServeError) -> &'static str {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(current) = cause {
-        if let Some(reason) = current.downcast_ref::<io::Error>() {
-            return match reason.kind() {
-                io::ErrorKind::PermissionDenied => {
-                    "; run as a user who may do that, or choose another place"
-                }
-                io::ErrorKind::InvalidInput => {
-                    "; a socket's path has at most 107 bytes, so choose a shorter one with --socket"
-                }
-                io::ErrorKind::AddrInUse => {
-                    "; stop the program that has it, or choose another address"
-                }
-                _ => "",
-            };
+/// What to do about an input or output error: `permission` where a permission lacks.
+fn remedy(reason: &io::Error, permission: &'static str) -> &'static str {
+    match reason.kind() {
+        io::ErrorKind::PermissionDenied => permission,
+        io::ErrorKind::InvalidInput => {
+            "a socket's path has at most 107 bytes, so choose a shorter one with --socket"
         }
-        cause = current.source();
-    }
-    ""
-}
-
-/// All of them in one sentence.
-fn list(errors: &[ApplyError]) -> String {
-    errors
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("; ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::api::socket::SocketError;
-
-    #[test]
-    fn permissions_and_places_come_with_advice() {
-        let advice = |kind: io::ErrorKind| {
-            let path = "/run/s.sock".into();
-            let error = SocketError::System {
-                action: "make",
-                path,
-                source: kind.into(),
-            }
-            .into();
-            StartError::Listen { error }.to_string()
-        };
-        assert!(
-            advice(io::ErrorKind::PermissionDenied)
-                .ends_with("; run as a user who may do that, or choose another place")
-        );
-        assert!(advice(io::ErrorKind::InvalidInput).contains("shorter"));
-        assert!(
-            advice(io::ErrorKind::NotFound)
-                .starts_with("cannot serve the API: cannot make /run/s.sock: ")
-        );
-        let huge = StartError::HugePages {
-            needed_mib: 301,
-            free_mib: 20,
-        }
-        .to_string();
-        assert!(
-            huge.contains("write 151 to /proc/sys/vm/nr_hugepages"),
-            "{huge}"
-        );
+        _ => "choose another path with --socket",
     }
 }

@@ -4,16 +4,16 @@
 //! DPDK's arguments. [`run`] then carries it out in this order, because each step needs the one before:
 //!
 //! 1. [`cpus::Placement::confine_control_threads`], while the process has one thread: all later ones inherit it;
-//! 2. [`access::listen`], so that a second router stops before it touches a device;
+//! 2. [`socket::claim`], so that a second router stops before it touches a device;
 //! 3. DPDK with [`Boot::eal_arguments`], the workers, the core, the exception thread;
 //! 4. the API on its listeners, the metrics, [`apply::apply`], [`service::ready`] and [`service::watchdog`];
 //! 5. [`service::stop_requested`], then [`service::stopping`] and everything in reverse order.
 //!
 //! Whatever fails on the way is a [`StartError`]: one sentence that says what to do.
 
-pub mod access;
 pub mod apply;
 mod args;
+pub mod assemble;
 pub mod cpus;
 pub mod eal;
 mod error;
@@ -21,6 +21,7 @@ pub mod logging;
 pub mod memory;
 mod run;
 pub mod service;
+pub mod socket;
 
 pub use args::Args;
 pub use error::StartError;

@@ -138,6 +138,7 @@ fn answer(request: Request) {
                 tx_descriptors: 512,
                 mtu: Mtu::try_from(1500).unwrap(),
                 promiscuous: false,
+                twin: true,
                 queues: vec![],
                 link: Link {
                     up: true,

@@ -7,7 +7,6 @@ use super::number::Mtu;
 use super::owner::OwnerView;
 use super::port::Link;
 use super::prefix::InterfaceAddress;
-use super::refusal::RouteError;
 use ferroute_dataplane::ids::WorkerIndex;
 
 /// One event.
@@ -84,16 +83,14 @@ pub enum Happening {
         /// Whether it hangs.
         hung: bool,
     },
-    /// Items of an owner's batch were refused.
+    /// Something was refused.
     Refusal {
-        /// The owner.
-        owner: OwnerName,
-        /// The owner's number of the batch.
-        batch: u64,
-        /// How many items were refused.
-        refused: u32,
-        /// Why the first of them was.
-        error: RouteError,
+        /// The owner whose batch had refused items, if it is about one.
+        owner: Option<OwnerName>,
+        /// The stable word of the reason; of several, the first.
+        reason: &'static str,
+        /// The same for people.
+        message: String,
     },
 }
 
@@ -127,7 +124,7 @@ impl Happening {
     pub const fn about_owner(&self) -> Option<OwnerName> {
         match self {
             Self::Owner(owner) => Some(owner.name),
-            Self::Refusal { owner, .. } => Some(*owner),
+            Self::Refusal { owner, .. } => *owner,
             _ => None,
         }
     }

@@ -22,6 +22,7 @@ use crate::model::number::{Distance, Epoch, Metric, RangeError};
 use crate::model::owner::{
     DEFAULT_GRACE, MAX_GRACE, OwnerError, OwnerLife, OwnerOpen, OwnerOpened,
 };
+use crate::model::reason::Reason;
 use crate::model::route::{BatchOutcome, Refusal};
 use ferroute_proto::v1 as pb;
 use ferroute_proto::v1::inject_request::What;
@@ -59,8 +60,15 @@ async fn read(
             message = incoming.message() => message,
             () = due.closed() => return,
         };
-        // An error of the transport means that there is nobody to tell.
-        let Ok(Some(message)) = message else { return };
+        let message = match message {
+            Ok(Some(message)) => message,
+            Ok(None) => return,
+            Err(status) => {
+                // A message that is too large or none at all; if it is the transport, this reaches nobody.
+                let _ = due.send(Due::Failure(status)).await;
+                return;
+            }
+        };
         let answer = step(&core, &mut owner, message).await;
         let fatal = matches!(answer, Due::Failure(_));
         if due.send(answer).await.is_err() || fatal {
@@ -242,6 +250,15 @@ impl DueBatch {
             to_client(self.places.as_deref(), refusal);
         }
         let mut all = self.refused;
+        if let Some(first) = all.first() {
+            // What the core refuses it tells itself.
+            let (owner, reason) = (Some(self.owner), first.error.reason());
+            self.core.publish(Happening::Refusal {
+                owner,
+                reason,
+                message: first.error.to_string(),
+            });
+        }
         all.append(&mut outcome.refused);
         all.sort_by_key(|refusal| refusal.item);
         // Both kinds of item are bounded by MAX_BATCH_ROUTES.
@@ -256,15 +273,6 @@ impl DueBatch {
             refused,
             swept: 0,
         }));
-        if let Some(first) = all.into_iter().next() {
-            let (owner, batch) = (self.owner, self.id);
-            self.core.publish(Happening::Refusal {
-                owner,
-                batch,
-                refused,
-                error: first.error,
-            });
-        }
         Ok(answers)
     }
 }

@@ -38,6 +38,7 @@ fn view(spec: &PortSpec) -> PortView {
         tx_descriptors: 512,
         mtu: Mtu::ETHERNET,
         promiscuous: spec.settings.promiscuous,
+        twin: spec.settings.twin,
         queues: vec![
             (QueueId::new(0), WorkerIndex::new(1)),
             (QueueId::new(1), WorkerIndex::new(0)),

@@ -1,10 +1,11 @@
 //! A server on a socket of its own, a client, and a core that is a function.
 
-use crate::api::server::{ApiConfig, Listeners, serve};
+use crate::api::server::{Listeners, serve};
 use crate::core::handle::{CoreHandle, CoreInbox, channel};
 use crate::core::request::Request;
 use crate::model::event::Happening;
-use std::path::{Path, PathBuf};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -17,7 +18,7 @@ pub(super) struct Lab {
     core: CoreHandle,
     stop: Option<oneshot::Sender<()>>,
     server: JoinHandle<()>,
-    dir: TempDir,
+    _dir: TempDir,
 }
 
 impl Lab {
@@ -28,13 +29,13 @@ impl Lab {
 
     pub(super) async fn with_inbox(core: impl FnOnce(CoreInbox) + Send + 'static) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let config = ApiConfig {
-            socket: dir.path().join("api.sock"),
-            ..ApiConfig::default()
-        };
+        let socket = dir.path().join("api.sock");
         let (handle, inbox) = channel();
         std::thread::spawn(move || core(inbox));
-        let listeners = Listeners::bind(&config).unwrap();
+        let listeners = Listeners {
+            unix: UnixListener::bind(&socket).unwrap(),
+            tcp: None,
+        };
         let (stop, stopped) = oneshot::channel();
         let for_server = handle.clone();
         let server = tokio::spawn(async move {
@@ -42,13 +43,13 @@ impl Lab {
                 .await
                 .unwrap();
         });
-        let channel = connect(&config.socket).await.unwrap();
+        let channel = connect(&socket).await.unwrap();
         Self {
             channel,
             core: handle,
             stop: Some(stop),
             server,
-            dir,
+            _dir: dir,
         }
     }
 
@@ -56,15 +57,10 @@ impl Lab {
         self.core.publish(what);
     }
 
-    pub(super) fn socket(&self) -> PathBuf {
-        self.dir.path().join("api.sock")
-    }
-
     /// Tells the server to stop and waits for it.
-    pub(super) async fn stop(mut self) -> TempDir {
+    pub(super) async fn stop(mut self) {
         self.stop.take().unwrap().send(()).unwrap();
         self.server.await.unwrap();
-        self.dir
     }
 }
 

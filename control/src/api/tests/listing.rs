@@ -257,13 +257,11 @@ async fn streams_end_when_the_router_stops() {
         .await
         .unwrap()
         .into_inner();
-    let socket = lab.socket();
     let started = std::time::Instant::now();
-    let _dir = lab.stop().await;
+    lab.stop().await;
     assert!(
         started.elapsed() < Duration::from_secs(2),
         "the stream held the server up"
     );
     assert_eq!(details(&stream.message().await.unwrap_err()).1, "STOPPING");
-    assert!(!socket.exists());
 }

@@ -4,6 +4,6 @@ mod calls;
 mod inject;
 mod lab;
 mod listing;
-mod socket;
+mod speed;
 mod standard;
 mod tls;

@@ -1,8 +1,9 @@
 //! TCP: only with certificates on both sides.
 
 use super::lab::no_core;
-use crate::api::server::{ApiConfig, Listeners, serve};
-use crate::api::tls::{TcpConfig, TcpEndpoint, TcpError};
+use crate::api::server::{Listeners, serve};
+use crate::api::tls::{TcpEndpoint, TcpError};
+use crate::config::system::Tcp;
 use crate::core::handle::channel;
 use crate::core::request::{PortRequest, Request};
 use ferroute_proto::v1 as pb;
@@ -10,6 +11,7 @@ use pb::port_service_client::PortServiceClient;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use std::future::pending;
 use std::net::SocketAddr;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tonic::Status;
@@ -46,10 +48,10 @@ fn write(dir: &Path, name: &str, text: &str) -> PathBuf {
     path
 }
 
-fn config(dir: &TempDir, authority: &Authority) -> TcpConfig {
+fn config(dir: &TempDir, authority: &Authority) -> Tcp {
     let (certificate, key) = authority.sign();
-    TcpConfig {
-        address: "127.0.0.1:0".parse().unwrap(),
+    Tcp {
+        listen: "127.0.0.1:0".parse().unwrap(),
         certificate: write(dir.path(), "cert.pem", &certificate),
         key: write(dir.path(), "key.pem", &key),
         client_ca: write(dir.path(), "ca.pem", &authority.pem()),
@@ -69,13 +71,13 @@ async fn list(address: SocketAddr, tls: ClientTlsConfig) -> Result<(), Status> {
 async fn only_clients_of_the_authority_are_served() {
     let dir = tempfile::tempdir().unwrap();
     let ours = Authority::new();
-    let config = ApiConfig {
-        socket: dir.path().join("api.sock"),
-        tcp: Some(config(&dir, &ours)),
-        ..ApiConfig::default()
+    let tcp = TcpEndpoint::bind(&config(&dir, &ours)).unwrap();
+    let address = tcp.address().unwrap();
+    let unix = UnixListener::bind(dir.path().join("api.sock")).unwrap();
+    let listeners = Listeners {
+        unix,
+        tcp: Some(tcp),
     };
-    let listeners = Listeners::bind(&config).unwrap();
-    let address = listeners.tcp.as_ref().unwrap().address().unwrap();
     let (core, inbox) = channel();
     std::thread::spawn(move || {
         for request in inbox.requests {
@@ -126,7 +128,7 @@ async fn only_clients_of_the_authority_are_served() {
 fn broken_files_are_named() {
     let dir = tempfile::tempdir().unwrap();
     let good = config(&dir, &Authority::new());
-    let missing = TcpConfig {
+    let missing = Tcp {
         key: dir.path().join("nowhere.pem"),
         ..good.clone()
     };
@@ -135,7 +137,7 @@ fn broken_files_are_named() {
         matches!(&error, TcpError::Read { what: "private key", path, .. } if *path == missing.key),
         "{error}"
     );
-    let swapped = TcpConfig {
+    let swapped = Tcp {
         certificate: good.key.clone(),
         ..good.clone()
     };
@@ -151,15 +153,15 @@ fn broken_files_are_named() {
         "{error}"
     );
     let (_, other_key) = Authority::new().sign();
-    let mismatched = TcpConfig {
+    let mismatched = Tcp {
         key: write(dir.path(), "other.pem", &other_key),
         ..good.clone()
     };
     let error = TcpEndpoint::bind(&mismatched).unwrap_err();
     assert!(matches!(error, TcpError::Tls { .. }), "{error}");
     let taken = TcpEndpoint::bind(&good).unwrap();
-    let error = TcpEndpoint::bind(&TcpConfig {
-        address: taken.address().unwrap(),
+    let error = TcpEndpoint::bind(&Tcp {
+        listen: taken.address().unwrap().to_string().parse().unwrap(),
         ..good
     })
     .unwrap_err();
