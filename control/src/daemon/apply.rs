@@ -180,6 +180,7 @@ fn port_spec(port: &Port) -> PortSpec {
                 .iter()
                 .map(|worker| WorkerIndex::new(worker.get()))
                 .collect(),
+            twin: port.twin,
         },
     }
 }

@@ -80,7 +80,9 @@ fn live(
         drop(stop.wait_for(|stop| *stop).await);
     };
     runtime.block_on(async {
-        apply(&boot.config, &core).await.map_err(StartError::Apply)?;
+        apply(&boot.config, &core)
+            .await
+            .map_err(StartError::Apply)?;
         if let Some(metrics) = metrics {
             tokio::spawn(metrics.serve(core.clone(), stopped(stop.clone())));
         }

@@ -85,7 +85,7 @@ impl ExceptionPath {
                     self.neighbours
                         .solicitation(interface, source, mac, now_ns, &mut self.effects);
                 }
-                self.to_twin(taken);
+                self.give_to_twin(taken);
             }
         }
     }
@@ -117,7 +117,7 @@ impl ExceptionPath {
     }
 
     fn copy_to_twin(&mut self, taken: Taken) {
-        self.to_twin(taken);
+        self.give_to_twin(taken);
         if let Some(Output::Twin { counted, .. }) = self.outputs.last_mut() {
             *counted = false;
         }

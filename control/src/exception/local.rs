@@ -25,7 +25,7 @@ impl ExceptionPath {
     /// Answers a packet to the router, or gives it to the twin.
     pub(super) fn local(&mut self, snapshot: &Snapshot, taken: Taken, now_ns: u64) {
         match self.answer(snapshot, &taken) {
-            Ok(Answer::Twin) => self.to_twin(taken),
+            Ok(Answer::Twin) => self.give_to_twin(taken),
             Ok(Answer::Send(replies)) => {
                 for reply in replies {
                     self.originate(snapshot, taken.vrf, taken.interface, reply, now_ns);

@@ -116,7 +116,7 @@ impl ExceptionPath {
             PuntReason::Arp => self.arp(snapshot, taken, now_ns),
             PuntReason::NeighbourDiscovery => self.neighbour_discovery(snapshot, taken, now_ns),
             PuntReason::Local => self.local(snapshot, taken, now_ns),
-            PuntReason::LinkMulticast | PuntReason::NonIp => self.to_twin(taken),
+            PuntReason::LinkMulticast | PuntReason::NonIp => self.give_to_twin(taken),
             PuntReason::TtlExpired
             | PuntReason::NoRoute
             | PuntReason::RouteUnreachable
@@ -259,7 +259,7 @@ impl ExceptionPath {
     }
 
     /// Gives the frame of a punted packet to the twin of the interface on which it came.
-    pub(super) fn to_twin(&mut self, taken: Taken) {
+    pub(super) fn give_to_twin(&mut self, taken: Taken) {
         let Taken {
             mut frame,
             interface,

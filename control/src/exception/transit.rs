@@ -151,7 +151,7 @@ impl ExceptionPath {
                 Some(id),
             ),
             Way::Link(interface) => (interface, None),
-            Way::Own => return self.to_twin(taken),
+            Way::Own => return self.give_to_twin(taken),
             Way::None => return self.dropped(DropReason::NoRoute),
         };
         let offset = taken.l3_offset;

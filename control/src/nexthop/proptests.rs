@@ -178,6 +178,9 @@ impl Model {
             NextHopSet::Unicast(members) => members,
             NextHopSet::Vrf(vrf) => return Value::Action(Action::Vrf(*vrf)),
             NextHopSet::Local(interface) => return Value::Action(Action::Local(*interface)),
+            NextHopSet::Broadcast(interface) => {
+                return Value::Action(Action::Broadcast(*interface));
+            }
             NextHopSet::Blackhole => return Value::Action(Action::Blackhole),
             NextHopSet::Unreachable => return Value::Action(Action::Unreachable),
             NextHopSet::Prohibit => return Value::Action(Action::Prohibit),
