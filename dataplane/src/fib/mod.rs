@@ -31,6 +31,7 @@ mod entry;
 mod error;
 mod key;
 mod lookup;
+mod pool;
 mod prefetch;
 mod resize;
 #[cfg(target_arch = "x86_64")]
