@@ -158,7 +158,13 @@ mod tests {
     fn names_are_unique_and_numbers_are_places() {
         for (place, reason) in DropReason::ALL.iter().enumerate() {
             assert_eq!(reason.index(), place);
-            assert_eq!(DropReason::ALL.iter().filter(|r| r.name() == reason.name()).count(), 1);
+            assert_eq!(
+                DropReason::ALL
+                    .iter()
+                    .filter(|r| r.name() == reason.name())
+                    .count(),
+                1
+            );
             assert!(!reason.describe().is_empty());
         }
     }

@@ -5,9 +5,14 @@
 //! the forwarding stages and the worker loop. Nothing here knows of tokio, gRPC, netlink or
 //! configuration.
 
+pub mod counters;
 pub mod drops;
 pub mod fib;
+pub mod forward;
 pub mod ids;
 pub mod mac;
+pub mod policer;
 pub mod punt;
+pub mod snapshot;
 pub mod wire;
+pub mod worker;

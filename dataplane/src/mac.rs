@@ -49,7 +49,9 @@ impl Mac {
     pub const fn link_local(self) -> std::net::Ipv6Addr {
         let [a, b, c, d, e, f] = self.0;
         let a = a ^ 0x02;
-        std::net::Ipv6Addr::from_octets([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a, b, c, 0xff, 0xfe, d, e, f])
+        std::net::Ipv6Addr::from_octets([
+            0xfe, 0x80, 0, 0, 0, 0, 0, 0, a, b, c, 0xff, 0xfe, d, e, f,
+        ])
     }
 
     /// The group address that carries an IPv6 multicast destination (RFC 2464 section 7).
@@ -85,14 +87,23 @@ impl FromStr for Mac {
     type Err = MacParseError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let fail = || MacParseError { text: text.to_owned() };
+        let fail = || MacParseError {
+            text: text.to_owned(),
+        };
         let mut octets = [0; 6];
         let mut parts = text.split([':', '-']);
         for octet in &mut octets {
-            let part = parts.next().filter(|p| (1..=2).contains(&p.len()) && p.bytes().all(|b| b.is_ascii_hexdigit())).ok_or_else(fail)?;
+            let part = parts
+                .next()
+                .filter(|p| (1..=2).contains(&p.len()) && p.bytes().all(|b| b.is_ascii_hexdigit()))
+                .ok_or_else(fail)?;
             *octet = u8::from_str_radix(part, 16).map_err(|_| fail())?;
         }
-        if parts.next().is_some() { Err(fail()) } else { Ok(Self(octets)) }
+        if parts.next().is_some() {
+            Err(fail())
+        } else {
+            Ok(Self(octets))
+        }
     }
 }
 
@@ -104,7 +115,14 @@ mod tests {
     fn parses_what_it_prints_and_refuses_the_rest() {
         let mac = Mac::new([2, 0, 0xab, 0, 0, 0xff]);
         assert_eq!(mac.to_string().parse(), Ok(mac));
-        for bad in ["", "1:2:3:4:5", "1:2:3:4:5:6:7", "1:2:3:4:5:g", "001:2:3:4:5:6", "+1:2:3:4:5:6"] {
+        for bad in [
+            "",
+            "1:2:3:4:5",
+            "1:2:3:4:5:6:7",
+            "1:2:3:4:5:g",
+            "001:2:3:4:5:6",
+            "+1:2:3:4:5:6",
+        ] {
             assert!(bad.parse::<Mac>().is_err(), "{bad}");
         }
     }
@@ -112,6 +130,9 @@ mod tests {
     #[test]
     fn link_local_flips_the_universal_bit() {
         let mac = Mac::new([0x02, 0x00, 0x00, 0x11, 0x22, 0x33]);
-        assert_eq!(mac.link_local(), "fe80::ff:fe11:2233".parse::<std::net::Ipv6Addr>().unwrap());
+        assert_eq!(
+            mac.link_local(),
+            "fe80::ff:fe11:2233".parse::<std::net::Ipv6Addr>().unwrap()
+        );
     }
 }

@@ -4,6 +4,7 @@
 //! packet with a [`Punt`] record into a bounded ring and goes on. Each punt has a class, and each
 //! class a token bucket in each worker, so that a flood of one class leaves the others alive.
 
+use crate::drops::DropReason;
 use crate::ids::{AdjacencyId, InterfaceId, VrfId};
 use dpdk_sys::Mbuf;
 
@@ -51,6 +52,23 @@ pub enum PuntReason {
     Ipv4Options,
     /// A source of link scope with a destination beyond it: ICMPv6 1/2.
     BeyondScope,
+}
+
+impl PuntReason {
+    /// The reason for the drop when the packet may not be punted: its own dead end where it has
+    /// one, the policer otherwise.
+    #[must_use]
+    pub const fn refused_as(self, otherwise: DropReason) -> DropReason {
+        match self {
+            Self::TtlExpired => DropReason::TtlExpired,
+            Self::TooBig { .. } => DropReason::PacketTooBig,
+            Self::NoRoute => DropReason::NoRoute,
+            Self::RouteUnreachable => DropReason::RouteUnreachable,
+            Self::RouteProhibited => DropReason::RouteProhibited,
+            Self::BeyondScope => DropReason::Ipv6BeyondScope,
+            _ => otherwise,
+        }
+    }
 }
 
 /// The class by which a punted packet is policed.

@@ -1,1 +1,29 @@
-//! The lab library of ferroute.
+//! The lab library of ferroute: namespaces, cables, packet tools and handles of the programs under test.
+//!
+//! The scenario tests in `tests/tests` and the demo `ferroute-demo` are written with it; `docs/labs.md` says how.
+
+pub mod api;
+pub mod capture;
+pub mod error;
+pub mod link;
+pub mod netns;
+pub mod packet;
+pub mod process;
+pub mod router;
+mod sys;
+pub mod topology;
+
+pub use api::Api;
+pub use capture::{Capture, Recording};
+pub use error::LabError;
+pub use link::{Interface, route, veth};
+pub use netns::Namespace;
+pub use packet::{Direction, Frame, RawSocket};
+pub use process::Process;
+pub use router::Router;
+pub use topology::TwoHosts;
+
+/// The example in the documentation of labs, so that it cannot drift.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/labs.md")]
+struct Documentation;

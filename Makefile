@@ -1,0 +1,68 @@
+# ferroute's commands. `make help` lists them.
+
+SHELL := /bin/sh
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+SCRIPTS := tests/scripts
+# Programs that make network namespaces run through this: as they are for root, in a user namespace for others.
+PRIVILEGED := $(SCRIPTS)/privileged
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+# What `make test` is told beyond the defaults, for example NEXTEST_ARGS='-E test(arp)'.
+NEXTEST_ARGS ?=
+
+.PHONY: help run lab build test test-rust test-doc lint fmt loom test-matrix perf deps-build deps-run deps-test clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+deps-build:
+	@$(SCRIPTS)/deps build
+deps-run:
+	@$(SCRIPTS)/deps run
+deps-test:
+	@$(SCRIPTS)/deps test
+
+build: deps-build ## compile everything (debug)
+	$(CARGO) build --workspace --all-targets
+
+run: deps-run ## the demo: two hosts, the router between them, live tables until Ctrl-C (DEMO_SECONDS=15 ends it)
+	$(CARGO) build -p ferroute-control -p ferroute-tests --bins
+	@$(PRIVILEGED) $(TARGET_DIR)/debug/ferroute-demo
+
+lab: deps-run ## the demo's network with a shell in the first host
+	$(CARGO) build -p ferroute-control -p ferroute-tests --bins
+	@$(PRIVILEGED) $(TARGET_DIR)/debug/ferroute-demo --shell
+
+test: deps-test ## every check: format, lints, tests, documentation tests, loom
+	@start=$$(date +%s) && $(MAKE) --no-print-directory lint test-rust test-doc loom && \
+	  echo "make test: everything passed in $$(( $$(date +%s) - start )) s"
+
+# Each test has its own process: DPDK's environment starts once per process and cannot come back.
+test-rust: deps-test
+	@. $(SCRIPTS)/runner && $(CARGO) nextest run --workspace --no-tests=pass $(NEXTEST_ARGS)
+
+test-doc: deps-test
+	@. $(SCRIPTS)/runner && $(CARGO) test --workspace --doc --quiet
+
+lint: deps-test ## format check and clippy, warnings refused
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+fmt: deps-test ## format the code
+	$(CARGO) fmt --all
+
+# Model checking has its own target directory: its flag rebuilds everything.
+loom: deps-test ## model-check the snapshot cell
+	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=$(TARGET_DIR)/loom LOOM_MAX_PREEMPTIONS=3 \
+	  $(CARGO) test --release -p ferroute-dataplane --lib -- loom
+
+test-matrix: ## the tests on Debian 12 and 13, in roots made with mmdebstrap (MATRIX="13" for one)
+	@$(SCRIPTS)/matrix $(MATRIX)
+
+perf: deps-test ## measure (release build)
+	$(CARGO) run --release -p ferroute-perf -- $(PERF_ARGS)
+
+clean: ## remove what was built
+	$(CARGO) clean

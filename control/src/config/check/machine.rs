@@ -1,0 +1,110 @@
+//! Rules about the machine: CPUs, workers, files.
+
+use super::{Checker, at};
+use crate::config::cpus::CpuList;
+use crate::config::document::Step;
+use crate::config::mistake::Problem;
+use ferroute_dataplane::ids::MAX_WORKERS;
+use std::path::Path;
+
+pub(super) fn check(checker: &mut Checker<'_>, allowed: &CpuList) {
+    let config = checker.config;
+    if let Some(workers) = &config.cpus.workers {
+        cpus_exist(checker, at!["cpus", "workers"], workers, allowed);
+        if workers.is_empty() {
+            checker.report(
+                at!["cpus", "workers"],
+                Problem::Rule("at least one CPU must be given to workers"),
+            );
+        }
+        if workers.len() > MAX_WORKERS {
+            checker.report(
+                at!["cpus", "workers"],
+                Problem::TooMany {
+                    what: "workers",
+                    count: workers.len(),
+                    max: MAX_WORKERS,
+                },
+            );
+        }
+    }
+    if let Some(control) = &config.cpus.control {
+        cpus_exist(checker, at!["cpus", "control"], control, allowed);
+        if control.is_empty() {
+            checker.report(
+                at!["cpus", "control"],
+                Problem::Rule("at least one CPU must be left to control threads"),
+            );
+        }
+        for cpu in config
+            .cpus
+            .workers
+            .iter()
+            .flat_map(CpuList::iter)
+            .filter(|cpu| control.contains(*cpu))
+        {
+            checker.report(at!["cpus", "control"], Problem::SharedCpu { cpu });
+        }
+    }
+    let count = config.cpus.workers.as_ref().map_or(1, CpuList::len);
+    for (place, port) in config.ports.iter().enumerate() {
+        for (item, worker) in port
+            .workers
+            .iter()
+            .enumerate()
+            .filter(|(_, worker)| usize::from(worker.get()) >= count)
+        {
+            checker.report(
+                at!["ports", place, "workers", item],
+                Problem::NoSuchWorker {
+                    worker: worker.get(),
+                    count,
+                },
+            );
+        }
+    }
+    absolute(checker, at!["socket", "path"], &config.socket.path);
+    if let Some(tcp) = &config.tcp {
+        absolute(checker, at!["tcp", "certificate"], &tcp.certificate);
+        absolute(checker, at!["tcp", "key"], &tcp.key);
+        absolute(checker, at!["tcp", "client_ca"], &tcp.client_ca);
+    }
+    if config
+        .log
+        .level
+        .parse::<tracing_subscriber::EnvFilter>()
+        .is_err()
+    {
+        let message = "not a log filter such as info or info,ferroute_control::rib=debug";
+        checker.report(at!["log", "level"], Problem::Rule(message));
+    }
+    let prefix = &config.eal.file_prefix;
+    if prefix.is_empty()
+        || prefix.len() > 64
+        || prefix
+            .bytes()
+            .any(|byte| byte == b'/' || !byte.is_ascii_graphic())
+    {
+        let message = "a file prefix has 1 to 64 printable characters other than a slash";
+        checker.report(at!["eal", "file_prefix"], Problem::Rule(message));
+    }
+}
+
+fn cpus_exist(checker: &mut Checker<'_>, path: &[Step<'_>], cpus: &CpuList, allowed: &CpuList) {
+    for cpu in cpus.without(allowed).iter() {
+        checker.report(
+            path,
+            Problem::NoSuchCpu {
+                cpu,
+                allowed: allowed.to_string(),
+            },
+        );
+    }
+}
+
+/// A daemon has no directory of its own from which a relative path would make sense.
+fn absolute(checker: &mut Checker<'_>, path: &[Step<'_>], file: &Path) {
+    if !file.is_absolute() {
+        checker.report(path, Problem::Rule("the path must be absolute"));
+    }
+}

@@ -1,0 +1,33 @@
+//! The core: one thread that owns the truth and answers typed requests.
+//!
+//! ```text
+//!  gRPC, CLI, config ── handle ──► request ──► dispatch ──► Router ──┬─ port, interface, link, vrf
+//!                                                                   ├─ session, route, nexthop, lookup
+//!  exception path ────────────── told ─────────────────────────────►├─ neighbour, stats, sample
+//!                                                                   ▼
+//!                       RIB, next hops ──► forwarding, adjacency ──► plane ──► FIB, snapshot, workers
+//! ```
+//!
+//! * [`handle`], [`request`]: how others ask, and what may be asked.
+//! * [`router`]: the truth; [`dispatch`] and [`thread`] run it.
+//! * [`forwarding`], [`adjacency`], [`plane`]: the compiler from truth to what workers read.
+
+pub mod adjacency;
+mod dispatch;
+pub mod forwarding;
+pub mod handle;
+pub mod interface;
+mod link;
+mod lookup;
+mod neighbour;
+mod nexthop;
+pub mod plane;
+pub mod port;
+pub mod request;
+mod route;
+pub mod router;
+pub mod sample;
+pub mod session;
+mod stats;
+pub mod thread;
+pub mod vrf;

@@ -1,0 +1,203 @@
+//! What may be asked of the core, and the answer to each.
+//!
+//! Every operation is one variant that carries its arguments and where the answer goes. The core
+//! answers each exactly once; an asker that went away is no error. Variants are grouped by what they
+//! are about, so that the core can handle each group where its truth is.
+
+use crate::model::interface::{InterfaceChange, InterfaceError, InterfaceSpec, InterfaceView};
+use crate::model::lookup::{ListError, LookupQuery, LookupView};
+use crate::model::name::{InterfaceName, OwnerName, VrfName};
+use crate::model::neighbour::{NeighbourError, NeighbourFilter, NeighbourSpec, NeighbourView};
+use crate::model::nexthop::{NextHopEntry, NextHopError, NextHopKey, NextHopSet};
+use crate::model::number::NextHopSetId;
+use crate::model::owner::{OwnerError, OwnerOpen, OwnerOpened, OwnerView, SessionId};
+use crate::model::page::{NeighbourCursor, NextHopCursor, Page, RouteCursor};
+use crate::model::port::{PortChange, PortError, PortSpec, PortStats, PortView};
+use crate::model::prefix::InterfaceAddress;
+use crate::model::refusal::RouteError;
+use crate::model::route::{BatchOutcome, RouteBatch, RouteFilter, RouteView};
+use crate::model::stats::{DropView, InterfaceStatsView, MemoryView, PuntView, WorkerView};
+use crate::model::system::{ConfigView, SystemView};
+use crate::model::vrf::{VrfError, VrfSpec, VrfView};
+use std::convert::Infallible;
+use std::net::IpAddr;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+/// Where an answer goes.
+pub type Reply<T, E = Infallible> = oneshot::Sender<Result<T, E>>;
+
+/// One question or order to the core.
+#[derive(Debug)]
+pub enum Request {
+    /// About ports.
+    Port(PortRequest),
+    /// About interfaces.
+    Interface(InterfaceRequest),
+    /// About VRFs.
+    Vrf(VrfRequest),
+    /// About routes and their owners.
+    Route(RouteRequest),
+    /// About next hop sets.
+    NextHop(NextHopRequest),
+    /// About neighbours.
+    Neighbour(NeighbourRequest),
+    /// About counters.
+    Stats(StatsRequest),
+    /// About the router as a whole.
+    System(SystemRequest),
+}
+
+/// About ports.
+#[derive(Debug)]
+pub enum PortRequest {
+    /// Takes a device.
+    Add(Box<PortSpec>, Reply<PortView, PortError>),
+    /// Changes a port.
+    Change(InterfaceName, Box<PortChange>, Reply<PortView, PortError>),
+    /// Releases a port.
+    Remove(InterfaceName, Reply<(), PortError>),
+    /// One port.
+    Get(InterfaceName, Reply<PortView, PortError>),
+    /// All ports, by name.
+    List(Reply<Vec<PortView>>),
+    /// What the device itself counted.
+    Stats(InterfaceName, Reply<PortStats, PortError>),
+}
+
+/// About interfaces.
+#[derive(Debug)]
+pub enum InterfaceRequest {
+    /// Makes a VLAN sub-interface or a loopback.
+    Create(Box<InterfaceSpec>, Reply<InterfaceView, InterfaceError>),
+    /// Removes one.
+    Delete(InterfaceName, Reply<(), InterfaceError>),
+    /// Changes an interface.
+    Change(
+        InterfaceName,
+        InterfaceChange,
+        Reply<InterfaceView, InterfaceError>,
+    ),
+    /// Adds an address.
+    AddAddress(
+        InterfaceName,
+        InterfaceAddress,
+        Reply<InterfaceView, InterfaceError>,
+    ),
+    /// Removes an address.
+    RemoveAddress(
+        InterfaceName,
+        InterfaceAddress,
+        Reply<InterfaceView, InterfaceError>,
+    ),
+    /// One interface.
+    Get(InterfaceName, Reply<InterfaceView, InterfaceError>),
+    /// All interfaces or those of a VRF, by name.
+    List(Option<VrfName>, Reply<Vec<InterfaceView>, InterfaceError>),
+}
+
+/// About VRFs.
+#[derive(Debug)]
+pub enum VrfRequest {
+    /// Makes a VRF.
+    Create(VrfSpec, Reply<VrfView, VrfError>),
+    /// Removes a VRF.
+    Delete(VrfName, Reply<(), VrfError>),
+    /// One VRF.
+    Get(VrfName, Reply<VrfView, VrfError>),
+    /// All VRFs, the default one first, then by name.
+    List(Reply<Vec<VrfView>>),
+}
+
+/// About routes and their owners.
+#[derive(Debug)]
+pub enum RouteRequest {
+    /// A stream wants to speak for an owner.
+    Open(OwnerOpen, Reply<OwnerOpened, OwnerError>),
+    /// The stream is gone. Follows every successful `Open`, exactly once, after its last batch.
+    OwnerGone(SessionId),
+    /// Changes. The answer is due when the workers see them.
+    Batch(InFlight, Reply<BatchOutcome, OwnerError>),
+    /// The owner has said all that it has; the answer is how many routes were swept, and is due when the
+    /// workers see that.
+    EndOfRib(SessionId, Reply<u64, OwnerError>),
+    /// One page of routes: by VRF (the default one first), prefix, and preference.
+    List(
+        Box<RouteFilter>,
+        Option<RouteCursor>,
+        Reply<Page<RouteView, RouteCursor>, ListError>,
+    ),
+    /// What happens to a packet.
+    Lookup(LookupQuery, Reply<Box<LookupView>, ListError>),
+    /// All owners, by name.
+    ListOwners(Reply<Vec<OwnerView>>),
+    /// Removes an owner that has no stream; the answer is how many routes it had.
+    RemoveOwner(OwnerName, Reply<u64, OwnerError>),
+}
+
+/// A batch on its way, with its share of the room that all batches in flight have together. The room is
+/// given back when the core drops this.
+#[derive(Debug)]
+pub struct InFlight {
+    /// The changes.
+    pub batch: RouteBatch,
+    /// The share.
+    pub room: OwnedSemaphorePermit,
+}
+
+/// About next hop sets.
+#[derive(Debug)]
+pub enum NextHopRequest {
+    /// Makes or replaces a set of an owner; the answer is due when the workers see it.
+    Put(OwnerName, NextHopSet, Reply<NextHopEntry, RouteError>),
+    /// Deletes a set that no route refers to.
+    Delete(OwnerName, NextHopSetId, Reply<(), RouteError>),
+    /// One entry.
+    Get(NextHopKey, Reply<NextHopEntry, NextHopError>),
+    /// One page of entries, all or one owner's.
+    List(
+        Option<OwnerName>,
+        Option<NextHopCursor>,
+        Reply<Page<NextHopEntry, NextHopCursor>>,
+    ),
+}
+
+/// About neighbours.
+#[derive(Debug)]
+pub enum NeighbourRequest {
+    /// One page of neighbours, by interface and address.
+    List(
+        NeighbourFilter,
+        Option<NeighbourCursor>,
+        Reply<Page<NeighbourView, NeighbourCursor>, NeighbourError>,
+    ),
+    /// Adds a permanent neighbour.
+    Add(NeighbourSpec, Reply<NeighbourView, NeighbourError>),
+    /// Deletes a neighbour.
+    Delete(InterfaceName, IpAddr, Reply<(), NeighbourError>),
+    /// Deletes learned neighbours; the answer is how many.
+    Flush(NeighbourFilter, Reply<u64, NeighbourError>),
+}
+
+/// About counters.
+#[derive(Debug)]
+pub enum StatsRequest {
+    /// Forwarding workers.
+    Workers(Reply<Vec<WorkerView>>),
+    /// Dropped packets, one entry for each reason in the order of reasons.
+    Drops(Reply<Vec<DropView>>),
+    /// Counters of all interfaces, by name.
+    Interfaces(Reply<Vec<InterfaceStatsView>>),
+    /// Punt classes in their order.
+    Punts(Reply<Vec<PuntView>>),
+    /// Memory.
+    Memory(Reply<MemoryView>),
+}
+
+/// About the router as a whole.
+#[derive(Debug)]
+pub enum SystemRequest {
+    /// Versions, age, state.
+    Info(Reply<SystemView>),
+    /// The configuration in force.
+    Config(Reply<ConfigView>),
+}

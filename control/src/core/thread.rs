@@ -1,0 +1,127 @@
+//! The core's thread: one question at a time, and between them what is due.
+
+use std::time::{Duration, Instant};
+
+use crossbeam::channel::{Receiver, RecvTimeoutError, TryRecvError, never};
+use crossbeam::select;
+use ferroute_dataplane::ids::WorkerIndex;
+
+use super::handle::CoreInbox;
+use super::request::Request;
+use super::router::Router;
+use crate::exception::output::Told;
+use crate::model::event::Happening;
+
+/// How often links, owners' grace times and workers are looked at.
+const TICK: Duration = Duration::from_millis(100);
+/// How often it is looked which neighbours traffic goes to.
+const USE_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Runs the router until every handle is gone. What the exception path tells comes through `told`.
+pub fn run(mut router: Router, inbox: CoreInbox, told: Receiver<Told>) -> Router {
+    let mut told = told;
+    let mut clock = Clock::default();
+    loop {
+        if router.background() {
+            // Sweeps go on in pieces, and whoever asks comes between them.
+            match inbox.requests.try_recv() {
+                Ok(request) => router.handle(request),
+                Err(TryRecvError::Empty) => {}
+                Err(TryRecvError::Disconnected) => return router,
+            }
+            while let Ok(news) = told.try_recv() {
+                router.learn(news);
+            }
+        } else {
+            match next(&inbox.requests, &mut told) {
+                Ok(Next::Request(request)) => router.handle(*request),
+                Ok(Next::Told(news)) => router.learn(news),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return router,
+            }
+        }
+        clock.tick(&mut router);
+    }
+}
+
+enum Next {
+    Request(Box<Request>),
+    Told(Told),
+}
+
+fn next(requests: &Receiver<Request>, told: &mut Receiver<Told>) -> Result<Next, RecvTimeoutError> {
+    select! {
+        recv(told) -> news => match news {
+            Ok(news) => Ok(Next::Told(news)),
+            Err(_) => {
+                *told = never();
+                Err(RecvTimeoutError::Timeout)
+            }
+        },
+        recv(requests) -> request => match request {
+            Ok(request) => Ok(Next::Request(Box::new(request))),
+            Err(_) => Err(RecvTimeoutError::Disconnected),
+        },
+        default(TICK) => Err(RecvTimeoutError::Timeout),
+    }
+}
+
+/// What is done from time to time.
+#[derive(Default)]
+struct Clock {
+    ticked: Option<Instant>,
+    used: Option<Instant>,
+    hung: Vec<usize>,
+}
+
+impl Clock {
+    fn tick(&mut self, router: &mut Router) {
+        let due = |last: &mut Option<Instant>, interval| {
+            let due = last.is_none_or(|at| at.elapsed() >= interval);
+            if due {
+                *last = Some(Instant::now());
+            }
+            due
+        };
+        if due(&mut self.ticked, TICK) {
+            router.poll_links();
+            router.sample();
+            self.watch_workers(router);
+        }
+        if due(&mut self.used, USE_INTERVAL) {
+            router.note_used();
+        }
+    }
+
+    /// Tells when a worker begins or ceases to hang.
+    fn watch_workers(&mut self, router: &mut Router) {
+        router.plane.settle();
+        let hung: Vec<usize> = router
+            .plane
+            .hung()
+            .map(|h| h.slots.clone())
+            .unwrap_or_default();
+        if hung == self.hung {
+            return;
+        }
+        for worker in router.hardware.workers() {
+            let (before, now) = (
+                self.hung.contains(&worker.reader_slot),
+                hung.contains(&worker.reader_slot),
+            );
+            if before != now {
+                tell(router, worker.index, now);
+            }
+        }
+        self.hung = hung;
+    }
+}
+
+fn tell(router: &Router, worker: WorkerIndex, hung: bool) {
+    if hung {
+        tracing::error!(%worker, "the worker hangs; changes go on without it");
+    } else {
+        tracing::info!(%worker, "the worker moves again");
+    }
+    router.tell(Happening::Worker { worker, hung });
+}

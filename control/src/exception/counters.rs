@@ -1,0 +1,73 @@
+//! What the exception path counts.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ferroute_dataplane::counters::Counter;
+use ferroute_dataplane::drops::DropReason;
+
+/// Counters with one writer, the exception thread.
+#[derive(Debug)]
+pub struct ExceptionCounters {
+    /// Packets taken from the punt ring.
+    pub taken: Counter,
+    /// Of those, given to a twin.
+    pub to_twin: Counter,
+    /// Of those, ended here for a purpose: answered, learned from.
+    pub consumed: Counter,
+    /// Of those, sent on after all: released, fragmented, or with options.
+    pub forwarded: Counter,
+    /// Of those, dropped, by [`DropReason::index`].
+    pub drops: [Counter; DropReason::COUNT],
+    /// Of those, waiting for a neighbour now.
+    pub held: AtomicU64,
+    /// Frames that twins' kernels sent.
+    pub from_twin: Counter,
+    /// Of those, sent on a port.
+    pub from_twin_sent: Counter,
+    /// Of those, dropped: the interface is down or the inject ring full.
+    pub from_twin_dropped: Counter,
+    /// Frames that the router made itself: answers, requests, errors.
+    pub originated: Counter,
+    /// Frames for a port that found the inject ring full.
+    pub inject_full: Counter,
+    /// ICMP and ICMPv6 errors sent.
+    pub icmp_errors: Counter,
+}
+
+impl Default for ExceptionCounters {
+    fn default() -> Self {
+        Self {
+            taken: Counter::default(),
+            to_twin: Counter::default(),
+            consumed: Counter::default(),
+            forwarded: Counter::default(),
+            drops: std::array::from_fn(|_| Counter::default()),
+            held: AtomicU64::new(0),
+            from_twin: Counter::default(),
+            from_twin_sent: Counter::default(),
+            from_twin_dropped: Counter::default(),
+            originated: Counter::default(),
+            inject_full: Counter::default(),
+            icmp_errors: Counter::default(),
+        }
+    }
+}
+
+impl ExceptionCounters {
+    /// Counts a drop.
+    pub fn drop_for(&self, reason: DropReason) {
+        self.drops[reason.index()].add(1);
+    }
+
+    /// All drops of punted packets.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.drops.iter().map(Counter::get).sum()
+    }
+
+    /// Packets waiting for a neighbour.
+    #[must_use]
+    pub fn held_now(&self) -> u64 {
+        self.held.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,191 @@
+//! The exception thread: the I/O around [`ExceptionPath`].
+
+use std::collections::HashMap;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam::channel::{Receiver, Sender};
+use crossbeam::queue::ArrayQueue;
+use dpdk_sys::MbufSource;
+use ferroute_dataplane::forward::Inject;
+use ferroute_dataplane::ids::PortId;
+use ferroute_dataplane::punt::Punt;
+use ferroute_dataplane::snapshot::Snapshot;
+use ferroute_dataplane::snapshot::cell::Reader;
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::time::TimeSpec;
+
+use super::command::Command;
+use super::counters::ExceptionCounters;
+use super::output::{Output, Told};
+use super::path::ExceptionPath;
+use crate::twin::TwinSet;
+
+/// Packets taken from the punt ring, or from one twin, before the other has its turn.
+const TURN: usize = 256;
+/// How long it waits when nothing came: workers cannot wake it, since that would be a system call.
+const NAP: Duration = Duration::from_micros(50);
+/// The same when nothing came for [`CALM_AFTER`] waits in a row.
+const CALM_NAP: Duration = Duration::from_micros(250);
+const CALM_AFTER: u32 = 2_000;
+/// Longer than any frame of a twin.
+const BUFFER_BYTES: usize = 65_536 + 64;
+
+/// What the thread works with.
+pub struct ExceptionThread {
+    /// The state machine.
+    pub path: ExceptionPath,
+    /// Its view of the world.
+    pub reader: Reader<Snapshot>,
+    /// Where workers put packets.
+    pub punts: Arc<ArrayQueue<Punt>>,
+    /// What the core says.
+    pub commands: Receiver<Command>,
+    /// What the core is told.
+    pub told: Sender<Told>,
+    /// Where packet buffers come from.
+    pub source: MbufSource,
+    /// The twins.
+    pub twins: TwinSet,
+    /// What is counted.
+    pub counters: Arc<ExceptionCounters>,
+    /// The beginning of time.
+    pub started: Instant,
+}
+
+impl ExceptionThread {
+    /// Runs until told to stop, or until the core is gone.
+    pub fn run(mut self) {
+        let mut injectors = HashMap::new();
+        let mut buffer = vec![0; BUFFER_BYTES];
+        let mut deadline = Some(0);
+        let mut idle = 0_u32;
+        loop {
+            let mut busy = false;
+            while let Some(command) = self.next_command() {
+                busy = true;
+                match command {
+                    Command::Stop => return,
+                    Command::Twin(_, Some(io)) => {
+                        if let Err(error) = self.twins.insert(io) {
+                            tracing::error!(%error, "a twin cannot be watched");
+                        }
+                    }
+                    Command::Twin(id, None) => drop(self.twins.remove(id)),
+                    Command::Injector(port, Some(ring)) => drop(injectors.insert(port, ring)),
+                    Command::Injector(port, None) => drop(injectors.remove(&port)),
+                    other => {
+                        let now_ns = self.now_ns();
+                        self.path.command(self.reader.snapshot(), other, now_ns);
+                    }
+                }
+                self.carry_out(&injectors);
+                deadline = Some(0);
+            }
+            busy |= self.take_punts(&injectors);
+            busy |= self.take_from_twins(&injectors, &mut buffer);
+            let now_ns = self.now_ns();
+            if busy || deadline.is_some_and(|at| at <= now_ns) {
+                deadline = self.path.tick(self.reader.snapshot(), now_ns);
+                self.carry_out(&injectors);
+            }
+            idle = if busy { 0 } else { idle.saturating_add(1) };
+            if !busy {
+                self.reader.offline();
+                self.nap(if idle > CALM_AFTER { CALM_NAP } else { NAP });
+            }
+        }
+    }
+
+    fn next_command(&self) -> Option<Command> {
+        match self.commands.try_recv() {
+            Ok(command) => Some(command),
+            Err(crossbeam::channel::TryRecvError::Empty) => None,
+            Err(crossbeam::channel::TryRecvError::Disconnected) => Some(Command::Stop),
+        }
+    }
+
+    fn now_ns(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// Waits for a twin's frame, but not for long.
+    fn nap(&self, time: Duration) {
+        let mut fds = [PollFd::new(self.twins.as_fd(), PollFlags::POLLIN)];
+        // An interruption only makes the nap shorter.
+        let _interrupted = ppoll(&mut fds, Some(TimeSpec::from_duration(time)), None);
+    }
+
+    fn take_punts(&mut self, injectors: &HashMap<PortId, Arc<ArrayQueue<Inject>>>) -> bool {
+        let mut any = false;
+        for _ in 0..TURN {
+            let Some(punt) = self.punts.pop() else { break };
+            any = true;
+            let now_ns = self.now_ns();
+            self.path.punt(self.reader.snapshot(), &punt, now_ns);
+            drop(punt);
+            self.carry_out(injectors);
+        }
+        any
+    }
+
+    fn take_from_twins(
+        &mut self,
+        injectors: &HashMap<PortId, Arc<ArrayQueue<Inject>>>,
+        buffer: &mut [u8],
+    ) -> bool {
+        let mut ready = Vec::new();
+        if let Err(error) = self.twins.ready(0, &mut ready) {
+            tracing::warn!(%error, "twins cannot be read");
+        }
+        for id in &ready {
+            for _ in 0..TURN {
+                let Ok(length) = self.twins.recv(*id, buffer) else {
+                    break;
+                };
+                let frame = buffer[..length].to_vec();
+                self.path.from_twin(self.reader.snapshot(), *id, frame);
+                self.carry_out(injectors);
+            }
+        }
+        !ready.is_empty()
+    }
+
+    fn carry_out(&mut self, injectors: &HashMap<PortId, Arc<ArrayQueue<Inject>>>) {
+        for output in self.path.take_outputs() {
+            match output {
+                Output::Tell(told) => drop(self.told.send(told)),
+                Output::Twin {
+                    interface,
+                    frame,
+                    counted,
+                } => match self.twins.send(interface, &frame) {
+                    _ if !counted => {}
+                    Ok(()) => self.counters.to_twin.add(1),
+                    Err(reason) => self.counters.drop_for(reason),
+                },
+                Output::Send {
+                    port,
+                    interface,
+                    adjacency,
+                    frame,
+                } => {
+                    let mbuf = self.source.alloc_with(&frame);
+                    let sent = mbuf.zip(injectors.get(&port)).is_some_and(|(mbuf, ring)| {
+                        ring.push(Inject {
+                            mbuf,
+                            port,
+                            interface,
+                            adjacency,
+                        })
+                        .is_ok()
+                    });
+                    if !sent {
+                        self.counters.inject_full.add(1);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! Ports of DPDK and the workers that poll them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crossbeam::queue::ArrayQueue;
+use dpdk_sys::port::{RxOffloads, TxOffloads};
+use dpdk_sys::{Eal, Link, Mempool, Port, PortConfig, PortStats, RxQueue, TxQueue};
+use ferroute_dataplane::forward::Inject;
+use ferroute_dataplane::forward::tx::{TxPort, TxSink};
+use ferroute_dataplane::ids::{MAX_PORTS, PortId, QueueId, WorkerIndex};
+use ferroute_dataplane::mac::Mac;
+use ferroute_dataplane::worker::Worker;
+
+use super::{Hardware, HardwareError, PoolFacts, PortFacts, PortShape, WorkerFacts};
+
+/// A buffer's header, and what the pool puts around each.
+const BUFFER_OVERHEAD_BYTES: u64 = 128 + 64;
+
+/// The memory that DPDK was given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MemoryFacts {
+    /// How much, in bytes.
+    pub reserved_bytes: u64,
+    /// Whether it lies on huge pages.
+    pub huge_pages: bool,
+}
+
+struct Bound {
+    port: Port,
+    /// Who polls each receive queue.
+    rx: Vec<(QueueId, WorkerIndex)>,
+    /// Who owns each transmit queue; frames of the exception path go to the first.
+    tx: Vec<WorkerIndex>,
+}
+
+/// Ports of DPDK and the workers that poll them.
+pub struct DpdkHardware {
+    ports: BTreeMap<PortId, Bound>,
+    workers: Vec<Worker>,
+    pool: Mempool,
+    memory: MemoryFacts,
+    eal: Eal,
+}
+
+impl DpdkHardware {
+    /// Takes over DPDK, the packet buffers and the workers.
+    #[must_use]
+    pub fn new(eal: Eal, memory: MemoryFacts, pool: Mempool, workers: Vec<Worker>) -> Self {
+        Self {
+            ports: BTreeMap::new(),
+            workers,
+            pool,
+            memory,
+            eal,
+        }
+    }
+
+    fn worker(&self, index: WorkerIndex) -> Result<&Worker, HardwareError> {
+        self.workers
+            .get(index.index())
+            .ok_or(HardwareError::NoWorker(index))
+    }
+
+    fn bound(&self, port: PortId) -> Result<&Bound, HardwareError> {
+        self.ports.get(&port).ok_or(HardwareError::NoPort(port))
+    }
+
+    fn bound_mut(&mut self, port: PortId) -> Result<&mut Bound, HardwareError> {
+        self.ports.get_mut(&port).ok_or(HardwareError::NoPort(port))
+    }
+
+    /// Takes all queues of a port back from the workers: first what receives, then what hands off,
+    /// then what sends.
+    fn take_queues(&mut self, port: PortId) -> Result<(), HardwareError> {
+        let bound = self.bound_mut(port)?;
+        let (rx, tx) = (std::mem::take(&mut bound.rx), std::mem::take(&mut bound.tx));
+        for (queue, worker) in rx {
+            drop(self.worker(worker)?.take_rx(port, queue)?);
+        }
+        let owns = |w: &&Worker| tx.contains(&w.spec().index);
+        let others = self.workers.iter().filter(|w| !owns(w));
+        for worker in others.chain(self.workers.iter().filter(owns)) {
+            drop(worker.set_tx(port, None)?);
+        }
+        Ok(())
+    }
+
+    /// Hands the queues of a port to the workers: first what sends, then what receives.
+    fn give_queues(
+        &mut self,
+        port: PortId,
+        shape: &PortShape,
+        rx: Vec<RxQueue>,
+        tx: Vec<TxQueue>,
+    ) -> Result<(), HardwareError> {
+        let owners: Vec<WorkerIndex> = self
+            .workers
+            .iter()
+            .take(tx.len())
+            .map(|w| w.spec().index)
+            .collect();
+        let mut tx = tx.into_iter();
+        for (place, worker) in self.workers.iter().enumerate() {
+            let sink = match tx.next() {
+                Some(queue) => TxSink::Queue(queue),
+                None => TxSink::Handoff(Arc::clone(
+                    self.workers[place % owners.len().max(1)].injects(),
+                )),
+            };
+            drop(worker.set_tx(port, Some(Box::new(TxPort::new(port, sink))))?);
+        }
+        let everyone: Vec<WorkerIndex> = self.workers.iter().map(|w| w.spec().index).collect();
+        let pollers = if shape.workers.is_empty() {
+            &everyone
+        } else {
+            &shape.workers
+        };
+        // Ports of one queue each would otherwise all go to the first worker.
+        let first = if shape.workers.is_empty() {
+            port.index()
+        } else {
+            0
+        };
+        let mut given = Vec::new();
+        for (place, queue) in rx.into_iter().enumerate() {
+            let Some(&index) = pollers.get((first + place) % pollers.len().max(1)) else {
+                break;
+            };
+            let id = QueueId::new(queue.queue());
+            self.worker(index)?.add_rx(port, queue)?;
+            given.push((id, index));
+        }
+        let bound = self.bound_mut(port)?;
+        (bound.rx, bound.tx) = (given, owners);
+        Ok(())
+    }
+}
+
+/// How many queues to set up: as asked, or one for each user as far as the device has them.
+fn queue_count(asked: Option<u16>, most: u16, users: usize) -> Result<u16, HardwareError> {
+    let most = most.max(1);
+    match asked {
+        Some(asked) if asked > most => Err(HardwareError::TooManyQueues { asked, most }),
+        Some(asked) => Ok(asked),
+        None => Ok(u16::try_from(users).unwrap_or(u16::MAX).clamp(1, most)),
+    }
+}
+
+impl Hardware for DpdkHardware {
+    fn attach(&mut self, device: &str) -> Result<PortId, HardwareError> {
+        let port = Port::attach(&self.eal, device)?;
+        let id = PortId::new(port.id());
+        if id.index() >= MAX_PORTS {
+            port.detach()?;
+            return Err(HardwareError::TooManyPorts(MAX_PORTS));
+        }
+        self.ports.insert(
+            id,
+            Bound {
+                port,
+                rx: Vec::new(),
+                tx: Vec::new(),
+            },
+        );
+        Ok(id)
+    }
+
+    fn set_up(&mut self, port: PortId, shape: &PortShape) -> Result<(), HardwareError> {
+        for worker in &shape.workers {
+            self.worker(*worker)?;
+        }
+        let workers = self.workers.len();
+        let info = self.bound(port)?.port.info()?;
+        let pollers = if shape.workers.is_empty() {
+            workers
+        } else {
+            shape.workers.len()
+        };
+        let mut config = PortConfig {
+            rx_queues: queue_count(shape.rx_queues, info.max_rx_queues, pollers)?,
+            tx_queues: queue_count(shape.tx_queues, info.max_tx_queues, workers)?,
+            mtu_bytes: shape.mtu_bytes,
+            promiscuous: shape.promiscuous,
+            ..PortConfig::default()
+        };
+        // A worker has one transmit queue of a port.
+        config.tx_queues = config
+            .tx_queues
+            .min(u16::try_from(workers).unwrap_or(u16::MAX));
+        config.rx_descriptors = shape.rx_descriptors.unwrap_or(config.rx_descriptors);
+        config.tx_descriptors = shape.tx_descriptors.unwrap_or(config.tx_descriptors);
+        self.take_queues(port)?;
+        let pool = self.pool.clone();
+        let bound = self.bound_mut(port)?;
+        bound.port.stop()?;
+        let queues = bound.port.configure(&config, &pool)?;
+        bound.port.start()?;
+        // Neighbour discovery needs its solicited-node groups; a device that filters exactly would
+        // have to be told each.
+        if let Err(error) = bound.port.set_all_multicast(true) {
+            tracing::debug!(%port, %error, "the device does not take all multicast frames on demand");
+        }
+        self.give_queues(port, shape, queues.rx, queues.tx)
+    }
+
+    fn detach(&mut self, port: PortId) -> Result<(), HardwareError> {
+        self.take_queues(port)?;
+        if let Some(bound) = self.ports.remove(&port) {
+            bound.port.detach()?;
+        }
+        Ok(())
+    }
+
+    fn facts(&self, port: PortId) -> Option<PortFacts> {
+        let bound = self.bound(port).ok()?;
+        let info = bound.port.info().ok()?;
+        let applied = bound.port.applied();
+        Some(PortFacts {
+            driver: info.driver,
+            mac: Mac::new(info.mac),
+            numa_node: info.socket,
+            queues: bound.rx.clone(),
+            tx_queues: u16::try_from(bound.tx.len()).unwrap_or(u16::MAX),
+            rx_descriptors: applied.map_or(0, |a| a.rx_descriptors),
+            tx_descriptors: applied.map_or(0, |a| a.tx_descriptors),
+            offloads: applied
+                .map(|a| offloads(a.rss, a.rx_offloads, a.tx_offloads))
+                .unwrap_or_default(),
+        })
+    }
+
+    fn link(&self, port: PortId) -> Option<Link> {
+        self.bound(port).ok()?.port.link().ok()
+    }
+
+    fn stats(&self, port: PortId) -> Option<(PortStats, Vec<(String, u64)>)> {
+        let port = &self.bound(port).ok()?.port;
+        Some((port.stats().ok()?, port.xstats().unwrap_or_default()))
+    }
+
+    fn set_promiscuous(&mut self, port: PortId, on: bool) -> Result<(), HardwareError> {
+        Ok(self.bound_mut(port)?.port.set_promiscuous(on)?)
+    }
+
+    fn injector(&self, port: PortId) -> Option<Arc<ArrayQueue<Inject>>> {
+        let owner = self.bound(port).ok()?.tx.first()?;
+        self.worker(*owner).ok().map(|w| Arc::clone(w.injects()))
+    }
+
+    fn workers(&self) -> Vec<WorkerFacts> {
+        let queues_of = |index: WorkerIndex| {
+            let all = self
+                .ports
+                .iter()
+                .flat_map(|(port, b)| b.rx.iter().map(|(q, by)| (*port, *q, *by)));
+            all.filter(|(_, _, by)| *by == index)
+                .map(|(port, queue, _)| (port, queue))
+                .collect()
+        };
+        let facts = |w: &Worker| WorkerFacts {
+            index: w.spec().index,
+            cpu: w.spec().cpu,
+            counters: Arc::clone(w.counters()),
+            queues: queues_of(w.spec().index),
+            reader_slot: w.reader_slot(),
+        };
+        self.workers.iter().map(facts).collect()
+    }
+
+    fn pool(&self) -> PoolFacts {
+        let buffer_bytes = u64::from(self.pool.data_room_bytes()) + BUFFER_OVERHEAD_BYTES;
+        PoolFacts {
+            size: self.pool.capacity().into(),
+            used: self.pool.in_use().into(),
+            reserved_bytes: self.memory.reserved_bytes,
+            used_bytes: u64::from(self.pool.capacity()) * buffer_bytes,
+            huge_pages: self.memory.huge_pages,
+        }
+    }
+}
+
+fn offloads(rss: bool, rx: RxOffloads, tx: TxOffloads) -> Vec<&'static str> {
+    let all = [
+        (rss, "rss"),
+        (rx.contains(RxOffloads::SCATTER), "rx_scatter"),
+        (rx.contains(RxOffloads::IPV4_CHECKSUM), "rx_ipv4_checksum"),
+        (tx.contains(TxOffloads::MULTI_SEGMENT), "tx_multi_segment"),
+        (tx.contains(TxOffloads::IPV4_CHECKSUM), "tx_ipv4_checksum"),
+    ];
+    all.into_iter()
+        .filter(|(on, _)| *on)
+        .map(|(_, name)| name)
+        .collect()
+}
+
+impl Drop for DpdkHardware {
+    fn drop(&mut self) {
+        // Workers end first, with the queues that they own; then ports close; then, with the
+        // fields, pool and EAL go.
+        self.workers.clear();
+        for (id, bound) in std::mem::take(&mut self.ports) {
+            if let Err(error) = bound.port.detach() {
+                tracing::warn!(port = %id, %error, "the device could not be given back");
+            }
+        }
+    }
+}

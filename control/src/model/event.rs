@@ -1,0 +1,131 @@
+//! What happens in the router, for those who watch.
+
+use super::interface::InterfaceView;
+use super::name::{InterfaceName, OwnerName, VrfName};
+use super::neighbour::NeighbourView;
+use super::number::Mtu;
+use super::owner::OwnerView;
+use super::port::Link;
+use super::prefix::InterfaceAddress;
+use ferroute_dataplane::ids::WorkerIndex;
+
+/// One event.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Event {
+    /// Grows by one with each event of the router.
+    pub sequence: u64,
+    /// When, in nanoseconds since 1970.
+    pub time_unix_ns: u64,
+    /// What.
+    pub what: Happening,
+}
+
+/// What became of a thing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// It is new.
+    Added,
+    /// It changed.
+    Changed,
+    /// It is gone.
+    Removed,
+}
+
+/// What happened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Happening {
+    /// A port came, went or its link changed.
+    Port {
+        /// What became of it.
+        change: Change,
+        /// Its name.
+        name: InterfaceName,
+        /// Its link.
+        link: Link,
+    },
+    /// An interface came, went or changed.
+    Interface {
+        /// What became of it.
+        change: Change,
+        /// Its name.
+        name: InterfaceName,
+        /// Its VRF.
+        vrf: VrfName,
+        /// Whether it is administratively up.
+        admin_up: bool,
+        /// Whether it is up and its port has a carrier.
+        oper_up: bool,
+        /// Largest IP packet.
+        mtu: Mtu,
+    },
+    /// An address came or went.
+    Address {
+        /// What became of it.
+        change: Change,
+        /// The interface.
+        interface: InterfaceName,
+        /// The address.
+        address: InterfaceAddress,
+    },
+    /// A neighbour came, went or changed.
+    Neighbour {
+        /// What became of it.
+        change: Change,
+        /// The neighbour.
+        neighbour: NeighbourView,
+    },
+    /// An owner of routes changed state.
+    Owner(OwnerView),
+    /// A worker hangs or moves again.
+    Worker {
+        /// The worker.
+        worker: WorkerIndex,
+        /// Whether it hangs.
+        hung: bool,
+    },
+    /// Something was refused.
+    Refusal {
+        /// The owner whose batch had refused items, if it is about one.
+        owner: Option<OwnerName>,
+        /// The stable word of the reason; of several, the first.
+        reason: &'static str,
+        /// The same for people.
+        message: String,
+    },
+}
+
+impl Happening {
+    /// The event that this became of an interface.
+    #[must_use]
+    pub fn interface(change: Change, view: &InterfaceView) -> Self {
+        Self::Interface {
+            change,
+            name: view.name,
+            vrf: view.vrf,
+            admin_up: view.admin_up,
+            oper_up: view.oper_up,
+            mtu: view.mtu,
+        }
+    }
+
+    /// The port or interface that it is about.
+    #[must_use]
+    pub const fn about_interface(&self) -> Option<InterfaceName> {
+        match self {
+            Self::Port { name, .. } | Self::Interface { name, .. } => Some(*name),
+            Self::Address { interface, .. } => Some(*interface),
+            Self::Neighbour { neighbour, .. } => Some(neighbour.interface),
+            Self::Owner(_) | Self::Worker { .. } | Self::Refusal { .. } => None,
+        }
+    }
+
+    /// The owner that it is about.
+    #[must_use]
+    pub const fn about_owner(&self) -> Option<OwnerName> {
+        match self {
+            Self::Owner(owner) => Some(owner.name),
+            Self::Refusal { owner, .. } => *owner,
+            _ => None,
+        }
+    }
+}

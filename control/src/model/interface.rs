@@ -1,0 +1,159 @@
+//! Interfaces: what has addresses and belongs to a VRF.
+
+use super::name::{InterfaceName, VrfName};
+use super::number::{Choice, Mtu, VlanId};
+use super::port::Traffic;
+use super::prefix::InterfaceAddress;
+use super::reason::reasons;
+use ferroute_dataplane::ids::InterfaceId;
+use ferroute_dataplane::mac::Mac;
+
+/// An interface that a client can make. A port's own comes with the port.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct InterfaceSpec {
+    /// Its name.
+    pub name: InterfaceName,
+    /// What it is.
+    pub kind: VirtualKind,
+    /// Its VRF.
+    pub vrf: VrfName,
+    /// Largest IP packet; by default the parent's, or 65535 bytes for a loopback.
+    pub mtu: Choice<Mtu>,
+    /// Whether it is administratively up.
+    pub admin_up: bool,
+    /// Its addresses, none twice.
+    pub addresses: Vec<InterfaceAddress>,
+}
+
+/// What an interface without a port of its own can be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum VirtualKind {
+    /// A VLAN on a port's interface (IEEE 802.1Q).
+    Vlan {
+        /// The port's interface.
+        parent: InterfaceName,
+        /// The tag.
+        vlan_id: VlanId,
+    },
+    /// Always up; its addresses are reachable through every interface of its VRF.
+    Loopback,
+}
+
+/// What an interface is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum InterfaceKind {
+    /// A port's own interface; port and interface have the same name.
+    Port,
+    /// One that a client made.
+    Virtual(VirtualKind),
+}
+
+/// Changes to an interface; what is absent stays.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct InterfaceChange {
+    /// Whether it is administratively up.
+    pub admin_up: Option<bool>,
+    /// Largest IP packet.
+    pub mtu: Option<Choice<Mtu>>,
+    /// Its VRF.
+    pub vrf: Option<VrfName>,
+}
+
+/// An interface as it is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct InterfaceView {
+    /// Its name.
+    pub name: InterfaceName,
+    /// Its number.
+    pub id: InterfaceId,
+    /// What it is.
+    pub kind: InterfaceKind,
+    /// Its VRF.
+    pub vrf: VrfName,
+    /// Largest IP packet.
+    pub mtu: Mtu,
+    /// Whether it is administratively up.
+    pub admin_up: bool,
+    /// Whether it is up and its port has a carrier.
+    pub oper_up: bool,
+    /// Ethernet address; a loopback has none.
+    pub mac: Option<Mac>,
+    /// Its addresses, link-local ones included.
+    pub addresses: Vec<InterfaceAddress>,
+    /// Its kernel twin.
+    pub twin: Option<TwinView>,
+    /// What went through it.
+    pub counters: InterfaceCounters,
+}
+
+/// The kernel netdev of an interface.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TwinView {
+    /// Name of the netdev.
+    pub name: InterfaceName,
+    /// Network namespace; absent: the router's own.
+    pub namespace: Option<String>,
+    /// Index in that namespace.
+    pub ifindex: u32,
+}
+
+/// What went through an interface.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct InterfaceCounters {
+    /// Received.
+    pub rx: Traffic,
+    /// Sent.
+    pub tx: Traffic,
+    /// Of the received packets: handed to the exception path.
+    pub punted_packets: u64,
+    /// Of the received packets: dropped.
+    pub dropped_packets: u64,
+}
+
+reasons! {
+    /// Why an operation on an interface failed.
+    pub enum InterfaceError {
+        /// No interface has the name.
+        UnknownInterface { /// The name.
+            interface: InterfaceName } = "UNKNOWN_INTERFACE", NotFound, "there is no interface {interface}";
+        /// Another interface has the name.
+        NameTaken { /// The name.
+            name: InterfaceName } = "NAME_TAKEN", AlreadyExists, "the name {name} is taken";
+        /// No VRF has the name.
+        UnknownVrf { /// The name.
+            vrf: VrfName } = "UNKNOWN_VRF", NotFound, "there is no VRF {vrf}";
+        /// A VLAN can only stand on a port's own interface.
+        ParentKind { /// What was to be the parent.
+            parent: InterfaceName } = "PARENT_KIND", Precondition, "a VLAN cannot stand on {parent}, which is no port";
+        /// The parent has the VLAN already.
+        VlanTaken { /// The tag.
+            vlan_id: VlanId, /// The interface that has it.
+            interface: InterfaceName } = "VLAN_TAKEN", AlreadyExists, "interface {interface} has VLAN {vlan_id} already";
+        /// A VLAN cannot take larger packets than its port.
+        MtuAboveParent { /// What was asked for.
+            mtu: Mtu, /// What the port takes.
+            parent_mtu: Mtu } = "MTU_ABOVE_PARENT", Precondition, "an MTU of {mtu} is above the port's, {parent_mtu}";
+        /// An interface of the VRF has the address, or one of the same connected prefix on another link.
+        AddressTaken { /// The address.
+            address: InterfaceAddress, /// The interface that has it.
+            interface: InterfaceName } = "ADDRESS_TAKEN", AlreadyExists, "interface {interface} has the address {address} already";
+        /// The interface does not have the address.
+        UnknownAddress { /// The address.
+            address: InterfaceAddress } = "UNKNOWN_ADDRESS", NotFound, "the interface has no address {address}";
+        /// The interface takes no more addresses.
+        TooManyAddresses { /// Most that it takes.
+            limit: usize } = "TOO_MANY_ADDRESSES", Exhausted, "an interface takes at most {limit} addresses";
+        /// The router takes no more interfaces.
+        TooManyInterfaces { /// Most that it takes.
+            limit: usize } = "TOO_MANY_INTERFACES", Exhausted, "the router takes at most {limit} interfaces";
+        /// A port's own interface goes with the port.
+        BelongsToPort { /// The interface.
+            interface: InterfaceName } = "BELONGS_TO_PORT", Precondition, "interface {interface} belongs to a port; remove the port";
+        /// The device does not do it.
+        Unsupported { /// What it does not do, such as "mtu".
+            what: &'static str } = "UNSUPPORTED", Precondition, "the interface does not support this setting: {what}";
+        /// The kernel twin could not be made or changed.
+        Twin { /// What the kernel said.
+            message: String } = "TWIN", Internal, "the kernel twin failed: {message}";
+    }
+}

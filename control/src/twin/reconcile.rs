@@ -1,0 +1,183 @@
+//! Making a netdev what its spec says, by writing only what differs.
+
+use super::error::TwinError;
+use super::netlink::{Change, Link, Netlink};
+use super::spec::{TwinName, TwinSpec};
+use super::{sysctl, tun};
+use ipnet::IpNet;
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::OwnedFd;
+
+/// What was written to a netdev and is to be taken back when it is no longer wanted. What others
+/// wrote is not in it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Written {
+    pub(super) addresses: Vec<IpNet>,
+    pub(super) enslaved: bool,
+}
+
+/// Makes a TAP in the namespace and returns its descriptor and index.
+pub(super) fn create(netlink: &Netlink, name: &TwinName) -> Result<(OwnedFd, u32), TwinError> {
+    let tap = tun::create(name)?;
+    match netlink.link_by_name(name.as_str()) {
+        Ok(Some(link)) => Ok((tap, link.index)),
+        Ok(None) => Err(TwinError::Create {
+            name: name.clone(),
+            source: io::ErrorKind::NotFound.into(),
+        }),
+        Err(source) => Err(TwinError::Create {
+            name: name.clone(),
+            source,
+        }),
+    }
+}
+
+/// Whether the netdev is still there under its name.
+pub(super) fn is_there(netlink: &Netlink, index: u32, name: &TwinName) -> Result<bool, TwinError> {
+    let link = netlink
+        .link_by_index(index)
+        .map_err(refused(name, "show it"))?;
+    Ok(link.is_some_and(|link| link.name == name.as_str()))
+}
+
+/// Removes the netdev if it is there.
+pub(super) fn remove(netlink: &Netlink, index: u32, name: &TwinName) -> Result<(), TwinError> {
+    if is_there(netlink, index, name)? {
+        netlink.delete(index).map_err(refused(name, "remove it"))?;
+    }
+    Ok(())
+}
+
+/// Brings the netdev to its spec. `written` is kept true also when this fails half way, so that the
+/// next try goes on from there.
+pub(super) fn reconcile(
+    netlink: &Netlink,
+    index: u32,
+    spec: &TwinSpec,
+    written: &mut Written,
+) -> Result<(), TwinError> {
+    let name = &spec.name;
+    let link = netlink
+        .link_by_index(index)
+        .and_then(|link| link.ok_or_else(|| io::ErrorKind::NotFound.into()))
+        .map_err(refused(name, "show it"))?;
+    // Before it is up: the kernel would make a link-local address at that moment.
+    sysctl::apply(name)?;
+    enslave(netlink, &link, spec, written)?;
+    if link.mac != Some(spec.mac) {
+        netlink
+            .change(index, Change::Mac(spec.mac))
+            .map_err(refused(name, "set its Ethernet address"))?;
+    }
+    if link.mtu != u32::from(spec.mtu) {
+        netlink
+            .change(index, Change::Mtu(spec.mtu))
+            .map_err(refused(name, "set its MTU"))?;
+    }
+    if link.up != spec.up {
+        let operation = if spec.up { "set it up" } else { "set it down" };
+        netlink
+            .change(index, Change::Up(spec.up))
+            .map_err(refused(name, operation))?;
+    }
+    address(netlink, index, spec, written)
+}
+
+fn enslave(
+    netlink: &Netlink,
+    link: &Link,
+    spec: &TwinSpec,
+    written: &mut Written,
+) -> Result<(), TwinError> {
+    let Some(device) = &spec.vrf_device else {
+        if written.enslaved && link.controller.is_some() {
+            let change = Change::Controller(None);
+            netlink
+                .change(link.index, change)
+                .map_err(refused(&spec.name, "take it out of its VRF"))?;
+        }
+        written.enslaved = false;
+        return Ok(());
+    };
+    let vrf = netlink
+        .link_by_name(device.as_str())
+        .map_err(refused(device, "show it"))?
+        .ok_or_else(|| TwinError::NoVrfDevice {
+            device: device.clone(),
+        })?;
+    if !vrf.is_vrf {
+        return Err(TwinError::NotAVrfDevice {
+            device: device.clone(),
+        });
+    }
+    if link.controller != Some(vrf.index) {
+        let change = Change::Controller(Some(vrf.index));
+        netlink
+            .change(link.index, change)
+            .map_err(refused(&spec.name, "put it into its VRF"))?;
+    }
+    written.enslaved = true;
+    Ok(())
+}
+
+fn address(
+    netlink: &Netlink,
+    index: u32,
+    spec: &TwinSpec,
+    written: &mut Written,
+) -> Result<(), TwinError> {
+    let name = &spec.name;
+    let has = netlink
+        .addresses(index)
+        .map_err(refused(name, "list its addresses"))?;
+    // The kernel takes link-local addresses off a netdev that goes down, whatever it is told.
+    let wanted = || {
+        spec.addresses
+            .iter()
+            .filter(|address| spec.up || !is_link_local(address))
+    };
+    let failed = |operation, address| {
+        move |source| TwinError::Address {
+            name: name.clone(),
+            operation,
+            address,
+            source,
+        }
+    };
+    // First off, then on: IPv6 refuses an address that it has with another prefix length.
+    for old in written.addresses.clone() {
+        if !wanted().any(|new| *new == old) {
+            if has.contains(&old) {
+                netlink
+                    .remove_address(index, old)
+                    .map_err(failed("remove", old))?;
+            }
+            written.addresses.retain(|address| *address != old);
+        }
+    }
+    for new in wanted() {
+        if !has.contains(new) {
+            netlink
+                .add_address(index, *new)
+                .map_err(failed("add", *new))?;
+        }
+        if !written.addresses.contains(new) {
+            written.addresses.push(*new);
+        }
+    }
+    Ok(())
+}
+
+fn is_link_local(address: &IpNet) -> bool {
+    matches!(address.addr(), IpAddr::V6(address) if address.is_unicast_link_local())
+}
+
+fn refused(name: &TwinName, operation: &'static str) -> impl FnOnce(io::Error) -> TwinError {
+    let name = name.clone();
+    move |source| TwinError::Link {
+        name,
+        operation,
+        source,
+    }
+}

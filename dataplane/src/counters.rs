@@ -1,0 +1,217 @@
+//! What workers count.
+//!
+//! Every worker has counters of its own. Only it writes them, with plain stores; anyone may read.
+//! For what came in by a receive queue, `rx = tx + punted + consumed + dropped` at every time at
+//! which the worker is between two bursts; frames from the inject ring are counted apart, as
+//! `injected = inject_tx + inject_dropped`.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytemuck::Zeroable;
+
+use crate::drops::DropReason;
+use crate::ids::{AdjacencyId, InterfaceId};
+use crate::punt::PuntClass;
+
+/// A counter with one writer.
+#[derive(Debug, Default, Zeroable)]
+#[repr(transparent)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds `n`. Only the owning worker may call this: two writers would lose counts.
+    #[inline]
+    pub fn add(&self, n: u64) {
+        self.0.store(
+            self.0.load(Ordering::Relaxed).wrapping_add(n),
+            Ordering::Relaxed,
+        );
+    }
+
+    /// The count.
+    #[inline]
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Packets and their bytes.
+#[derive(Debug, Default, Zeroable)]
+#[repr(C)]
+pub struct Traffic {
+    /// Packets.
+    pub packets: Counter,
+    /// Bytes of those packets, from the Ethernet header on, without FCS.
+    pub bytes: Counter,
+}
+
+impl Traffic {
+    /// Adds one run of packets.
+    #[inline]
+    pub fn add(&self, packets: u64, bytes: u64) {
+        self.packets.add(packets);
+        self.bytes.add(bytes);
+    }
+}
+
+/// What one worker counted on one interface.
+#[derive(Debug, Default, Zeroable)]
+#[repr(C)]
+pub struct InterfaceCounters {
+    /// Received.
+    pub rx: Traffic,
+    /// Given to the port's transmit queue, and taken by it or not.
+    pub tx: Traffic,
+    /// Received and handed to the exception path.
+    pub punted: Counter,
+    /// Received and dropped.
+    pub rx_dropped: Counter,
+    /// Not taken by the transmit queue.
+    pub tx_dropped: Counter,
+}
+
+/// The stages whose cost a worker measures.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Stage {
+    /// Reading a receive queue.
+    Receive,
+    /// Parsing and validating headers.
+    Input,
+    /// Looking destinations up.
+    Lookup,
+    /// From next hop to adjacency, and the rewrite.
+    Rewrite,
+    /// Writing transmit queues.
+    Transmit,
+}
+
+impl Stage {
+    /// Every stage, in the order of its number.
+    pub const ALL: [Self; 5] = [
+        Self::Receive,
+        Self::Input,
+        Self::Lookup,
+        Self::Rewrite,
+        Self::Transmit,
+    ];
+    /// How many stages there are.
+    pub const COUNT: usize = Self::ALL.len();
+
+    /// The stable name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Receive => "receive",
+            Self::Input => "input",
+            Self::Lookup => "lookup",
+            Self::Rewrite => "rewrite",
+            Self::Transmit => "transmit",
+        }
+    }
+}
+
+/// Most interfaces that are counted.
+pub const MAX_INTERFACES: usize = 1 << 16;
+/// Most adjacencies that are counted.
+pub const MAX_ADJACENCIES: usize = 1 << 18;
+
+/// The counters of one worker.
+#[derive(Debug)]
+pub struct WorkerCounters {
+    /// Packets from receive queues.
+    pub rx: Counter,
+    /// Of those, sent.
+    pub tx: Counter,
+    /// Of those, handed to the exception path.
+    pub punted: Counter,
+    /// Of those, ended here for a purpose.
+    pub consumed: Counter,
+    /// Of those, dropped, by [`DropReason::index`].
+    pub drops: [Counter; DropReason::COUNT],
+    /// Frames from the inject ring.
+    pub injected: Counter,
+    /// Of those, sent.
+    pub inject_tx: Counter,
+    /// Of those, not taken by the transmit queue, or for a port that this worker cannot send on.
+    pub inject_dropped: Counter,
+    /// Packets handed to the exception path, by [`PuntClass::index`].
+    pub punt_passed: [Counter; PuntClass::COUNT],
+    /// Packets that the policer or a full ring held back, by [`PuntClass::index`].
+    pub punt_refused: [Counter; PuntClass::COUNT],
+    /// Bursts that held at least one packet.
+    pub bursts: Counter,
+    /// Passes over all queues.
+    pub passes: Counter,
+    /// Passes that found nothing.
+    pub idle_passes: Counter,
+    /// TSC cycles in passes that found something.
+    pub busy_cycles: Counter,
+    /// TSC cycles in passes that found nothing, sleep included.
+    pub idle_cycles: Counter,
+    /// TSC cycles by stage, of the bursts that were measured.
+    pub stage_cycles: [Counter; Stage::COUNT],
+    /// Packets of the bursts that were measured.
+    pub stage_packets: Counter,
+    interfaces: Box<[InterfaceCounters]>,
+    adjacencies: Box<[Traffic]>,
+}
+
+impl Default for WorkerCounters {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn counters<const N: usize>() -> [Counter; N] {
+    std::array::from_fn(|_| Counter::default())
+}
+
+impl WorkerCounters {
+    /// Counters at zero. The tables by interface and adjacency take memory as they are used.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            rx: Counter::default(),
+            tx: Counter::default(),
+            punted: Counter::default(),
+            consumed: Counter::default(),
+            drops: counters(),
+            injected: Counter::default(),
+            inject_tx: Counter::default(),
+            inject_dropped: Counter::default(),
+            punt_passed: counters(),
+            punt_refused: counters(),
+            bursts: Counter::default(),
+            passes: Counter::default(),
+            idle_passes: Counter::default(),
+            busy_cycles: Counter::default(),
+            idle_cycles: Counter::default(),
+            stage_cycles: counters(),
+            stage_packets: Counter::default(),
+            interfaces: bytemuck::zeroed_slice_box(MAX_INTERFACES),
+            adjacencies: bytemuck::zeroed_slice_box(MAX_ADJACENCIES),
+        }
+    }
+
+    /// What was counted on an interface.
+    #[inline]
+    #[must_use]
+    pub fn interface(&self, id: InterfaceId) -> &InterfaceCounters {
+        &self.interfaces[id.index() & (MAX_INTERFACES - 1)]
+    }
+
+    /// What was sent by an adjacency.
+    #[inline]
+    #[must_use]
+    pub fn adjacency(&self, id: AdjacencyId) -> &Traffic {
+        &self.adjacencies[id.index() & (MAX_ADJACENCIES - 1)]
+    }
+
+    /// All drops of received packets.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.drops.iter().map(Counter::get).sum()
+    }
+}

@@ -1,0 +1,156 @@
+//! Transmit buffers: what one worker is about to send on one port.
+
+use std::sync::Arc;
+
+use arrayvec::ArrayVec;
+use crossbeam::queue::ArrayQueue;
+use dpdk_sys::{Mbuf, TxQueue};
+
+use super::Inject;
+use crate::counters::WorkerCounters;
+use crate::drops::DropReason;
+use crate::ids::{BURST, InterfaceId, PortId};
+
+/// Where a transmit buffer empties itself.
+#[derive(Debug)]
+pub enum TxSink {
+    /// A queue of the port that this worker owns.
+    Queue(TxQueue),
+    /// The inject ring of the worker that owns the port's queue, for ports with fewer transmit
+    /// queues than there are workers.
+    Handoff(Arc<ArrayQueue<Inject>>),
+}
+
+/// The transmit buffer of one port.
+#[derive(Debug)]
+pub struct TxPort {
+    port: PortId,
+    sink: TxSink,
+    frames: ArrayVec<Mbuf, BURST>,
+    interfaces: [InterfaceId; BURST],
+}
+
+impl TxPort {
+    /// An empty buffer in front of `sink`.
+    #[must_use]
+    pub fn new(port: PortId, sink: TxSink) -> Self {
+        Self {
+            port,
+            sink,
+            frames: ArrayVec::new(),
+            interfaces: [InterfaceId::default(); BURST],
+        }
+    }
+
+    /// Gives the sink back; the buffer must have been flushed, what is left in it is freed.
+    #[must_use]
+    pub fn into_sink(self) -> TxSink {
+        self.sink
+    }
+
+    /// Adds a received packet that leaves by `interface`.
+    #[inline]
+    pub(super) fn push(&mut self, mbuf: Mbuf, interface: InterfaceId, counters: &WorkerCounters) {
+        if self.frames.is_full() {
+            self.flush(counters);
+        }
+        self.interfaces[self.frames.len() % BURST] = interface;
+        self.frames.push(mbuf);
+    }
+
+    /// Sends all that is in the buffer. What the sink does not take is dropped and counted, so that
+    /// a port that stands still never fills the pool.
+    #[inline]
+    pub(super) fn flush(&mut self, counters: &WorkerCounters) {
+        let count = self.frames.len();
+        if count == 0 {
+            return;
+        }
+        if matches!(self.sink, TxSink::Queue(_)) {
+            self.count_interfaces(counters);
+        }
+        let mut sent = self.drain(count);
+        if !self.frames.is_empty() {
+            sent += self.drain(count);
+        }
+        counters.tx.add(sent as u64);
+        if !self.frames.is_empty() {
+            self.drop_rest(sent, counters);
+        }
+    }
+
+    /// Adds the frames of the buffer to their interfaces, run by run. What is handed off is counted
+    /// by the worker that sends it.
+    #[inline]
+    fn count_interfaces(&self, counters: &WorkerCounters) {
+        let mut run = (self.interfaces[0], 0, 0);
+        for (frame, interface) in self.frames.iter().zip(self.interfaces) {
+            if interface != run.0 {
+                counters.interface(run.0).tx.add(run.1, run.2);
+                run = (interface, 0, 0);
+            }
+            run = (interface, run.1 + 1, run.2 + frame.len() as u64);
+        }
+        counters.interface(run.0).tx.add(run.1, run.2);
+    }
+
+    /// Offers the buffer to the sink once; returns how many frames it took.
+    #[inline]
+    fn drain(&mut self, count: usize) -> usize {
+        match &mut self.sink {
+            TxSink::Queue(queue) => queue.tx(&mut self.frames),
+            TxSink::Handoff(ring) => {
+                let first = count - self.frames.len();
+                let mut sent = 0;
+                while let Some(mbuf) = self.frames.pop_at(0) {
+                    let interface = self.interfaces[(first + sent) % BURST];
+                    let frame = Inject {
+                        mbuf,
+                        port: self.port,
+                        interface,
+                        adjacency: None,
+                    };
+                    if let Err(frame) = ring.push(frame) {
+                        self.frames.insert(0, frame.mbuf);
+                        break;
+                    }
+                    sent += 1;
+                }
+                sent
+            }
+        }
+    }
+
+    #[cold]
+    fn drop_rest(&mut self, sent: usize, counters: &WorkerCounters) {
+        let reason = match self.sink {
+            TxSink::Queue(_) => DropReason::TxQueueFull,
+            TxSink::Handoff(_) => DropReason::HandoffRingFull,
+        };
+        counters.drops[reason.index()].add(self.frames.len() as u64);
+        for interface in self.interfaces.iter().skip(sent).take(self.frames.len()) {
+            counters.interface(*interface).tx_dropped.add(1);
+        }
+        self.frames.clear();
+    }
+
+    /// Sends one frame of the exception path at once. The buffer must be empty.
+    pub(super) fn send_injected(&mut self, frame: Inject, counters: &WorkerCounters) {
+        let (interface, adjacency, bytes) =
+            (frame.interface, frame.adjacency, frame.mbuf.len() as u64);
+        self.interfaces[0] = interface;
+        self.frames.push(frame.mbuf);
+        let sent = self.drain(1) == 1;
+        counters.interface(interface).tx.add(1, bytes);
+        if sent {
+            counters.inject_tx.add(1);
+            if let Some(adjacency) = adjacency {
+                counters.adjacency(adjacency).add(1, bytes);
+            }
+        } else {
+            counters.inject_dropped.add(1);
+            counters.interface(interface).tx_dropped.add(1);
+            self.frames.clear();
+        }
+    }
+}

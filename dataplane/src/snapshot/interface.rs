@@ -1,0 +1,38 @@
+//! Interfaces as workers see them.
+
+use std::sync::Arc;
+
+use crate::ids::{InterfaceId, PortId, VrfId};
+use crate::mac::Mac;
+
+/// A VLAN identifier's range: 12 bits (IEEE 802.1Q).
+pub const VLANS: usize = 4096;
+
+/// Which interface takes the frames of a port.
+#[derive(Clone, Debug, Default)]
+pub struct PortMap {
+    /// The interface of untagged frames.
+    pub untagged: Option<InterfaceId>,
+    /// The interfaces of tagged frames, by VLAN identifier; id 0 where there is none.
+    pub vlans: Option<Arc<[InterfaceId; VLANS]>>,
+}
+
+/// An interface.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Interface {
+    /// Whether it exists and is administratively up.
+    pub up: bool,
+    /// The VRF in which what it receives is looked up.
+    pub vrf: VrfId,
+    /// Its Ethernet address.
+    pub mac: Mac,
+    /// The largest IP packet that it sends, in bytes.
+    pub mtu_bytes: u16,
+    /// The port that carries it; `None` for a loopback.
+    pub port: Option<PortId>,
+    /// Its VLAN on that port; `None` when its frames are untagged.
+    pub vlan: Option<u16>,
+    /// Its own IPv6 link-local addresses, which are no routes because they mean something else on
+    /// every link.
+    pub link_local: Arc<[u128]>,
+}

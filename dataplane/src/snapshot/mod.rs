@@ -1,0 +1,118 @@
+//! What workers know of the world, as one immutable value.
+//!
+//! * [`cell`]: how a snapshot reaches the workers, and when the old one goes.
+//! * [`table`]: tables whose copies share what did not change.
+//! * [`interface`], [`nexthop`]: the entries.
+//!
+//! The FIB is reached through a snapshot but changes in place; see [`crate::fib`].
+
+pub mod cell;
+pub mod interface;
+pub mod nexthop;
+pub mod table;
+
+use std::sync::Arc;
+
+use crate::fib::{Arena, TrieReader};
+use crate::ids::{AdjacencyId, GroupId, InterfaceId, MAX_PORTS, NextHopId, PortId, VrfId};
+use crate::policer::PuntPolicy;
+use crate::wire::flow::FlowHasher;
+use interface::{Interface, PortMap};
+use nexthop::{Adjacency, Group, NextHop};
+
+use table::Table;
+
+/// The readers' handle of the tables of one VRF.
+#[derive(Clone, Debug)]
+pub struct Vrf {
+    /// IPv4 routes.
+    pub ipv4: TrieReader<u32>,
+    /// IPv6 routes.
+    pub ipv6: TrieReader<u128>,
+}
+
+/// One consistent state of the router, as workers see it.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The memory of every VRF's tries.
+    pub arena: Arc<Arena>,
+    /// Which interface takes what comes in on a port.
+    pub ports: Box<[PortMap; MAX_PORTS]>,
+    /// Interfaces by [`InterfaceId`].
+    pub interfaces: Table<Interface>,
+    /// VRFs by [`VrfId`]; `None` where there is none.
+    pub vrfs: Table<Option<Vrf>>,
+    /// Forwarding decisions by [`NextHopId`].
+    pub next_hops: Table<NextHop>,
+    /// Load-balancing groups by [`GroupId`].
+    pub groups: Table<Group>,
+    /// Rewrites by [`AdjacencyId`].
+    pub adjacencies: Table<Adjacency>,
+    /// The rates of punted packets by class.
+    pub punt_policy: PuntPolicy,
+    /// The flow hash, seeded so that routers in a row do not polarise.
+    pub hasher: FlowHasher,
+}
+
+impl Snapshot {
+    /// A router with nothing in it: no port, no interface, no VRF.
+    #[must_use]
+    pub fn empty(arena: Arc<Arena>, punt_policy: PuntPolicy, hasher: FlowHasher) -> Self {
+        Self {
+            arena,
+            ports: Box::new(std::array::from_fn(|_| PortMap::default())),
+            interfaces: Table::default(),
+            vrfs: Table::default(),
+            next_hops: Table::default(),
+            groups: Table::default(),
+            adjacencies: Table::default(),
+            punt_policy,
+            hasher,
+        }
+    }
+
+    /// The interface, if it exists.
+    #[inline]
+    #[must_use]
+    pub fn interface(&self, id: InterfaceId) -> Option<&Interface> {
+        self.interfaces.get(id.index())
+    }
+
+    /// The tables of a VRF, if it exists.
+    #[inline]
+    #[must_use]
+    pub fn vrf(&self, id: VrfId) -> Option<&Vrf> {
+        self.vrfs.get(id.index())?.as_ref()
+    }
+
+    /// The forwarding decision; [`NextHop::Vacant`] where there is none.
+    #[inline]
+    #[must_use]
+    pub fn next_hop(&self, id: NextHopId) -> NextHop {
+        self.next_hops
+            .get(id.index())
+            .copied()
+            .unwrap_or(NextHop::Vacant)
+    }
+
+    /// The adjacency, if its place exists.
+    #[inline]
+    #[must_use]
+    pub fn adjacency(&self, id: AdjacencyId) -> Option<&Adjacency> {
+        self.adjacencies.get(id.index())
+    }
+
+    /// The group, if its place exists.
+    #[inline]
+    #[must_use]
+    pub fn group(&self, id: GroupId) -> Option<&Group> {
+        self.groups.get(id.index())
+    }
+
+    /// How frames that come in on `port` are taken; `None` for a number that no port has.
+    #[inline]
+    #[must_use]
+    pub fn port(&self, port: PortId) -> Option<&PortMap> {
+        self.ports.get(port.index())
+    }
+}

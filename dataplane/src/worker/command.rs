@@ -1,0 +1,32 @@
+//! What the control plane tells a worker, and what it answers.
+
+use dpdk_sys::RxQueue;
+
+use crate::forward::tx::TxPort;
+use crate::ids::{PortId, QueueId};
+
+/// A change of what a worker owns. Each is answered by one [`Reply`], in order.
+#[derive(Debug)]
+pub enum Command {
+    /// Poll this queue from now on.
+    AddRx(PortId, RxQueue),
+    /// Stop polling a queue and give it back.
+    TakeRx(PortId, QueueId),
+    /// Send on this port from now on, or no longer.
+    SetTx(PortId, Option<Box<TxPort>>),
+    /// End the thread.
+    Stop,
+}
+
+/// A worker's answer to a [`Command`].
+#[derive(Debug)]
+pub enum Reply {
+    /// Done.
+    Done,
+    /// The receive queue that was taken back; `None` when the worker has no such queue.
+    Rx(Option<RxQueue>),
+    /// What the worker sent by before, flushed.
+    Tx(Option<Box<TxPort>>),
+    /// The worker polls as many queues as it can; the queue comes back.
+    Full(RxQueue),
+}

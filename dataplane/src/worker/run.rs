@@ -1,0 +1,105 @@
+//! The loop of a worker.
+
+use std::sync::Arc;
+
+use arrayvec::ArrayVec;
+use crossbeam::queue::ArrayQueue;
+use dpdk_sys::RxQueue;
+use dpdk_sys::clock::tsc;
+
+use super::command::{Command, Reply};
+use super::handle::Idle;
+use super::idle::Idler;
+use crate::forward::{Forwarder, Inject};
+use crate::ids::{BURST, MAX_PORTS, PortId};
+use crate::snapshot::{Snapshot, cell::Reader};
+
+/// Most receive queues of one worker.
+pub(super) const MAX_QUEUES: usize = 4 * MAX_PORTS;
+
+/// All that a worker's thread owns.
+pub(super) struct Loop {
+    pub(super) forwarder: Forwarder,
+    pub(super) reader: Reader<Snapshot>,
+    pub(super) commands: Arc<ArrayQueue<Command>>,
+    pub(super) replies: Arc<ArrayQueue<Reply>>,
+    pub(super) injects: Arc<ArrayQueue<Inject>>,
+    pub(super) queues: ArrayVec<(PortId, RxQueue), MAX_QUEUES>,
+}
+
+impl Loop {
+    /// Runs until told to stop.
+    pub(super) fn run(mut self, idle: Idle) {
+        let mut idler = Idler::new(idle);
+        let mut start = tsc();
+        loop {
+            if let Some(command) = self.commands.pop() {
+                if matches!(command, Command::Stop) {
+                    self.forwarder.flush();
+                    return;
+                }
+                self.obey(command);
+            }
+            let busy = self.pass(start) > 0;
+            let sleep = idler.after_pass(busy);
+            if let Some(sleep) = sleep {
+                self.reader.offline();
+                std::thread::sleep(sleep);
+            }
+            let end = tsc();
+            let counters = self.forwarder.counters();
+            counters.passes.add(1);
+            if busy {
+                counters.busy_cycles.add(end - start);
+            } else {
+                counters.idle_passes.add(1);
+                counters.idle_cycles.add(end - start);
+            }
+            start = end;
+        }
+    }
+
+    /// One pass over all queues and the inject ring; returns how many packets there were.
+    #[inline]
+    fn pass(&mut self, now_ticks: u64) -> usize {
+        let mut packets = 0;
+        for (port, queue) in &mut self.queues {
+            let snapshot = self.reader.snapshot();
+            packets += self.forwarder.poll(snapshot, queue, *port, now_ticks);
+        }
+        for _ in 0..BURST {
+            let Some(frame) = self.injects.pop() else {
+                break;
+            };
+            self.forwarder.inject(frame);
+            packets += 1;
+        }
+        self.forwarder.flush_timed();
+        if self.queues.is_empty() {
+            // Without queues nothing above passes the epoch.
+            self.reader.snapshot();
+        }
+        packets
+    }
+
+    #[cold]
+    fn obey(&mut self, command: Command) {
+        let reply = match command {
+            Command::AddRx(port, queue) => match self.queues.try_push((port, queue)) {
+                Ok(()) => Reply::Done,
+                Err(full) => Reply::Full(full.element().1),
+            },
+            Command::TakeRx(port, queue) => {
+                let place = self
+                    .queues
+                    .iter()
+                    .position(|(p, q)| *p == port && q.queue() == queue.get());
+                Reply::Rx(place.map(|place| self.queues.remove(place).1))
+            }
+            Command::SetTx(port, tx) => Reply::Tx(self.forwarder.set_tx(port, tx)),
+            Command::Stop => Reply::Done,
+        };
+        // The control plane has one command under way at a time, and takes its reply.
+        drop(self.replies.force_push(reply));
+    }
+}

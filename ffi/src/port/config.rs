@@ -1,0 +1,192 @@
+//! Setting a port up: queues, buffers, offloads.
+
+use super::info::{RxOffloads, TxOffloads, raw_info};
+use super::plan::Plan;
+use super::{Port, PortError};
+use crate::error::Errno;
+use crate::mempool::Mempool;
+use crate::queue::{RxQueue, TxQueue};
+use std::fmt;
+use std::sync::Arc;
+
+/// What is wanted of a port. What the device does not offer is left out, except for queues and MTU.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortConfig {
+    /// Receive queues.
+    pub rx_queues: u16,
+    /// Transmit queues.
+    pub tx_queues: u16,
+    /// Descriptors of each receive queue; the driver may move it to the nearest it takes.
+    pub rx_descriptors: u16,
+    /// Descriptors of each transmit queue; the driver may move it to the nearest it takes.
+    pub tx_descriptors: u16,
+    /// The largest payload of an Ethernet frame.
+    pub mtu_bytes: u16,
+    /// Whether to receive frames for every address.
+    pub promiscuous: bool,
+    /// Whether to spread flows over the queues by a hash of addresses and ports, and to deliver it.
+    pub rss: bool,
+    /// Further work on received packets.
+    pub rx_offloads: RxOffloads,
+    /// Further work on packets to be sent.
+    pub tx_offloads: TxOffloads,
+}
+
+impl Default for PortConfig {
+    /// One queue each way of 1,024 descriptors, MTU 1,500, promiscuous, RSS where there is.
+    fn default() -> Self {
+        Self {
+            rx_queues: 1,
+            tx_queues: 1,
+            rx_descriptors: 1024,
+            tx_descriptors: 1024,
+            mtu_bytes: 1500,
+            promiscuous: true,
+            rss: true,
+            rx_offloads: RxOffloads::NONE,
+            tx_offloads: TxOffloads::NONE,
+        }
+    }
+}
+
+/// What a device does after [`Port::configure`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// Descriptors of each receive queue.
+    pub rx_descriptors: u16,
+    /// Descriptors of each transmit queue.
+    pub tx_descriptors: u16,
+    /// Whether flows are spread over the queues.
+    pub rss: bool,
+    /// What is done on receipt. The hash of a packet is valid only with [`RxOffloads::RSS_HASH`].
+    pub rx_offloads: RxOffloads,
+    /// What is done on sending. Packets of several buffers need [`TxOffloads::MULTI_SEGMENT`].
+    pub tx_offloads: TxOffloads,
+}
+
+/// The queue handles of a port, handed out once per configuration.
+#[derive(Debug)]
+pub struct Queues {
+    /// Receive queues, by their number.
+    pub rx: Vec<RxQueue>,
+    /// Transmit queues, by their number.
+    pub tx: Vec<TxQueue>,
+}
+
+/// The step of a configuration that a driver refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The device as a whole.
+    Device,
+    /// The number of descriptors.
+    Descriptors,
+    /// This receive queue.
+    RxQueue(u16),
+    /// This transmit queue.
+    TxQueue(u16),
+    /// The MTU.
+    Mtu,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Device => write!(f, "the device's configuration"),
+            Self::Descriptors => write!(f, "the number of descriptors"),
+            Self::RxQueue(queue) => write!(f, "receive queue {queue}"),
+            Self::TxQueue(queue) => write!(f, "transmit queue {queue}"),
+            Self::Mtu => write!(f, "the MTU"),
+        }
+    }
+}
+
+/// Why a port was not configured. After [`ConfigureError::Refused`] it has no configuration; after
+/// any other it keeps the old one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigureError {
+    /// The port itself is in the way.
+    #[error(transparent)]
+    Port(#[from] PortError),
+    /// More or fewer queues than the device takes.
+    #[error(
+        "{wanted_rx} receive and {wanted_tx} transmit queues wanted; the device has 1 to {max_rx} and 1 to {max_tx}"
+    )]
+    Queues {
+        /// Receive queues wanted.
+        wanted_rx: u16,
+        /// Transmit queues wanted.
+        wanted_tx: u16,
+        /// Most receive queues.
+        max_rx: u16,
+        /// Most transmit queues.
+        max_tx: u16,
+    },
+    /// An MTU that the device does not take.
+    #[error("an MTU of {wanted_bytes} is outside of the device's {min_bytes} to {max_bytes}")]
+    Mtu {
+        /// What was wanted.
+        wanted_bytes: u16,
+        /// Least.
+        min_bytes: u16,
+        /// Most.
+        max_bytes: u16,
+    },
+    /// A frame does not fit one buffer, and the device cannot spread it over several.
+    #[error(
+        "buffers have room for {room_bytes} bytes, {needed_bytes} are needed by this device for this MTU"
+    )]
+    BuffersTooSmall {
+        /// Room of each buffer, headroom not counted.
+        room_bytes: u32,
+        /// What one needs.
+        needed_bytes: u32,
+    },
+    /// The driver refused a step.
+    #[error("the driver refused {step}: {errno}")]
+    Refused {
+        /// Which.
+        step: Step,
+        /// What it said.
+        errno: Errno,
+    },
+}
+
+impl Port {
+    /// Sets the port up and hands out its queues. Buffers for received packets come from `pool`.
+    /// A port that was started is stopped; [`Port::start`] makes the queues work.
+    ///
+    /// # Errors
+    ///
+    /// See [`ConfigureError`].
+    pub fn configure(
+        &mut self,
+        config: &PortConfig,
+        pool: &Mempool,
+    ) -> Result<Queues, ConfigureError> {
+        let info = raw_info(self.id())?;
+        let plan = Plan::new(config, &info, pool)?;
+        let device = self.exclusive()?;
+        device.stop()?;
+        device.keep_pool(pool.clone());
+        self.applied = None;
+        self.promiscuous_wanted = config.promiscuous;
+        self.applied = Some(plan.apply(self.id(), config, &info, pool)?);
+        if let Ok(device) = self.exclusive() {
+            device.keep_only_last_pool();
+        }
+        Ok(Queues {
+            rx: (0..config.rx_queues)
+                .map(|queue| RxQueue::new(Arc::clone(&self.device), queue))
+                .collect(),
+            tx: (0..config.tx_queues)
+                .map(|queue| TxQueue::new(Arc::clone(&self.device), queue))
+                .collect(),
+        })
+    }
+
+    /// What the device does, if it is configured.
+    #[must_use]
+    pub const fn applied(&self) -> Option<&Applied> {
+        self.applied.as_ref()
+    }
+}

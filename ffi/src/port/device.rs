@@ -1,0 +1,111 @@
+//! What a port and its queue handles share.
+
+use super::PortError;
+use crate::eal::Eal;
+use crate::mempool::Mempool;
+use crate::raw;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A claimed DPDK port. The last handle to drop it closes the device.
+#[derive(Debug)]
+pub(crate) struct Device {
+    id: u16,
+    /// Set once the device is started. A queue handle reads it before each burst: DPDK's own
+    /// switch from its dummy burst function to the driver's is several stores without an order.
+    running: AtomicBool,
+    /// Pools whose buffers may be in the receive queues; they must outlive the device.
+    pools: Vec<Mempool>,
+    is_open: bool,
+    eal: Eal,
+}
+
+impl Device {
+    /// The device of a port that was just entered into the EAL's set of claimed ports.
+    pub(super) const fn new(eal: Eal, id: u16) -> Self {
+        Self {
+            id,
+            running: AtomicBool::new(false),
+            pools: Vec::new(),
+            is_open: true,
+            eal,
+        }
+    }
+
+    #[inline]
+    pub(crate) const fn id(&self) -> u16 {
+        self.id
+    }
+
+    #[inline]
+    pub(crate) fn is_running(&self) -> bool {
+        self.running.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_running(&self) {
+        self.running.store(true, Ordering::Release);
+    }
+
+    pub(super) const fn eal(&self) -> &Eal {
+        &self.eal
+    }
+
+    /// Keeps a pool alive until [`Device::keep_only_last_pool`] or the end of the device.
+    pub(super) fn keep_pool(&mut self, pool: Mempool) {
+        self.pools.push(pool);
+    }
+
+    /// Lets go of the pools of earlier configurations, whose queues are gone.
+    pub(super) fn keep_only_last_pool(&mut self) {
+        self.pools.drain(..self.pools.len().saturating_sub(1));
+    }
+
+    /// Stops the device. `&mut self` says that no queue handle exists.
+    pub(super) fn stop(&mut self) -> Result<(), PortError> {
+        if *self.running.get_mut() {
+            // SAFETY: the port exists, and no thread polls it.
+            PortError::check(unsafe { raw::rte_eth_dev_stop(self.id) })?;
+            *self.running.get_mut() = false;
+        }
+        Ok(())
+    }
+
+    /// Stops and closes the port, gives up its claim, and removes the device if none of its other
+    /// ports is open.
+    pub(super) fn close(&mut self, claimed: &mut BTreeSet<u16>) -> Result<(), PortError> {
+        if !self.is_open {
+            return Ok(());
+        }
+        self.is_open = false;
+        let stopped = self.stop();
+        let device = device_of(self.id);
+        // SAFETY: the port exists, is stopped as far as its driver could, and no handle is left.
+        let closed = PortError::check(unsafe { raw::rte_eth_dev_close(self.id) });
+        claimed.remove(&self.id);
+        let mut removed = Ok(0);
+        if let Some(device) = device
+            && !super::attach::all_ports().any(|id| device_of(id) == Some(device))
+        {
+            // SAFETY: the device was that of an open port a moment ago, and the lock on the claims
+            // keeps every other attach and detach out.
+            removed = PortError::check(unsafe { raw::rte_dev_remove(device) });
+        }
+        stopped.and(closed).and(removed).map(drop)
+    }
+}
+
+/// The bus device behind a port.
+fn device_of(id: u16) -> Option<*mut raw::rte_device> {
+    super::info::raw_info(id)
+        .ok()
+        .map(|info| info.device)
+        .filter(|device| !device.is_null())
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        let eal = self.eal.clone();
+        // There is nobody to tell: a driver that fails to stop says so in DPDK's log.
+        let _ = self.close(&mut eal.claimed_ports());
+    }
+}

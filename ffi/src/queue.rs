@@ -1,0 +1,131 @@
+//! Receive and transmit queues of a port.
+//!
+//! A handle is handed out once per configuration of its port, is not `Clone`, and takes `&mut self`:
+//! DPDK's rule of one thread per queue is kept by ownership. Each call costs one call into C per
+//! burst, about a nanosecond.
+
+use crate::mbuf::Mbuf;
+use crate::port::Device;
+use crate::raw;
+use arrayvec::ArrayVec;
+use std::sync::Arc;
+
+/// Most packets that one call moves.
+pub const BURST: usize = 64;
+
+/// A receive queue. Made by [`crate::port::Port::configure`].
+#[derive(Debug)]
+pub struct RxQueue {
+    device: Arc<Device>,
+    queue: u16,
+}
+
+/// A transmit queue. Made by [`crate::port::Port::configure`].
+#[derive(Debug)]
+pub struct TxQueue {
+    device: Arc<Device>,
+    queue: u16,
+}
+
+impl RxQueue {
+    pub(crate) const fn new(device: Arc<Device>, queue: u16) -> Self {
+        Self { device, queue }
+    }
+
+    /// The DPDK number of the queue's port.
+    #[inline]
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.device.id()
+    }
+
+    /// The number of the queue within its port.
+    #[inline]
+    #[must_use]
+    pub const fn queue(&self) -> u16 {
+        self.queue
+    }
+
+    /// Appends received packets to the burst, as many as it has places for, and answers how many
+    /// came. None come while the port is not started.
+    #[inline]
+    pub fn rx(&mut self, burst: &mut ArrayVec<Mbuf, BURST>) -> usize {
+        let length = burst.len();
+        // SAFETY: `remaining_capacity` places are free behind the first `length`.
+        let received =
+            unsafe { self.receive(burst.as_mut_ptr().add(length), burst.remaining_capacity()) };
+        // SAFETY: `receive` wrote that many packets there, within the capacity.
+        unsafe { burst.set_len(length + received) };
+        received
+    }
+
+    /// Receives packets into the free places at the front of `burst` and answers how many came:
+    /// stops at the first place that is taken.
+    #[inline]
+    pub fn rx_into(&mut self, burst: &mut [Option<Mbuf>; BURST]) -> usize {
+        let free = burst.iter().take_while(|place| place.is_none()).count();
+        // SAFETY: an `Option<Mbuf>` is one pointer, null for `None` (Mbuf is a transparent NonNull);
+        // overwriting a `None` loses nothing.
+        unsafe { self.receive(burst.as_mut_ptr().cast(), free) }
+    }
+
+    /// # Safety
+    ///
+    /// `place` is valid for writing `room` packets, `room` at most [`BURST`].
+    #[inline]
+    unsafe fn receive(&mut self, place: *mut Mbuf, room: usize) -> usize {
+        if !self.device.is_running() {
+            return 0;
+        }
+        // SAFETY: the port is started, and stays so while this handle exists. Nobody else has this
+        // queue. DPDK hands over buffers that satisfy the invariants of Mbuf, which is one pointer.
+        usize::from(unsafe {
+            raw::shim_rx_burst(self.device.id(), self.queue, place.cast(), room as u16)
+        })
+    }
+}
+
+impl TxQueue {
+    pub(crate) const fn new(device: Arc<Device>, queue: u16) -> Self {
+        Self { device, queue }
+    }
+
+    /// The DPDK number of the queue's port.
+    #[inline]
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.device.id()
+    }
+
+    /// The number of the queue within its port.
+    #[inline]
+    #[must_use]
+    pub const fn queue(&self) -> u16 {
+        self.queue
+    }
+
+    /// Sends packets from the front of the burst and answers how many went; they belong to the
+    /// device now. What did not go moves to the front of the burst and stays the caller's: the
+    /// device's queue is full, the port is not started, or the next packet is from the heap, which
+    /// no device takes however often it is tried.
+    #[inline]
+    pub fn tx(&mut self, burst: &mut ArrayVec<Mbuf, BURST>) -> usize {
+        if !self.device.is_running() {
+            return 0;
+        }
+        let length = burst.len();
+        let place = burst.as_mut_ptr();
+        // SAFETY: the port is started, and stays so while this handle exists. Nobody else has this
+        // queue. The first `length` places hold packets, each one pointer.
+        let sent = usize::from(unsafe {
+            raw::shim_tx_burst(self.device.id(), self.queue, place.cast(), length as u16)
+        });
+        // SAFETY: DPDK took the first `sent` packets, so these places are forgotten without a drop;
+        // the others move down over them, and the length says how many there are.
+        unsafe {
+            std::ptr::copy(place.add(sent), place, length - sent);
+            burst.set_len(length - sent);
+        }
+        sent
+    }
+}

@@ -1,0 +1,152 @@
+//! Devices with the kernel, or another program, at their other end.
+
+use super::{pool, port, start};
+use arrayvec::ArrayVec;
+use dpdk_sys::{Mbuf, Mempool, Queues, RxQueue, TxQueue};
+use std::time::{Duration, Instant};
+
+/// Moves this thread into a network namespace of its own, which ends with the process.
+fn own_network() {
+    // SAFETY: changes nothing but the calling thread's network namespace.
+    let result = unsafe { libc::unshare(libc::CLONE_NEWNET) };
+    assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+}
+
+/// A frame of an experimental EtherType, to everyone, with a number that tells it from the kernel's own.
+fn frame(number: u8) -> Vec<u8> {
+    let mut frame = [[0xff; 6], [2, 0, 0, 0, 0, 1]].concat();
+    frame.extend_from_slice(&[0x88, 0xb5, number]);
+    frame.resize(100, number);
+    frame
+}
+
+/// Sends frames until one of them arrives at the other end.
+fn crosses(tx: &mut TxQueue, rx: &mut RxQueue, pool: &Mempool, number: u8) -> Mbuf {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while Instant::now() < deadline {
+        let mut burst: ArrayVec<Mbuf, 64> =
+            std::iter::once(pool.alloc_with(&frame(number)).unwrap()).collect();
+        tx.tx(&mut burst);
+        for _ in 0..100 {
+            let mut burst = ArrayVec::new();
+            rx.rx(&mut burst);
+            if let Some(packet) = burst
+                .drain(..)
+                .find(|packet| packet.data() == frame(number))
+            {
+                return packet;
+            }
+            std::thread::sleep(Duration::from_micros(100));
+        }
+    }
+    panic!("no frame {number} within 10 s");
+}
+
+fn both_ways(a: &mut Queues, b: &mut Queues, pool: &Mempool) {
+    for number in 0..10 {
+        crosses(&mut a.tx[0], &mut b.rx[0], pool, number);
+        crosses(&mut b.tx[0], &mut a.rx[0], pool, 100 + number);
+    }
+}
+
+#[test]
+fn a_tap_and_a_packet_socket_on_it() {
+    let dpdk = start();
+    own_network();
+    let pool = pool(&dpdk);
+    let (mut tap, mut tap_queues) = port(&dpdk, "net_tap0,iface=ferroute0", &pool);
+    assert_eq!(tap.info().unwrap().driver, "net_tap");
+    assert!(tap.info().unwrap().if_index.is_some());
+    let (socket, mut socket_queues) = port(&dpdk, "net_af_packet0,iface=ferroute0", &pool);
+    both_ways(&mut tap_queues, &mut socket_queues, &pool);
+
+    assert!(tap.link().unwrap().up);
+    tap.set_mtu(1400).unwrap();
+    assert_eq!(tap.mtu().unwrap(), 1400);
+    assert!(
+        std::process::Command::new("ip")
+            .args(["link", "show", "ferroute0"])
+            .output()
+            .unwrap()
+            .stdout
+            .windows(8)
+            .any(|w| w == b"mtu 1400")
+    );
+    tap.set_mac([2, 0, 0, 0, 0, 9]).unwrap();
+    assert_eq!(
+        (tap.mac().unwrap(), tap.info().unwrap().mac),
+        ([2, 0, 0, 0, 0, 9], [2, 0, 0, 0, 0, 9])
+    );
+    tap.set_promiscuous(false).unwrap();
+    assert!(!tap.promiscuous());
+    tap.set_all_multicast(true).unwrap();
+
+    drop((tap_queues, socket_queues));
+    socket.detach().unwrap();
+    tap.detach().unwrap();
+    assert!(
+        !std::process::Command::new("ip")
+            .args(["link", "show", "ferroute0"])
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert_eq!(pool.in_use(), 0);
+}
+
+#[test]
+fn two_ends_of_shared_memory() {
+    let dpdk = start();
+    let pool = pool(&dpdk);
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("memif.sock");
+    let device = |number, role| {
+        format!(
+            "net_memif{number},role={role},socket={},socket-abstract=no",
+            socket.display()
+        )
+    };
+    let (a, mut a_queues) = port(&dpdk, &device(0, "server"), &pool);
+    let (b, mut b_queues) = port(&dpdk, &device(1, "client"), &pool);
+    both_ways(&mut a_queues, &mut b_queues, &pool);
+    drop((a_queues, b_queues));
+    b.detach().unwrap();
+    a.detach().unwrap();
+    assert_eq!(pool.in_use(), 0);
+}
+
+#[test]
+fn virtio_and_vhost() {
+    let dpdk = start();
+    let pool = pool(&dpdk);
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("vhost.sock").display().to_string();
+    let (back, mut back_queues) =
+        port(&dpdk, &format!("net_vhost0,iface={socket},client=0"), &pool);
+    let (front, mut front_queues) = port(
+        &dpdk,
+        &format!("net_virtio_user0,path={socket},queue_size=256"),
+        &pool,
+    );
+    both_ways(&mut back_queues, &mut front_queues, &pool);
+    drop((back_queues, front_queues));
+    front.detach().unwrap();
+    back.detach().unwrap();
+    assert_eq!(pool.in_use(), 0);
+}
+
+#[test]
+fn express_data_path() {
+    let dpdk = start();
+    own_network();
+    let pool = pool(&dpdk);
+    let (tap, mut tap_queues) = port(&dpdk, "net_tap0,iface=ferroute0", &pool);
+    let (xdp, mut xdp_queues) = port(&dpdk, "net_af_xdp0,iface=ferroute0", &pool);
+    both_ways(&mut tap_queues, &mut xdp_queues, &pool);
+    drop((tap_queues, xdp_queues));
+    xdp.detach().unwrap();
+    tap.detach().unwrap();
+    // No look at the pool here: the driver does not give the buffers of its fill ring back.
+    // So the pool stays, and DPDK with it.
+    super::remove_runtime_folder();
+}

@@ -1,0 +1,305 @@
+//! Programs that a lab runs, each bound to its maker: when the thread that started one ends, for whatever reason, the kernel
+//! kills it. So nothing outlives a test, even one that is killed.
+
+use crate::error::LabError;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::unistd::Pid;
+use std::io::{self, PipeReader, Read};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Makes the command run in a network namespace (or stay in ours) and die with the calling thread.
+pub(crate) fn confine(command: &mut Command, namespace: Option<Arc<OwnedFd>>) {
+    let parent = nix::unistd::getpid();
+    let enter = move || -> io::Result<()> {
+        if let Some(fd) = &namespace {
+            nix::sched::setns(fd.as_ref(), nix::sched::CloneFlags::CLONE_NEWNET)?;
+        }
+        nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+        // The parent may have died before the line above; then nobody would send the signal.
+        if nix::unistd::getppid() == parent {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::NotFound.into())
+        }
+    };
+    // SAFETY: between fork and exec the closure makes only the system calls setns, prctl and getppid, which are
+    // async-signal-safe, and neither allocates nor takes a lock (the errors above are plain numbers).
+    unsafe { command.pre_exec(enter) };
+}
+
+/// Runs a command to its end and answers what it printed on standard output.
+///
+/// # Errors
+/// [`LabError::Start`], or [`LabError::Failed`] when its status is not 0.
+pub fn output(command: &mut Command) -> Result<String, LabError> {
+    let ended = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|source| LabError::Start {
+            command: show(command),
+            source,
+        })?;
+    let text = String::from_utf8_lossy(&ended.stdout).into_owned();
+    if ended.status.success() {
+        return Ok(text);
+    }
+    Err(LabError::Failed {
+        command: show(command),
+        status: ended.status,
+        output: text + &String::from_utf8_lossy(&ended.stderr),
+    })
+}
+
+/// The command line as a person would type it.
+#[must_use]
+pub fn show(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words
+        .map(|word| word.to_string_lossy())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// What a program has printed, growing as it prints.
+#[derive(Debug, Default)]
+struct Log {
+    printed: Mutex<Printed>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Printed {
+    bytes: Vec<u8>,
+    closed: bool,
+}
+
+impl Log {
+    fn lock(&self) -> MutexGuard<'_, Printed> {
+        // Bytes are appended whole; a panic elsewhere does not harm them.
+        self.printed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn follow(&self, mut pipe: PipeReader) {
+        let mut buffer = [0; 8192];
+        loop {
+            let length = pipe.read(&mut buffer).unwrap_or(0);
+            let mut printed = self.lock();
+            printed.bytes.extend_from_slice(&buffer[..length]);
+            printed.closed = length == 0;
+            self.changed.notify_all();
+            if printed.closed {
+                return;
+            }
+        }
+    }
+}
+
+/// A program in the background. Dropping it kills it.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    command: String,
+    log: Arc<Log>,
+    ended: Receiver<()>,
+}
+
+impl Process {
+    /// Starts the command; both its outputs go to a log that [`Process::log`] reads.
+    ///
+    /// # Errors
+    /// [`LabError::Start`], or [`LabError::System`] when no pipe can be made.
+    pub fn start(command: &mut Command) -> Result<Self, LabError> {
+        let (reader, writer) = io::pipe().map_err(LabError::system("making a pipe"))?;
+        let copy = writer
+            .try_clone()
+            .map_err(LabError::system("sharing a pipe"))?;
+        // Ctrl-C is for us; we end what we started in our own order.
+        command
+            .stdin(Stdio::null())
+            .stdout(writer)
+            .stderr(copy)
+            .process_group(0);
+        let child = command.spawn().map_err(|source| LabError::Start {
+            command: show(command),
+            source,
+        });
+        // The command would hold the pipe, and with it the log, open.
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let child = child?;
+        let log = Arc::new(Log::default());
+        let follower = Arc::clone(&log);
+        std::thread::spawn(move || follower.follow(reader));
+        let (sender, ended) = channel();
+        let process = Self {
+            child,
+            command: show(command),
+            log,
+            ended,
+        };
+        process.watch(sender, ());
+        Ok(process)
+    }
+
+    /// Sends `event` once, when the program has ended.
+    pub(crate) fn watch<T: Send + 'static>(&self, sender: Sender<T>, event: T) {
+        let pid = self.pid();
+        std::thread::spawn(move || {
+            // It stays a zombie for the owner to collect; an error means that it was collected already.
+            let _ = waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT);
+            let _ = sender.send(event);
+        });
+    }
+
+    /// Its process identifier.
+    #[must_use]
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().cast_signed())
+    }
+
+    /// The command line.
+    #[must_use]
+    pub fn command(&self) -> &str {
+        &self.command
+    }
+
+    /// Everything it has printed so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&self.log.lock().bytes).into_owned()
+    }
+
+    /// Waits until it has printed this text.
+    ///
+    /// # Errors
+    /// [`LabError::Timeout`] with its log when it does not, or ends before it does.
+    pub fn wait_for(&self, text: &str, limit: Duration) -> Result<(), LabError> {
+        let deadline = Instant::now() + limit;
+        let mut printed = self.log.lock();
+        loop {
+            if printed
+                .bytes
+                .windows(text.len())
+                .any(|window| window == text.as_bytes())
+            {
+                return Ok(());
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if printed.closed || left.is_zero() {
+                let context = format!(
+                    "; the log of `{}`:\n{}",
+                    self.command,
+                    String::from_utf8_lossy(&printed.bytes)
+                );
+                return Err(LabError::Timeout {
+                    what: format!("the text {text:?}"),
+                    limit,
+                    context,
+                });
+            }
+            printed = self
+                .log
+                .changed
+                .wait_timeout(printed, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+
+    /// Sends it a signal. One that has ended already takes no notice.
+    pub fn signal(&self, signal: Signal) {
+        // Not yet collected, so the number is still its own.
+        let _ = kill(self.pid(), signal);
+    }
+
+    /// Waits until it ends.
+    ///
+    /// # Errors
+    /// [`LabError::Timeout`] with its log when it runs on.
+    pub fn wait(&mut self, limit: Duration) -> Result<ExitStatus, LabError> {
+        if let Err(RecvTimeoutError::Timeout) = self.ended.recv_timeout(limit) {
+            let context = format!("; its log:\n{}", self.log());
+            return Err(LabError::Timeout {
+                what: format!("the end of `{}`", self.command),
+                limit,
+                context,
+            });
+        }
+        let status = self
+            .child
+            .wait()
+            .map_err(LabError::system("waiting for a program"))?;
+        // What it printed last may still be in the pipe. A program that it left behind may hold it open: no longer than this.
+        let (log, moment) = (&self.log, Duration::from_secs(1));
+        drop(
+            log.changed
+                .wait_timeout_while(log.lock(), moment, |printed| !printed.closed),
+        );
+        Ok(status)
+    }
+
+    /// Asks it to end with SIGTERM and waits.
+    ///
+    /// # Errors
+    /// As for [`Process::wait`].
+    pub fn terminate(&mut self, limit: Duration) -> Result<ExitStatus, LabError> {
+        self.signal(Signal::SIGTERM);
+        self.wait(limit)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_read_while_the_program_writes() {
+        let mut process =
+            Process::start(Command::new("sh").args(["-c", "echo one; sleep 0.1; echo two >&2"]))
+                .unwrap();
+        process.wait_for("one\n", Duration::from_secs(5)).unwrap();
+        assert!(process.wait(Duration::from_secs(5)).unwrap().success());
+        assert_eq!(process.log(), "one\ntwo\n");
+        assert!(process.wait_for("three", Duration::from_secs(5)).is_err());
+    }
+
+    #[test]
+    fn one_that_runs_on_is_a_timeout_and_ends_when_told() {
+        let mut process = Process::start(Command::new("sleep").arg("60")).unwrap();
+        assert!(matches!(
+            process.wait(Duration::from_millis(1)),
+            Err(LabError::Timeout { .. })
+        ));
+        assert!(!process.terminate(Duration::from_secs(5)).unwrap().success());
+    }
+
+    #[test]
+    fn a_confined_program_dies_with_the_thread_that_started_it() {
+        let child = std::thread::spawn(|| {
+            let mut command = Command::new("sleep");
+            confine(command.arg("60"), None);
+            command.spawn().unwrap()
+        });
+        let mut child = child.join().unwrap();
+        assert!(!child.wait().unwrap().success());
+    }
+
+    #[test]
+    fn a_failure_says_what_was_printed() {
+        let error =
+            output(Command::new("sh").args(["-c", "echo no such thing >&2; exit 3"])).unwrap_err();
+        assert!(error.to_string().contains("no such thing"), "{error}");
+    }
+}

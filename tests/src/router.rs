@@ -1,0 +1,221 @@
+//! The programs under test: the daemon `ferrouted` as a process of its own, and the command line `ferroute` beside it.
+
+use crate::api::Api;
+use crate::error::LabError;
+use crate::netns::Namespace;
+use crate::process::{Process, output, show};
+use serde_json::Value;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// How long a router may take to be ready.
+const START: Duration = Duration::from_secs(30);
+/// How long it may take to stop.
+const STOP: Duration = Duration::from_secs(15);
+
+/// The path of a program of this project.
+///
+/// Nextest's set-up script builds the programs and says where they are; without it they are looked for beside the
+/// running one, where `cargo build` leaves them.
+#[must_use]
+pub fn program(name: &str) -> PathBuf {
+    let beside = || {
+        let mut directory = std::env::current_exe().unwrap_or_default();
+        directory.pop();
+        if directory.ends_with("deps") {
+            directory.pop();
+        }
+        directory
+    };
+    std::env::var_os("FERROUTE_PROGRAMS")
+        .map_or_else(beside, PathBuf::from)
+        .join(name)
+}
+
+/// What the daemon does that its maker waits for.
+enum Sign {
+    Ready,
+    Ended,
+}
+
+/// A daemon with a directory of its own for its configuration and socket. Dropping it kills it; in a test that failed, its
+/// log is printed then.
+#[derive(Debug)]
+pub struct Router {
+    process: Process,
+    directory: TempDir,
+}
+
+impl Router {
+    /// Starts one in a namespace and waits until it says that it is ready. To `config` are added the parts that keep it apart
+    /// from others on the machine: no huge pages, a small pool, a file prefix of its own.
+    ///
+    /// # Errors
+    /// [`LabError::Timeout`] with its log when it ended or did not get ready in time.
+    pub fn start(namespace: &Namespace, config: &str) -> Result<Self, LabError> {
+        let directory = tempfile::tempdir().map_err(LabError::system("making a directory"))?;
+        let notify = directory.path().join("notify");
+        let ready = UnixDatagram::bind(&notify)
+            .map_err(LabError::system("making a socket for readiness"))?;
+
+        let mut command = Self::command(namespace, &directory, &isolate(config))?;
+        let process = Process::start(command.env("NOTIFY_SOCKET", &notify))?;
+        let router = Self { process, directory };
+
+        let (sender, signs) = channel();
+        router.process.watch(sender.clone(), Sign::Ended);
+        std::thread::spawn(move || wait_ready(&ready, &sender));
+        if let Ok(Sign::Ready) = signs.recv_timeout(START) {
+            return Ok(router);
+        }
+        let context = format!("; its log:\n{}", router.process.log());
+        Err(LabError::Timeout {
+            what: "readiness of ferrouted".to_owned(),
+            limit: START,
+            context,
+        })
+    }
+
+    /// Starts one with exactly this configuration, which is expected to end by itself: how, and what it printed.
+    ///
+    /// # Errors
+    /// [`LabError::Timeout`] when it runs on.
+    pub fn run_to_end(
+        namespace: &Namespace,
+        config: &str,
+    ) -> Result<(ExitStatus, String), LabError> {
+        let directory = tempfile::tempdir().map_err(LabError::system("making a directory"))?;
+        let mut process = Process::start(&mut Self::command(namespace, &directory, config)?)?;
+        let status = process.wait(START)?;
+        Ok((status, process.log()))
+    }
+
+    fn command(
+        namespace: &Namespace,
+        directory: &TempDir,
+        config: &str,
+    ) -> Result<Command, LabError> {
+        let file = directory.path().join("ferroute.yaml");
+        std::fs::write(&file, config).map_err(LabError::system("writing a configuration"))?;
+        let mut command = namespace.command(&program("ferrouted").to_string_lossy());
+        command
+            .arg("--config")
+            .arg(&file)
+            .arg("--socket")
+            .arg(socket_in(directory.path()));
+        command.env_remove("NOTIFY_SOCKET");
+        Ok(command)
+    }
+
+    /// The socket of its API.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        socket_in(self.directory.path())
+    }
+
+    /// A connection to its API.
+    ///
+    /// # Errors
+    /// As for [`Api::connect`].
+    pub fn api(&self) -> Result<Api, LabError> {
+        Api::connect(&self.socket())
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// Runs the command line with these words, split at white space: `route add 10.1.0.0/16 via 10.0.0.2`.
+    ///
+    /// # Errors
+    /// As for [`output`].
+    pub fn cli(&self, words: &str) -> Result<String, LabError> {
+        output(&mut self.cli_command(words))
+    }
+
+    /// The same with `-o json`.
+    ///
+    /// # Errors
+    /// As for [`output`], and [`LabError::NotJson`].
+    pub fn query(&self, words: &str) -> Result<Value, LabError> {
+        let mut command = self.cli_command(words);
+        let printed = output(command.args(["-o", "json"]))?;
+        serde_json::from_str(&printed).map_err(|source| LabError::NotJson {
+            command: show(&command),
+            source,
+            output: printed,
+        })
+    }
+
+    fn cli_command(&self, words: &str) -> Command {
+        let mut command = Command::new(program("ferroute"));
+        command
+            .arg("--socket")
+            .arg(self.socket())
+            .args(words.split_whitespace());
+        command
+    }
+
+    /// Stops it as a service manager does, and answers its log.
+    ///
+    /// # Errors
+    /// [`LabError::Failed`] when its status is not 0, [`LabError::Timeout`] when it runs on.
+    pub fn stop(mut self) -> Result<String, LabError> {
+        let status = self.process.terminate(STOP)?;
+        let output = self.process.log();
+        if status.success() {
+            return Ok(output);
+        }
+        Err(LabError::Failed {
+            command: self.process.command().to_owned(),
+            status,
+            output,
+        })
+    }
+}
+
+impl Drop for Router {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("log of ferrouted:\n{}", self.process.log());
+        }
+    }
+}
+
+fn socket_in(directory: &Path) -> PathBuf {
+    directory.join("ferroute.sock")
+}
+
+/// A configuration that shares nothing with another router on the machine.
+fn isolate(config: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let (pid, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    format!(
+        "eal: {{ file_prefix: ferroute-lab-{pid}-{count}, huge_pages: off }}\nmempool: {{ buffers: 8191 }}\n{config}"
+    )
+}
+
+/// Waits for the line READY=1 of the service manager's protocol. It ends without a word when the daemon never says it: the
+/// maker has stopped listening by then.
+fn wait_ready(socket: &UnixDatagram, sender: &Sender<Sign>) {
+    if socket.set_read_timeout(Some(START)).is_err() {
+        return;
+    }
+    let mut message = [0; 4096];
+    while let Ok(length) = socket.recv(&mut message) {
+        if message[..length]
+            .split(|byte| *byte == b'\n')
+            .any(|line| line == b"READY=1")
+        {
+            let _ = sender.send(Sign::Ready);
+            return;
+        }
+    }
+}
