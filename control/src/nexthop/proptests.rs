@@ -104,6 +104,7 @@ fn set() -> impl Strategy<Value = NextHopSet> + Clone {
         4 => unicast(2..=3usize),
         1 => Just(NextHopSet::Blackhole),
         1 => interface().prop_map(NextHopSet::Local),
+        1 => interface().prop_map(NextHopSet::Broadcast),
         1 => Just(NextHopSet::Vrf(VrfId::new(1))),
     ]
     .boxed()
@@ -126,10 +127,13 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
+/// Distance, owner, target: in the order of preference.
+type Route = (u8, usize, Target);
+
 /// What is declared, and how the model resolves it.
 #[derive(Clone, Default)]
 struct Model {
-    routes: BTreeMap<(VrfId, IpNet), Vec<(u8, usize, Target)>>,
+    routes: BTreeMap<(VrfId, IpNet), Vec<Route>>,
     groups: BTreeMap<u32, NextHopSet>,
     up: BTreeSet<InterfaceId>,
     via_default: bool,
@@ -260,7 +264,7 @@ impl Model {
             for (.., target) in routes {
                 if let Some(interface) = gateway.interface {
                     let declared = self.declared(target);
-                    if matches!(declared, NextHopSet::Local(_)) {
+                    if matches!(declared, NextHopSet::Local(_) | NextHopSet::Broadcast(_)) {
                         return Value::Unresolved(Unresolved::GatewayIsLocal(gateway));
                     }
                     if declared
@@ -277,7 +281,7 @@ impl Model {
                 stack.pop();
                 match value {
                     Value::Unresolved(reason) => drop(first_reason.get_or_insert(reason)),
-                    Value::Action(Action::Local(_)) => {
+                    Value::Action(Action::Local(_) | Action::Broadcast(_)) => {
                         return Value::Unresolved(Unresolved::GatewayIsLocal(gateway));
                     }
                     Value::Action(Action::Vrf(_)) => {
@@ -484,7 +488,7 @@ impl World {
                     owner: self.sessions[0].owner(),
                     number,
                 });
-                let uses = |(.., target): &&(u8, usize, Target)| *target == Target::Group(number);
+                let uses = |(.., target): &&Route| *target == Target::Group(number);
                 let routes = self.model.routes.values().flatten().filter(uses).count();
                 match outcome {
                     Ok(()) => assert!(routes == 0 && self.model.groups.remove(&number).is_some()),
@@ -546,7 +550,7 @@ impl World {
             assert_same(set.resolved, &self.model.set(&target, &mut Vec::new()));
         }
         for (key @ (vrf, prefix), routes) in &self.model.routes {
-            let usable = |(.., target): &&(u8, usize, Target)| {
+            let usable = |(.., target): &&Route| {
                 matches!(
                     self.model.set(target, &mut Vec::new()),
                     Value::Paths(_) | Value::Action(_)

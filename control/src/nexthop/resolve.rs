@@ -98,6 +98,8 @@ pub(super) trait Board {
     fn memo(&self, node: Node) -> &Memo;
     fn put(&mut self, node: Node, memo: Memo);
     fn trace(&mut self, gateway: GatewayId, trace: Trace);
+    /// Asked before each step, with how many values wait for it: whether to take it, or to leave the rest unknown.
+    fn goes_on(&mut self, waiting: usize) -> bool;
 }
 
 /// Computes the value of `node` and of all that it needs.
@@ -128,7 +130,9 @@ pub(super) fn evaluate<B: Board>(board: &mut B, node: Node, lookup: &impl Lookup
                 }
             }
         }
-        let Some(&top) = stack.last() else { return };
+        let Some(&top) = stack.last().filter(|_| board.goes_on(stack.len())) else {
+            return;
+        };
         let step = match top {
             Node::Set(set) => resolve_set(board, set),
             Node::Gateway(gateway) => {
