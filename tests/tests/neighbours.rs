@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use ferroute_tests::topology::{Host, Link};
-use ferroute_tests::{Capture, Process, Recording, TwoHosts};
+use ferroute_tests::{Capture, Interface, Namespace, Process, Recording, Router, TwoHosts};
 
 const LIMIT: Duration = Duration::from_secs(20);
 const NEW_MAC: &str = "02:00:00:00:00:99";
@@ -205,5 +205,38 @@ fn n_08_a_host_finds_out_that_the_routers_addresses_are_taken() {
             "{address}"
         );
     }
+    router.stop().unwrap();
+}
+
+#[test]
+fn n_12_a_card_is_told_to_take_all_groups_and_solicitations_arrive() {
+    let (wires, node) = (
+        Namespace::new("wires").unwrap(),
+        Namespace::new("node").unwrap(),
+    );
+    let config = format!(
+        "twin: {{ netns: {} }}\n\
+         ports:\n  - {{ name: p0, device: \"net_tap0,iface=t0\" }}\n\
+         interfaces:\n  - {{ name: p0, addresses: [\"2001:db8:3::1/64\"] }}\n",
+        node.path().display()
+    );
+    let router = Router::start(&wires, &config).unwrap();
+    let card = Interface::named(&wires, "t0");
+    // What the driver set on the device beneath it.
+    let flags = wires.run("ip link show dev t0").unwrap();
+    assert!(
+        flags.contains("ALLMULTI") && !flags.contains("PROMISC"),
+        "{flags}"
+    );
+
+    // The kernel is the far end of this wire; it starts with the port's own address.
+    card.set(&format!("address {NEW_MAC}")).unwrap();
+    card.address("2001:db8:3::2/64").unwrap();
+    let capture = Capture::start(&card).unwrap();
+    let printed = wires.run("ping -n -c 1 -W 5 2001:db8:3::1").unwrap();
+    assert!(printed.contains(" 1 received"), "{printed}");
+    let recording = capture.stop().unwrap();
+    let asked = "icmpv6.nd.ns.target_address == 2001:db8:3::1 and eth.dst == 33:33:ff:00:00:01";
+    assert!(!places(&recording, asked).is_empty());
     router.stop().unwrap();
 }
