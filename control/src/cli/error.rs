@@ -155,11 +155,14 @@ fn sentence(status: &Status) -> String {
         .into_iter()
         .flat_map(|request| &request.field_violations)
     {
-        // Where the description is the message again, the field's name alone is news.
+        // A message that names the field and says what is wrong with it needs no addition.
+        if text.contains(&violation.field) {
+            continue;
+        }
         let description = if text.contains(&violation.description) {
             String::new()
         } else {
-            format!(" {}", violation.description)
+            format!(": {}", violation.description)
         };
         text.push_str(&format!(" (field {}{description})", violation.field));
     }
@@ -199,7 +202,7 @@ mod tests {
         let error = CliError::from(status);
         assert_eq!(
             error.to_string(),
-            "10.1.2.3/16 has host bits set (field prefix.address bits are set past the length) [HOST_BITS]"
+            "10.1.2.3/16 has host bits set (field prefix.address: bits are set past the length) [HOST_BITS]"
         );
         assert_eq!(error.code(), 1);
         assert_eq!(

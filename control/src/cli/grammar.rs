@@ -1,7 +1,7 @@
 //! The whole command line.
 
 use super::error::CliError;
-use super::output::Format;
+use super::output::{Format, Output};
 use super::session::{Server, Session};
 use super::{addr, events, generate, link, neigh, nexthop, port, route, stats, system, vrf};
 use clap::{Parser, Subcommand};
@@ -83,22 +83,26 @@ pub(super) fn run(cli: Cli) -> Result<(), CliError> {
         .enable_all()
         .build()
         .map_err(CliError::Threads)?;
-    runtime.block_on(async {
-        let mut session = Session::open(cli.server, cli.output).await?;
-        match cli.command {
-            Command::Port(command) => command.run(&mut session).await,
-            Command::Link(command) => command.run(&mut session).await,
-            Command::Addr(command) => command.run(&mut session).await,
-            Command::Vrf(command) => command.run(&mut session).await,
-            Command::Route(command) => command.run(&mut session).await,
-            Command::Nexthop(command) => command.run(&mut session).await,
-            Command::Neigh(command) => command.run(&mut session).await,
-            Command::Stats(command) => command.run(&mut session).await,
-            Command::Drops(command) => command.run(&mut session).await,
-            Command::Workers(command) => command.run(&mut session).await,
-            Command::Events(command) => command.run(&mut session).await,
-            Command::System(command) => command.run(&mut session).await,
-            Command::Completion(_) | Command::Man(_) => Ok(()),
-        }
-    })
+    let output = Output::new(cli.output);
+    runtime.block_on(execute(cli, output))
+}
+
+/// Does what needs the router.
+pub(super) async fn execute(cli: Cli, output: Output) -> Result<(), CliError> {
+    let session = &mut Session::open(cli.server, output).await?;
+    match cli.command {
+        Command::Port(command) => command.run(session).await,
+        Command::Link(command) => command.run(session).await,
+        Command::Addr(command) => command.run(session).await,
+        Command::Vrf(command) => command.run(session).await,
+        Command::Route(command) => command.run(session).await,
+        Command::Nexthop(command) => command.run(session).await,
+        Command::Neigh(command) => command.run(session).await,
+        Command::Stats(command) => command.run(session).await,
+        Command::Drops(command) => command.run(session).await,
+        Command::Workers(command) => command.run(session).await,
+        Command::Events(command) => command.run(session).await,
+        Command::System(command) => command.run(session).await,
+        Command::Completion(_) | Command::Man(_) => Ok(()),
+    }
 }

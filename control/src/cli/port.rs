@@ -118,7 +118,10 @@ impl Port {
                 settings,
             } => {
                 let spec = settings.spec(name, device);
-                let spec = Some(v1::PortSpec { without_twins, ..spec });
+                let spec = Some(v1::PortSpec {
+                    without_twins,
+                    ..spec
+                });
                 vec![client.add(v1::AddPortRequest { spec }).await?.into_inner()]
             }
             Self::Set { name, settings } => {

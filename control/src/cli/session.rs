@@ -1,14 +1,12 @@
 //! A connection to the router.
 
 use super::error::CliError;
-use super::output::{Format, Output};
+use super::output::Output;
 use crate::config::DEFAULT_SOCKET;
 use clap::Args;
-use hyper_util::rt::TokioIo;
 use std::fs;
 use std::path::{Path, PathBuf};
-use tokio::net::UnixStream;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity, Uri};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
 /// Where the router is.
 #[derive(Clone, Debug, Args)]
@@ -41,33 +39,23 @@ pub(super) struct Session {
 
 impl Session {
     /// Connects.
-    pub(super) async fn open(server: Server, format: Format) -> Result<Self, CliError> {
+    pub(super) async fn open(server: Server, output: Output) -> Result<Self, CliError> {
         let channel = match &server.server {
-            None => by_socket(server.socket).await?,
+            None => by_socket(&server.socket).await?,
             Some(address) => by_tls(&server, address).await?,
         };
-        Ok(Self {
-            channel,
-            output: Output::new(format),
-        })
+        Ok(Self { channel, output })
     }
 }
 
-async fn by_socket(path: PathBuf) -> Result<Channel, CliError> {
-    // tonic wants an address, which the connector does not look at.
-    let endpoint = Endpoint::from_static("http://localhost");
-    let connector = tower::service_fn({
-        let path = path.clone();
-        move |_: Uri| {
-            let path = path.clone();
-            async move { UnixStream::connect(path).await.map(TokioIo::new) }
-        }
-    });
-    let connected = endpoint.connect_with_connector(connector).await;
-    connected.map_err(|source| CliError::Unreachable {
+async fn by_socket(path: &Path) -> Result<Channel, CliError> {
+    let unreachable = |source| CliError::Unreachable {
         server: path.display().to_string(),
         source,
-    })
+    };
+    let endpoint =
+        Endpoint::from_shared(format!("unix:{}", path.display())).map_err(unreachable)?;
+    endpoint.connect().await.map_err(unreachable)
 }
 
 async fn by_tls(server: &Server, address: &str) -> Result<Channel, CliError> {

@@ -200,6 +200,12 @@ text!(
     |text| text.parse().map(Self).map_err(|_| TextError::Listen(text.to_owned()))
 );
 
+impl From<SocketAddr> for Listen {
+    fn from(address: SocketAddr) -> Self {
+        Self(address)
+    }
+}
+
 impl Listen {
     /// The address and the port.
     #[must_use]

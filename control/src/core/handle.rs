@@ -241,3 +241,6 @@ from!(
     Stats(StatsRequest),
     System(SystemRequest),
 );
+
+#[cfg(test)]
+mod tests;

@@ -1,233 +1,322 @@
-//! Brings the configuration into the router, through the same door as every client.
+//! Brings the configuration's VRFs, ports, interfaces, neighbours and routes into the core.
+//!
+//! It asks for what a client could ask for, in the order in which one thing needs another. Its routes belong to
+//! the owner `static`, for which no client may speak. What the core refuses is reported with its field, and the rest
+//! goes on: a router with one card missing is better than none.
 
-use std::fmt::Display;
+use crate::config::Config;
+use crate::config::links::{Interface, Port, Vrf};
+use crate::config::routes::{Route, RouteKind};
+use crate::core::handle::{Call, CallError, CoreHandle};
+use crate::core::request::{InterfaceRequest, NeighbourRequest, PortRequest, VrfRequest};
+use crate::model::interface::{
+    InterfaceChange, InterfaceError, InterfaceKind, InterfaceSpec, VirtualKind,
+};
+use crate::model::name::{NameError, VrfName};
+use crate::model::neighbour::{NeighbourError, NeighbourSpec};
+use crate::model::nexthop::{NextHopSpec, NextHops};
+use crate::model::number::{Choice, Metric};
+use crate::model::owner::{OwnerError, OwnerLife, OwnerOpen};
+use crate::model::port::{PortError, PortSettings, PortSpec};
+use crate::model::refusal::RouteError;
+use crate::model::route::{
+    BatchItem, BatchPolicy, MAX_BATCH_ROUTES, RouteBatch, RouteChange, RouteSpec, RouteTarget,
+    SpecialRoute, VrfPlace,
+};
+use crate::model::vrf::{VrfError, VrfSpec};
+use ferroute_dataplane::ids::WorkerIndex;
 use std::num::{NonZeroU16, NonZeroU32};
 
-use ferroute_dataplane::ids::WorkerIndex;
+/// The owner of the configuration's routes.
+const OWNER: &str = "static";
 
-use crate::config::links::{Interface, InterfaceKind, Neighbour, Port, Vrf};
-use crate::config::routes::{NextHop, Route, RouteKind};
-use crate::config::text::Name;
-use crate::config::Config;
-use crate::core::handle::{CallError, CoreHandle};
-use crate::core::request::{InterfaceRequest, NeighbourRequest, PortRequest, VrfRequest};
-use crate::model::interface::{InterfaceChange, InterfaceSpec, VirtualKind};
-use crate::model::name::{InterfaceName, OwnerName, VrfName};
-use crate::model::neighbour::NeighbourSpec;
-use crate::model::nexthop::{NextHopSpec, Via};
-use crate::model::number::{Choice, Distance, Metric, Mtu, VlanId, Weight};
-use crate::model::owner::{OwnerLife, OwnerOpen};
-use crate::model::port::{PortSettings, PortSpec};
-use crate::model::route::{BatchPolicy, RouteBatch, RouteChange, RouteSpec, RouteTarget, SpecialRoute, VrfPlace};
-use crate::model::vrf::VrfSpec;
-
-/// Something of the configuration that the router refused.
+/// Something that the core refused.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{what}: {reason}")]
+#[error("{field}: {refusal}")]
 pub struct ApplyError {
-    /// The part, by its kind and name.
-    pub what: String,
+    /// The field of the configuration, such as `ports[1]`.
+    pub field: String,
     /// Why.
-    pub reason: String,
+    pub refusal: Refusal,
 }
 
-fn failed(what: impl Display, reason: impl Display) -> ApplyError {
-    ApplyError { what: what.to_string(), reason: reason.to_string() }
+/// Why the core refused.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Refusal {
+    /// A VRF.
+    #[error(transparent)]
+    Vrf(#[from] VrfError),
+    /// A port.
+    #[error(transparent)]
+    Port(#[from] PortError),
+    /// An interface or an address.
+    #[error(transparent)]
+    Interface(#[from] InterfaceError),
+    /// A neighbour.
+    #[error(transparent)]
+    Neighbour(#[from] NeighbourError),
+    /// The owner of the routes.
+    #[error(transparent)]
+    Owner(#[from] OwnerError),
+    /// The owner's name.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// A route.
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    /// The core is gone.
+    #[error("the router is stopping")]
+    Stopped,
 }
 
-/// Applies everything, in the order in which one needs the other.
+/// Asks the core for everything that the configuration names.
 ///
 /// # Errors
-/// All that was refused; the rest is in force.
-pub async fn apply(config: &Config, core: &CoreHandle) -> Vec<ApplyError> {
-    let mut refused = Vec::new();
-    for vrf in &config.vrfs {
-        refused.extend(apply_vrf(core, vrf).await.err());
+/// What was refused. All else is in force.
+pub async fn apply(config: &Config, core: &CoreHandle) -> Result<(), Vec<ApplyError>> {
+    let mut errors = Errors(Vec::new());
+    for (place, vrf) in config.vrfs.iter().enumerate() {
+        let spec = vrf_spec(vrf);
+        errors.note(
+            || format!("vrfs[{place}]"),
+            core.call(|reply| VrfRequest::Create(spec, reply).into())
+                .await,
+        );
     }
-    for port in &config.ports {
-        refused.extend(apply_port(core, port).await.err());
+    for (place, port) in config.ports.iter().enumerate() {
+        let spec = Box::new(port_spec(port));
+        errors.note(
+            || format!("ports[{place}]"),
+            core.call(|reply| PortRequest::Add(spec, reply).into())
+                .await,
+        );
     }
-    for interface in &config.interfaces {
-        let is_port = |name: &str| config.ports.iter().any(|p| p.name.as_str() == name);
-        refused.extend(apply_interface(core, interface, is_port).await.err());
+    for (place, interface) in config.interfaces.iter().enumerate() {
+        let kind = interface.kind(|name| config.ports.iter().any(|port| port.name == *name));
+        match kind {
+            Some(InterfaceKind::Virtual(kind)) => {
+                let spec = Box::new(interface_spec(interface, kind));
+                let made = core
+                    .call(|reply| InterfaceRequest::Create(spec, reply).into())
+                    .await;
+                errors.note(|| format!("interfaces[{place}]"), made);
+            }
+            Some(InterfaceKind::Port) => own_interface(place, interface, core, &mut errors).await,
+            // The configuration's check lets no such entry pass.
+            None => {}
+        }
     }
-    for neighbour in &config.neighbours {
-        refused.extend(apply_neighbour(core, neighbour).await.err());
+    for (place, neighbour) in config.neighbours.iter().enumerate() {
+        let (address, mac) = (neighbour.address.ip(), neighbour.mac.mac());
+        let spec = NeighbourSpec {
+            interface: neighbour.interface,
+            address,
+            mac,
+        };
+        errors.note(
+            || format!("neighbours[{place}]"),
+            core.call(|reply| NeighbourRequest::Add(spec, reply).into())
+                .await,
+        );
     }
-    if !config.routes.is_empty() {
-        refused.extend(apply_routes(core, &config.routes).await);
+    for (place, chunk) in config.routes.chunks(MAX_BATCH_ROUTES).enumerate() {
+        routes(place * MAX_BATCH_ROUTES, chunk, core, &mut errors).await;
     }
-    refused
+    if errors.0.is_empty() {
+        Ok(())
+    } else {
+        Err(errors.0)
+    }
 }
 
-fn interface_name(name: &Name) -> Result<InterfaceName, ApplyError> {
-    name.as_str().parse().map_err(|e| failed(format_args!("the name {}", name.as_str()), e))
-}
+/// What was refused so far.
+struct Errors(Vec<ApplyError>);
 
-fn vrf_name(name: Option<&Name>) -> Result<VrfName, ApplyError> {
-    let Some(name) = name else { return Ok(VrfName::default()) };
-    name.as_str().parse().map_err(|e| failed(format_args!("the name {}", name.as_str()), e))
-}
+impl Errors {
+    /// Notes the refusal of a call, if it was refused.
+    fn note<T, E: Into<Refusal>>(&mut self, field: impl FnOnce() -> String, result: Call<T, E>) {
+        let refusal = match result {
+            Ok(_) => return,
+            Err(CallError::Refused(error)) => error.into(),
+            Err(CallError::Stopped) => Refusal::Stopped,
+        };
+        self.add(field(), refusal);
+    }
 
-fn refused<E: Display>(what: impl Display) -> impl FnOnce(CallError<E>) -> ApplyError {
-    move |error| match error {
-        CallError::Stopped => failed(what, "the router is stopping"),
-        CallError::Refused(error) => failed(what, error),
+    fn add(&mut self, field: String, refusal: impl Into<Refusal>) {
+        self.0.push(ApplyError {
+            field,
+            refusal: refusal.into(),
+        });
     }
 }
 
-async fn apply_vrf(core: &CoreHandle, vrf: &Vrf) -> Result<(), ApplyError> {
-    let what = format!("vrf {}", vrf.name.as_str());
-    let namespace = vrf.netns.as_ref().map(|n| n.as_str().parse()).transpose().map_err(|e| failed(&what, e))?;
-    let spec = VrfSpec {
-        name: vrf_name(Some(&vrf.name))?,
-        table_id: vrf.table.and_then(|t| NonZeroU32::new(t.get())),
-        namespace,
+fn vrf_spec(vrf: &Vrf) -> VrfSpec {
+    VrfSpec {
+        name: vrf.name,
+        table_id: vrf.table.and_then(|table| NonZeroU32::new(table.get())),
+        namespace: vrf.netns.clone(),
+    }
+}
+
+fn port_spec(port: &Port) -> PortSpec {
+    let choice = |number: Option<u16>| {
+        number
+            .and_then(NonZeroU16::new)
+            .map_or(Choice::Auto, Choice::Exactly)
     };
-    core.call(|reply| VrfRequest::Create(spec, reply).into()).await.map(drop).map_err(refused(what))
-}
-
-fn count(count: Option<u16>) -> Choice<NonZeroU16> {
-    count.and_then(NonZeroU16::new).map_or(Choice::Auto, Choice::Exactly)
-}
-
-async fn apply_port(core: &CoreHandle, port: &Port) -> Result<(), ApplyError> {
-    let what = format!("port {}", port.name.as_str());
-    let spec = PortSpec {
-        name: interface_name(&port.name)?,
-        device: port.device.as_str().parse().map_err(|e| failed(&what, e))?,
+    PortSpec {
+        name: port.name,
+        device: port.device.clone(),
         settings: PortSettings {
-            rx_queues: count(port.rx_queues.map(|q| q.get())),
-            tx_queues: count(port.tx_queues.map(|q| q.get())),
-            rx_descriptors: count(port.rx_descriptors.map(|d| d.get())),
-            tx_descriptors: count(port.tx_descriptors.map(|d| d.get())),
-            mtu: Choice::Exactly(Mtu::try_from(u32::from(port.mtu.get())).map_err(|e| failed(&what, e))?),
+            rx_queues: choice(port.rx_queues.map(|count| count.get())),
+            tx_queues: choice(port.tx_queues.map(|count| count.get())),
+            rx_descriptors: choice(port.rx_descriptors.map(|count| count.get())),
+            tx_descriptors: choice(port.tx_descriptors.map(|count| count.get())),
+            mtu: port.mtu.map_or(Choice::Auto, Choice::Exactly),
             promiscuous: port.promiscuous,
-            workers: port.workers.iter().map(|w| WorkerIndex::new(w.get())).collect(),
+            workers: port
+                .workers
+                .iter()
+                .map(|worker| WorkerIndex::new(worker.get()))
+                .collect(),
             twin: port.twin,
         },
-    };
-    core.call(|reply| PortRequest::Add(Box::new(spec), reply).into()).await.map(drop).map_err(refused(what))
+    }
 }
 
-async fn apply_interface(core: &CoreHandle, interface: &Interface, is_port: impl Fn(&str) -> bool) -> Result<(), ApplyError> {
-    let what = format!("interface {}", interface.name.as_str());
-    let name = interface_name(&interface.name)?;
-    let vrf = vrf_name(interface.vrf.as_ref())?;
-    let mtu = match interface.mtu {
-        Some(mtu) => Choice::Exactly(Mtu::try_from(u32::from(mtu.get())).map_err(|e| failed(&what, e))?),
-        None => Choice::Auto,
-    };
-    let addresses: Result<Vec<_>, _> = interface.addresses.iter().map(|a| a.net().try_into()).collect();
-    let addresses = addresses.map_err(|e: crate::model::prefix::AddressError| failed(&what, e))?;
-    let kind = match interface.kind(is_port) {
-        Some(InterfaceKind::Vlan { port, vlan }) => {
-            let parent = interface_name(&port)?;
-            let vlan_id = VlanId::try_from(u32::from(vlan.get())).map_err(|e| failed(&what, e))?;
-            VirtualKind::Vlan { parent, vlan_id }
-        }
-        Some(InterfaceKind::Loopback) => VirtualKind::Loopback,
-        Some(InterfaceKind::Port) | None => {
-            let change = InterfaceChange {
-                admin_up: Some(interface.up),
-                mtu: interface.mtu.map(|_| mtu),
-                vrf: Some(vrf),
-            };
-            core.call(|reply| InterfaceRequest::Change(name, change, reply).into()).await.map_err(refused(&what))?;
-            for address in addresses {
-                core.call(|reply| InterfaceRequest::AddAddress(name, address, reply).into()).await.map_err(refused(&what))?;
-            }
-            return Ok(());
-        }
-    };
-    let spec = InterfaceSpec { name, kind, vrf, mtu, admin_up: interface.up, addresses };
-    core.call(|reply| InterfaceRequest::Create(Box::new(spec), reply).into()).await.map(drop).map_err(refused(what))
+fn interface_spec(interface: &Interface, kind: VirtualKind) -> InterfaceSpec {
+    InterfaceSpec {
+        name: interface.name,
+        kind,
+        vrf: interface.vrf,
+        mtu: interface.mtu.map_or(Choice::Auto, Choice::Exactly),
+        admin_up: interface.up,
+        addresses: interface.addresses.clone(),
+    }
 }
 
-async fn apply_neighbour(core: &CoreHandle, neighbour: &Neighbour) -> Result<(), ApplyError> {
-    let address = neighbour.address.ip();
-    let what = format!("neighbour {address} on {}", neighbour.interface.as_str());
-    let spec = NeighbourSpec { interface: interface_name(&neighbour.interface)?, address, mac: neighbour.mac.mac() };
-    core.call(|reply| NeighbourRequest::Add(spec, reply).into()).await.map(drop).map_err(refused(what))
+/// A port's own interface exists with its port; it is changed.
+async fn own_interface(
+    place: usize,
+    interface: &Interface,
+    core: &CoreHandle,
+    errors: &mut Errors,
+) {
+    let change = InterfaceChange {
+        admin_up: Some(interface.up),
+        mtu: interface.mtu.map(Choice::Exactly),
+        vrf: Some(interface.vrf),
+    };
+    let changed = core
+        .call(|reply| InterfaceRequest::Change(interface.name, change, reply).into())
+        .await;
+    errors.note(|| format!("interfaces[{place}]"), changed);
+    for (item, address) in interface.addresses.iter().enumerate() {
+        let added = core
+            .call(|reply| InterfaceRequest::AddAddress(interface.name, *address, reply).into())
+            .await;
+        errors.note(|| format!("interfaces[{place}].addresses[{item}]"), added);
+    }
 }
 
-/// Applies static routes as their own owner, who never goes away.
-async fn apply_routes(core: &CoreHandle, routes: &[Route]) -> Vec<ApplyError> {
-    let Ok(owner) = "static".parse::<OwnerName>() else { return Vec::new() };
-    let open = OwnerOpen { owner, life: OwnerLife::Persistent };
-    let (session, _) = match core.open(open).await {
+/// One batch of routes, of which the first is the configuration's route number `first`.
+async fn routes(first: usize, routes: &[Route], core: &CoreHandle, errors: &mut Errors) {
+    let owner = match OWNER.parse() {
+        Ok(owner) => owner,
+        Err(error) => return errors.add("routes".to_owned(), error),
+    };
+    let (session, _) = match core
+        .open(OwnerOpen {
+            owner,
+            life: OwnerLife::Persistent,
+        })
+        .await
+    {
         Ok(opened) => opened,
-        Err(error) => return vec![refused("static routes")(error)],
+        Err(error) => return errors.note::<(), _>(|| "routes".to_owned(), Err(error)),
     };
-    let mut errors = Vec::new();
     let mut vrfs: Vec<VrfName> = Vec::new();
-    let mut changes = Vec::new();
-    for route in routes {
+    let mut changes = Vec::with_capacity(routes.len());
+    // Where each change stands in the configuration.
+    let mut places = Vec::with_capacity(routes.len());
+    for (place, route) in (first..).zip(routes) {
         match route_spec(route, &mut vrfs) {
-            Ok(spec) => changes.push(RouteChange::Announce(spec)),
-            Err(error) => errors.push(error),
+            Ok(spec) => {
+                changes.push(RouteChange::Announce(spec));
+                places.push(place);
+            }
+            Err(error) => errors.add(format!("routes[{place}]"), error),
         }
     }
-    let prefixes: Vec<String> = changes.iter().map(|c| match c {
-        RouteChange::Announce(spec) => spec.prefix.to_string(),
-        RouteChange::Withdraw { prefix, .. } => prefix.to_string(),
-    }).collect();
+    let policy = BatchPolicy::BestEffort;
     let batch = RouteBatch {
         session: session.id(),
-        policy: BatchPolicy::BestEffort,
+        policy,
         vrfs,
-        sets: Vec::new(),
+        sets: vec![],
         changes,
-        deleted_sets: Vec::new(),
+        deleted_sets: vec![],
     };
     match session.batch(batch).await.answer().await {
-        Ok(outcome) => errors.extend(outcome.refused.into_iter().map(|refusal| {
-            let place = match refusal.item {
-                crate::model::route::BatchItem::Route(place) => prefixes.get(place as usize).cloned().unwrap_or_default(),
-                crate::model::route::BatchItem::Set(number) => number.to_string(),
-            };
-            failed(format_args!("route {place}"), refusal.error)
-        })),
-        Err(error) => errors.push(refused("static routes")(error)),
+        Ok(outcome) => {
+            for refusal in outcome.refused {
+                let place = match refusal.item {
+                    BatchItem::Route(item) => {
+                        usize::try_from(item).ok().and_then(|item| places.get(item))
+                    }
+                    BatchItem::Set(_) => None,
+                };
+                let field =
+                    place.map_or_else(|| "routes".to_owned(), |place| format!("routes[{place}]"));
+                errors.add(field, refusal.error);
+            }
+        }
+        Err(error) => errors.note::<(), _>(|| "routes".to_owned(), Err(error)),
     }
-    errors
 }
 
-fn route_spec(route: &Route, vrfs: &mut Vec<VrfName>) -> Result<RouteSpec, ApplyError> {
-    let what = format!("route {}", route.prefix.net());
-    let vrf = vrf_name(route.vrf.as_ref())?;
-    let place = vrfs.iter().position(|v| *v == vrf).unwrap_or_else(|| {
-        vrfs.push(vrf);
-        vrfs.len() - 1
-    });
+/// The route in the core's terms; its VRF gets a place in `vrfs`.
+fn route_spec(route: &Route, vrfs: &mut Vec<VrfName>) -> Result<RouteSpec, RouteError> {
+    let place = vrfs
+        .iter()
+        .position(|vrf| *vrf == route.vrf)
+        .unwrap_or_else(|| {
+            vrfs.push(route.vrf);
+            vrfs.len() - 1
+        });
+    let place = u16::try_from(place).map_err(|_| RouteError::TableFull {
+        table: "VRF",
+        limit: u64::from(u16::MAX),
+    })?;
     let target = match route.kind {
-        RouteKind::Unicast => {
-            let hops: Result<Vec<_>, _> = route.via.iter().map(|hop| next_hop(&what, hop)).collect();
-            RouteTarget::NextHops(hops?.try_into().map_err(|e| failed(&what, e))?)
-        }
         RouteKind::Blackhole => RouteTarget::Special(SpecialRoute::Blackhole),
         RouteKind::Unreachable => RouteTarget::Special(SpecialRoute::Unreachable),
         RouteKind::Prohibit => RouteTarget::Special(SpecialRoute::Prohibit),
+        RouteKind::Unicast => {
+            let form = RouteError::NextHopForm {
+                problem: "a next hop has none of the valid forms",
+            };
+            let hops = route.via.iter().map(|hop| {
+                Some(NextHopSpec {
+                    via: hop.via()?,
+                    weight: hop.weight,
+                })
+            });
+            RouteTarget::NextHops(NextHops::try_from(
+                hops.collect::<Option<Vec<_>>>().ok_or(form)?,
+            )?)
+        }
     };
+    let (distance, metric) = (route.distance, Metric(route.metric));
     Ok(RouteSpec {
-        vrf: VrfPlace(u16::try_from(place).map_err(|e| failed(&what, e))?),
-        prefix: route.prefix.net().try_into().map_err(|e| failed(&what, e))?,
-        distance: Distance::try_from(u32::from(route.distance.get())).map_err(|e| failed(&what, e))?,
-        metric: Metric(route.metric),
+        vrf: VrfPlace(place),
+        prefix: route.prefix,
+        distance,
+        metric,
         target,
     })
 }
 
-fn next_hop(what: &str, hop: &NextHop) -> Result<NextHopSpec, ApplyError> {
-    let vrf = hop.vrf.as_ref().map(|name| vrf_name(Some(name))).transpose()?;
-    let dev = hop.dev.as_ref().map(interface_name).transpose()?;
-    let via = match (hop.address.as_ref().map(|a| a.ip()), dev, vrf) {
-        (Some(gateway), Some(interface), _) => Via::Neighbour { gateway, interface, onlink: hop.onlink },
-        (Some(gateway), None, vrf) => Via::Recursive { gateway, vrf },
-        (None, Some(interface), _) => Via::Link(interface),
-        (None, None, Some(vrf)) => Via::Vrf(vrf),
-        (None, None, None) => return Err(failed(what, "a next hop needs an address, an interface or a VRF")),
-    };
-    let weight = Weight::try_from(u32::from(hop.weight.get())).map_err(|e| failed(what, e))?;
-    Ok(NextHopSpec { via, weight })
-}
+#[cfg(test)]
+mod tests;

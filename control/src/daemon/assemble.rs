@@ -56,7 +56,9 @@ pub enum AssembleError {
     #[error("DPDK does not start: {0}")]
     Eal(#[from] EalError),
     /// There is no memory for packets.
-    #[error("no memory for packet buffers: {0}; lower `mempool.buffers` or reserve more huge pages")]
+    #[error(
+        "no memory for packet buffers: {0}; lower `mempool.buffers` or reserve more huge pages"
+    )]
     Pool(#[from] MempoolError),
     /// There is no room for the FIB.
     #[error("no address space for the FIB: {0}; raise the limit of the service (ulimit -v)")]
@@ -93,7 +95,14 @@ impl Assembly {
         let eal = Eal::init(&boot.eal_arguments)?;
         let ticks_hz = dpdk_sys::clock::tsc_hz(&eal);
         let pool_config = &boot.config.mempool;
-        let pool = Mempool::create(&eal, "packets", pool_config.buffers.get(), POOL_CACHE, pool_config.data_room_bytes.get(), None)?;
+        let pool = Mempool::create(
+            &eal,
+            "packets",
+            pool_config.buffers.get(),
+            POOL_CACHE,
+            pool_config.data_room_bytes.get(),
+            None,
+        )?;
         let seed = seed();
         let arena = Arc::new(Arena::new(Capacity::default())?);
         let snapshot = Snapshot::empty(arena, punt_policy(boot, ticks_hz), FlowHasher::new(seed));
@@ -107,7 +116,12 @@ impl Assembly {
         let (told_sender, told) = channel::unbounded();
         let limits = icmp_limits(boot);
         let thread = ExceptionThread {
-            path: ExceptionPath::new(NeighbourConfig::default(), limits, Arc::clone(&exception_counters), seed),
+            path: ExceptionPath::new(
+                NeighbourConfig::default(),
+                limits,
+                Arc::clone(&exception_counters),
+                seed,
+            ),
             reader: readers.reader()?,
             punts,
             commands,
@@ -117,11 +131,19 @@ impl Assembly {
             counters: Arc::clone(&exception_counters),
             started,
         };
-        let exception_thread = std::thread::Builder::new().name("exception".into()).spawn(move || thread.run())?;
+        let exception_thread = std::thread::Builder::new()
+            .name("exception".into())
+            .spawn(move || thread.run())?;
 
         let memory = match boot.memory.memory {
-            memory::Memory::Huge { .. } => MemoryFacts { reserved_bytes: boot.memory.needed_mib << 20, huge_pages: true },
-            memory::Memory::Ordinary { mib } => MemoryFacts { reserved_bytes: u64::from(mib) << 20, huge_pages: false },
+            memory::Memory::Huge { .. } => MemoryFacts {
+                reserved_bytes: boot.memory.needed_mib << 20,
+                huge_pages: true,
+            },
+            memory::Memory::Ordinary { mib } => MemoryFacts {
+                reserved_bytes: u64::from(mib) << 20,
+                huge_pages: false,
+            },
         };
         let (core, inbox) = core_channel();
         let parts = Parts {
@@ -134,14 +156,26 @@ impl Assembly {
             started,
         };
         let router = Router::new(settings(boot, config, ticks_hz), parts)?;
-        let core_thread = std::thread::Builder::new().name("core".into()).spawn(move || crate::core::thread::run(router, inbox, told))?;
-        Ok(Self { core, core_thread, exception, exception_thread })
+        let core_thread = std::thread::Builder::new()
+            .name("core".into())
+            .spawn(move || crate::core::thread::run(router, inbox, told))?;
+        Ok(Self {
+            core,
+            core_thread,
+            exception,
+            exception_thread,
+        })
     }
 
     /// Stops everything: ports and twins go, workers end, DPDK gives its memory back. Other handles of the core
     /// must be gone, or it goes on for them.
     pub fn stop(self) {
-        let Self { core, core_thread, exception, exception_thread } = self;
+        let Self {
+            core,
+            core_thread,
+            exception,
+            exception_thread,
+        } = self;
         drop(core);
         let router = core_thread.join();
         // The exception thread holds packet buffers; it ends before their pool does.
@@ -155,23 +189,49 @@ impl Assembly {
     }
 }
 
-fn start_workers(boot: &Boot, eal: &Eal, readers: &Readers<Snapshot>, punts: &Arc<ArrayQueue<ferroute_dataplane::punt::Punt>>) -> Result<Vec<Worker>, AssembleError> {
-    let idle = if boot.config.cpus.idle == IdleMode::Poll { Idle::Poll } else { Idle::Adaptive { sleep: SLEEP } };
+fn start_workers(
+    boot: &Boot,
+    eal: &Eal,
+    readers: &Readers<Snapshot>,
+    punts: &Arc<ArrayQueue<ferroute_dataplane::punt::Punt>>,
+) -> Result<Vec<Worker>, AssembleError> {
+    let idle = if boot.config.cpus.idle == IdleMode::Poll {
+        Idle::Poll
+    } else {
+        Idle::Adaptive { sleep: SLEEP }
+    };
     let mut workers = Vec::new();
     for (index, cpu) in (0..).zip(&boot.placement.workers) {
-        let spec = WorkerSpec { index: WorkerIndex::new(index), cpu: usize::from(*cpu), idle };
-        workers.push(Worker::start(eal, spec, readers.reader()?, Arc::clone(punts))?);
+        let spec = WorkerSpec {
+            index: WorkerIndex::new(index),
+            cpu: usize::from(*cpu),
+            idle,
+        };
+        workers.push(Worker::start(
+            eal,
+            spec,
+            readers.reader()?,
+            Arc::clone(punts),
+        )?);
     }
     Ok(workers)
 }
 
 fn settings(boot: &Boot, config: ConfigView, ticks_hz: u64) -> Settings {
     Settings {
-        limits: Limits { per_vrf: MAX_ROUTES, total: MAX_ROUTES },
+        limits: Limits {
+            per_vrf: MAX_ROUTES,
+            total: MAX_ROUTES,
+        },
         max_sets: MAX_SETS,
         resolve_via_default: true,
         twins: boot.config.twin.enabled,
-        twin_namespace: boot.config.twin.netns.as_ref().map(|n| n.path().display().to_string()),
+        twin_namespace: boot
+            .config
+            .twin
+            .netns
+            .as_ref()
+            .map(|n| n.as_str().to_owned()),
         ticks_hz,
         config,
         dpdk_version: dpdk_sys::eal::version(),
@@ -182,7 +242,11 @@ fn punt_policy(boot: &Boot, ticks_hz: u64) -> PuntPolicy {
     let mut policy = PuntPolicy::default_for(ticks_hz);
     for class in PuntClass::ALL {
         let rate = boot.config.punt.rate(class);
-        policy.rates[class.index()] = Rate::new(rate.per_second.get().into(), rate.burst.get().into(), ticks_hz);
+        policy.rates[class.index()] = Rate::new(
+            rate.per_second.get().into(),
+            rate.burst.get().into(),
+            ticks_hz,
+        );
     }
     policy
 }
@@ -190,11 +254,16 @@ fn punt_policy(boot: &Boot, ticks_hz: u64) -> PuntPolicy {
 fn icmp_limits(boot: &Boot) -> ErrorLimits {
     let rate = boot.config.icmp.errors;
     let each = IcmpRate::new(rate.per_second.get(), rate.burst.get());
-    ErrorLimits { each, ..ErrorLimits::default() }
+    ErrorLimits {
+        each,
+        ..ErrorLimits::default()
+    }
 }
 
 /// A number that differs from start to start and from router to router; nothing secret rests on it.
 fn seed() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or_default() ^ u64::from(std::process::id()) << 32
 }

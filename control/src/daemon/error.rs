@@ -72,6 +72,9 @@ pub enum StartError {
     /// The API cannot be served.
     #[error("cannot serve the API: {0}")]
     Serve(#[from] crate::api::server::ServeError),
+    /// The router refused a part of the configuration.
+    #[error("the router refuses a part of the configuration{}", .0.iter().map(|error| format!("\n  {error}")).collect::<String>())]
+    Apply(Vec<super::apply::ApplyError>),
     /// Metrics cannot be served.
     #[error("cannot serve metrics on {address}: {reason}; change `metrics.listen`")]
     Metrics {

@@ -20,12 +20,35 @@ pub(super) fn run(boot: Boot) -> Result<(), StartError> {
     boot.log();
     boot.placement.confine_control_threads()?;
     let (_claim, unix) = socket::claim(&boot.config.socket)?;
-    let tcp = boot.config.tcp.as_ref().map(TcpEndpoint::bind).transpose()?;
-    let yaml = boot.config.to_yaml().map_err(|error| StartError::Output(std::io::Error::other(error)))?;
-    let runtime = Builder::new_multi_thread().enable_all().build().map_err(StartError::Threads)?;
+    let tcp = boot
+        .config
+        .tcp
+        .as_ref()
+        .map(TcpEndpoint::bind)
+        .transpose()?;
+    let yaml = boot
+        .config
+        .to_yaml()
+        .map_err(|error| StartError::Output(std::io::Error::other(error)))?;
+    let runtime = Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(StartError::Threads)?;
     let metrics = runtime.block_on(bind_metrics(&boot))?;
-    let assembly = Assembly::start(&boot, ConfigView { yaml, path: boot.file.clone() })?;
-    let outcome = live(&runtime, &boot, assembly.core.clone(), Listeners { unix, tcp }, metrics);
+    let assembly = Assembly::start(
+        &boot,
+        ConfigView {
+            yaml,
+            path: boot.file.clone(),
+        },
+    )?;
+    let outcome = live(
+        &runtime,
+        &boot,
+        assembly.core.clone(),
+        Listeners { unix, tcp },
+        metrics,
+    );
     // Every task, and with it every handle of the core, ends before the core is waited for.
     drop(runtime);
     assembly.stop();
@@ -33,23 +56,33 @@ pub(super) fn run(boot: Boot) -> Result<(), StartError> {
 }
 
 async fn bind_metrics(boot: &Boot) -> Result<Option<MetricsServer>, StartError> {
-    let Some(listen) = &boot.config.metrics.listen else { return Ok(None) };
+    let Some(listen) = &boot.config.metrics.listen else {
+        return Ok(None);
+    };
     let address = listen.address();
     let server = crate::metrics::bind(address).await;
-    server.map(Some).map_err(|reason| StartError::Metrics { address, reason })
+    server
+        .map(Some)
+        .map_err(|reason| StartError::Metrics { address, reason })
 }
 
 /// Serves until a signal says to stop.
-fn live(runtime: &Runtime, boot: &Boot, core: CoreHandle, listeners: Listeners, metrics: Option<MetricsServer>) -> Result<(), StartError> {
+fn live(
+    runtime: &Runtime,
+    boot: &Boot,
+    core: CoreHandle,
+    listeners: Listeners,
+    metrics: Option<MetricsServer>,
+) -> Result<(), StartError> {
     let (stopper, stop) = watch::channel(false);
     let stopped = |mut stop: watch::Receiver<bool>| async move {
         // A sender that is gone means the same.
         drop(stop.wait_for(|stop| *stop).await);
     };
     runtime.block_on(async {
-        for refused in apply(&boot.config, &core).await {
-            tracing::error!("{refused}");
-        }
+        apply(&boot.config, &core)
+            .await
+            .map_err(StartError::Apply)?;
         if let Some(metrics) = metrics {
             tokio::spawn(metrics.serve(core.clone(), stopped(stop.clone())));
         }

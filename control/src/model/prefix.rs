@@ -265,3 +265,6 @@ impl fmt::Display for InterfaceAddress {
         self.0.fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests;

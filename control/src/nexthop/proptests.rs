@@ -22,11 +22,29 @@ enum Target {
 
 #[derive(Clone, Debug)]
 enum Op {
-    Insert { owner: usize, vrf: VrfId, prefix: IpNet, distance: u8, target: Target },
-    Remove { owner: usize, vrf: VrfId, prefix: IpNet },
-    PutGroup { number: u32, set: NextHopSet },
-    RemoveGroup { number: u32 },
-    Interface { interface: InterfaceId, up: bool },
+    Insert {
+        owner: usize,
+        vrf: VrfId,
+        prefix: IpNet,
+        distance: u8,
+        target: Target,
+    },
+    Remove {
+        owner: usize,
+        vrf: VrfId,
+        prefix: IpNet,
+    },
+    PutGroup {
+        number: u32,
+        set: NextHopSet,
+    },
+    RemoveGroup {
+        number: u32,
+    },
+    Interface {
+        interface: InterfaceId,
+        up: bool,
+    },
     ViaDefault(bool),
     Collect,
 }
@@ -40,13 +58,28 @@ fn vrf() -> impl Strategy<Value = VrfId> + Clone {
 }
 
 fn prefix() -> impl Strategy<Value = IpNet> + Clone {
-    let all = ["0.0.0.0/0", "10.0.0.0/8", "10.1.0.0/16", "10.1.1.1/32", "10.2.0.0/16", "10.2.2.2/32", "fd00::/8", "fd00::1/128"];
+    let all = [
+        "0.0.0.0/0",
+        "10.0.0.0/8",
+        "10.1.0.0/16",
+        "10.1.1.1/32",
+        "10.2.0.0/16",
+        "10.2.2.2/32",
+        "fd00::/8",
+        "fd00::1/128",
+    ];
     prop::sample::select(all.to_vec()).prop_map(|prefix| prefix.parse().unwrap())
 }
 
 fn address() -> impl Strategy<Value = IpAddr> + Clone {
-    prop::sample::select(vec!["10.1.1.1", "10.2.2.2", "10.3.3.3", "192.0.2.1", "fd00::1"])
-        .prop_map(|address| address.parse().unwrap())
+    prop::sample::select(vec![
+        "10.1.1.1",
+        "10.2.2.2",
+        "10.3.3.3",
+        "192.0.2.1",
+        "fd00::1",
+    ])
+    .prop_map(|address| address.parse().unwrap())
 }
 
 fn hop() -> impl Strategy<Value = NextHop> {
@@ -56,16 +89,22 @@ fn hop() -> impl Strategy<Value = NextHop> {
         1 => (address(), interface()).prop_map(|(address, interface)| Via::OnLink { interface, address }),
         4 => interface().prop_map(|interface| Via::Link { interface }),
     ];
-    (via, 1..6u16).prop_map(|(via, weight)| NextHop { via, weight: weight.try_into().unwrap() })
+    (via, 1..6u16).prop_map(|(via, weight)| NextHop {
+        via,
+        weight: weight.try_into().unwrap(),
+    })
 }
 
 fn set() -> impl Strategy<Value = NextHopSet> + Clone {
-    let unicast = |count| prop::collection::vec(hop(), count).prop_map(|hops| NextHopSet::unicast(hops).unwrap());
+    let unicast = |count| {
+        prop::collection::vec(hop(), count).prop_map(|hops| NextHopSet::unicast(hops).unwrap())
+    };
     prop_oneof![
         8 => unicast(1..=1usize),
         4 => unicast(2..=3usize),
         1 => Just(NextHopSet::Blackhole),
         1 => interface().prop_map(NextHopSet::Local),
+        1 => interface().prop_map(NextHopSet::Broadcast),
         1 => Just(NextHopSet::Vrf(VrfId::new(1))),
     ]
     .boxed()
@@ -73,7 +112,8 @@ fn set() -> impl Strategy<Value = NextHopSet> + Clone {
 
 fn op() -> impl Strategy<Value = Op> {
     let owner = 0..OWNERS.len();
-    let target = prop_oneof![4 => set().prop_map(Target::Set), 1 => (1..3u32).prop_map(Target::Group)];
+    let target =
+        prop_oneof![4 => set().prop_map(Target::Set), 1 => (1..3u32).prop_map(Target::Group)];
     prop_oneof![
         12 => (owner.clone(), vrf(), prefix(), 1..3u8, target).prop_map(|(owner, vrf, prefix, distance, target)| {
             Op::Insert { owner, vrf, prefix, distance, target }
@@ -87,10 +127,13 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
+/// Distance, owner, target: in the order of preference.
+type Route = (u8, usize, Target);
+
 /// What is declared, and how the model resolves it.
 #[derive(Clone, Default)]
 struct Model {
-    routes: BTreeMap<(VrfId, IpNet), Vec<(u8, usize, Target)>>,
+    routes: BTreeMap<(VrfId, IpNet), Vec<Route>>,
     groups: BTreeMap<u32, NextHopSet>,
     up: BTreeSet<InterfaceId>,
     via_default: bool,
@@ -129,13 +172,22 @@ impl Model {
     }
 
     fn set(&self, target: &Target, stack: &mut Vec<Frame>) -> Value {
-        if let Some(at) = stack.iter().position(|frame| *frame == Frame::Set(target.clone())) {
+        if let Some(at) = stack
+            .iter()
+            .position(|frame| *frame == Frame::Set(target.clone()))
+        {
             return Value::Loop(stack[at..].to_vec());
         }
         let members = match self.declared(target) {
             NextHopSet::Unicast(members) => members,
             NextHopSet::Vrf(vrf) => return Value::Action(Action::Vrf(*vrf)),
+            NextHopSet::Broadcast(interface) => {
+                return Value::Action(Action::Broadcast(*interface));
+            }
             NextHopSet::Local(interface) => return Value::Action(Action::Local(*interface)),
+            NextHopSet::Broadcast(interface) => {
+                return Value::Action(Action::Broadcast(*interface));
+            }
             NextHopSet::Blackhole => return Value::Action(Action::Blackhole),
             NextHopSet::Unreachable => return Value::Action(Action::Unreachable),
             NextHopSet::Prohibit => return Value::Action(Action::Prohibit),
@@ -147,10 +199,26 @@ impl Model {
             let value = match hop.via {
                 Via::Link { interface } => self.on_link(interface, None),
                 Via::OnLink { interface, address } => self.on_link(interface, Some(address)),
-                Via::Recursive { vrf, address } => self.gateway(Gateway { vrf, address, interface: None }, stack),
-                Via::Connected { vrf, address, interface } => {
-                    self.gateway(Gateway { vrf, address, interface: Some(interface) }, stack)
-                }
+                Via::Recursive { vrf, address } => self.gateway(
+                    Gateway {
+                        vrf,
+                        address,
+                        interface: None,
+                    },
+                    stack,
+                ),
+                Via::Connected {
+                    vrf,
+                    address,
+                    interface,
+                } => self.gateway(
+                    Gateway {
+                        vrf,
+                        address,
+                        interface: Some(interface),
+                    },
+                    stack,
+                ),
             };
             match value {
                 Value::Paths(of_hop) => {
@@ -169,7 +237,12 @@ impl Model {
         stack.pop();
         let total: f64 = paths.values().sum();
         if !paths.is_empty() {
-            Value::Paths(paths.into_iter().map(|(path, share)| (path, share / total)).collect())
+            Value::Paths(
+                paths
+                    .into_iter()
+                    .map(|(path, share)| (path, share / total))
+                    .collect(),
+            )
         } else if let Some(action) = actions.first() {
             Value::Action(*action)
         } else {
@@ -183,7 +256,9 @@ impl Model {
             return Value::Loop(stack[at..].to_vec());
         }
         let covers = |(vrf, prefix): &(VrfId, IpNet)| {
-            *vrf == gateway.vrf && prefix.contains(&gateway.address) && (self.via_default || prefix.prefix_len() > 0)
+            *vrf == gateway.vrf
+                && prefix.contains(&gateway.address)
+                && (self.via_default || prefix.prefix_len() > 0)
         };
         let mut covering: Vec<_> = self.routes.iter().filter(|(key, _)| covers(key)).collect();
         covering.sort_by_key(|((_, prefix), _)| std::cmp::Reverse(prefix.prefix_len()));
@@ -192,10 +267,14 @@ impl Model {
             for (.., target) in routes {
                 if let Some(interface) = gateway.interface {
                     let declared = self.declared(target);
-                    if matches!(declared, NextHopSet::Local(_)) {
+                    if matches!(declared, NextHopSet::Local(_) | NextHopSet::Broadcast(_)) {
                         return Value::Unresolved(Unresolved::GatewayIsLocal(gateway));
                     }
-                    if declared.members().iter().any(|hop| hop.via == Via::Link { interface }) {
+                    if declared
+                        .members()
+                        .iter()
+                        .any(|hop| hop.via == Via::Link { interface })
+                    {
                         return self.on_link(interface, Some(gateway.address));
                     }
                     continue;
@@ -205,13 +284,19 @@ impl Model {
                 stack.pop();
                 match value {
                     Value::Unresolved(reason) => drop(first_reason.get_or_insert(reason)),
-                    Value::Action(Action::Local(_)) => return Value::Unresolved(Unresolved::GatewayIsLocal(gateway)),
-                    Value::Action(Action::Vrf(_)) => return Value::Unresolved(Unresolved::OtherVrf(gateway)),
+                    Value::Action(Action::Local(_) | Action::Broadcast(_)) => {
+                        return Value::Unresolved(Unresolved::GatewayIsLocal(gateway));
+                    }
+                    Value::Action(Action::Vrf(_)) => {
+                        return Value::Unresolved(Unresolved::OtherVrf(gateway));
+                    }
                     Value::Action(_) | Value::Loop(_) => return value,
                     Value::Paths(paths) => {
                         let mut towards = BTreeMap::new();
                         for ((interface, neighbour), share) in paths {
-                            *towards.entry((interface, neighbour.or(Some(gateway.address)))).or_insert(0.0) += share;
+                            *towards
+                                .entry((interface, neighbour.or(Some(gateway.address))))
+                                .or_insert(0.0) += share;
                         }
                         return Value::Paths(towards);
                     }
@@ -240,7 +325,10 @@ fn assert_same(resolved: &Resolved, value: &Value) {
             assert_eq!(paths.len(), shares.len(), "{paths:?} {shares:?}");
             for (path, (key, share)) in paths.iter().zip(shares) {
                 assert_eq!((path.interface, path.neighbour), *key);
-                assert!((f64::from(path.weight) / total - share).abs() < 1e-3, "{paths:?} {shares:?}");
+                assert!(
+                    (f64::from(path.weight) / total - share).abs() < 1e-3,
+                    "{paths:?} {shares:?}"
+                );
             }
         }
         (Resolved::Action(action), Value::Action(expected)) => assert_eq!(action, expected),
@@ -268,19 +356,34 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let mut rib = Rib::new(Limits { per_vrf: 1000, total: 1000 });
+        let mut rib = Rib::new(Limits {
+            per_vrf: 1000,
+            total: 1000,
+        });
         for vrf in [VrfId::DEFAULT, VrfId::new(1)] {
             rib.add_vrf(vrf).unwrap();
         }
-        let sessions = OWNERS.map(|name| rib.owner_connect(name, Tenure::Persistent, 0).unwrap().session).to_vec();
+        let sessions = OWNERS
+            .map(|name| {
+                rib.owner_connect(name, Tenure::Persistent, 0)
+                    .unwrap()
+                    .session
+            })
+            .to_vec();
         let mut world = Self {
             rib,
             hops: NextHops::new(1000, true),
             sessions,
-            model: Model { via_default: true, ..Model::default() },
+            model: Model {
+                via_default: true,
+                ..Model::default()
+            },
         };
         for interface in [1, 2] {
-            world.step(Op::Interface { interface: InterfaceId::new(interface), up: true });
+            world.step(Op::Interface {
+                interface: InterfaceId::new(interface),
+                up: true,
+            });
         }
         world
     }
@@ -288,17 +391,37 @@ impl World {
     fn id(&mut self, target: &Target) -> Option<NextHopSetId> {
         match target {
             Target::Set(set) => Some(self.hops.intern(set.clone(), &self.rib).unwrap()),
-            Target::Group(number) => self.hops.group(GroupKey { owner: self.sessions[0].owner(), number: *number }),
+            Target::Group(number) => self.hops.group(GroupKey {
+                owner: self.sessions[0].owner(),
+                number: *number,
+            }),
         }
     }
 
     fn step(&mut self, op: Op) {
         let changes = &mut Vec::new();
         match op {
-            Op::Insert { owner, vrf, prefix, distance, target } => {
+            Op::Insert {
+                owner,
+                vrf,
+                prefix,
+                distance,
+                target,
+            } => {
                 let Some(set) = self.id(&target) else { return };
-                let attributes = Attributes { distance, metric: 0, set };
-                let outcome = self.rib.insert(&mut self.hops, self.sessions[owner], vrf, prefix, attributes, changes);
+                let attributes = Attributes {
+                    distance,
+                    metric: 0,
+                    set,
+                };
+                let outcome = self.rib.insert(
+                    &mut self.hops,
+                    self.sessions[owner],
+                    vrf,
+                    prefix,
+                    attributes,
+                    changes,
+                );
                 let mut with = self.model.clone();
                 with.put(owner, (vrf, prefix), distance, target.clone());
                 let closes = |frames: &[Frame]| {
@@ -313,7 +436,10 @@ impl World {
                         assert_eq!(outcome.err(), Some(RouteError::FamilyMismatch(prefix)));
                     }
                     Value::Loop(frames) if closes(&frames) => {
-                        assert!(matches!(outcome, Err(RouteError::Loop(_))), "{outcome:?} {frames:?}");
+                        assert!(
+                            matches!(outcome, Err(RouteError::Loop(_))),
+                            "{outcome:?} {frames:?}"
+                        );
                     }
                     _ => {
                         outcome.unwrap();
@@ -322,14 +448,18 @@ impl World {
                 }
             }
             Op::Remove { owner, vrf, prefix } => {
-                let outcome = self.rib.remove(&mut self.hops, self.sessions[owner], vrf, prefix, changes);
+                let outcome =
+                    self.rib
+                        .remove(&mut self.hops, self.sessions[owner], vrf, prefix, changes);
                 let routes = self.model.routes.entry((vrf, prefix)).or_default();
                 let before = routes.len();
                 routes.retain(|(_, of, _)| *of != owner);
                 assert_eq!(outcome.is_ok(), routes.len() < before);
             }
             Op::PutGroup { number, set } => {
-                let outcome = self.hops.put_group(self.sessions[0], number, set.clone(), &self.rib);
+                let outcome = self
+                    .hops
+                    .put_group(self.sessions[0], number, set.clone(), &self.rib);
                 let mut with = self.model.clone();
                 with.groups.insert(number, set.clone());
                 let target = Target::Group(number);
@@ -338,29 +468,48 @@ impl World {
                 });
                 match with.set(&target, &mut Vec::new()) {
                     _ if self.model.groups.get(&number) == Some(&set) => drop(outcome.unwrap()),
-                    _ if ipv6 && set.has_ipv4_gateway() => assert_eq!(outcome.err(), Some(PutGroupError::FamilyMismatch)),
+                    _ if ipv6 && set.has_ipv4_gateway() => {
+                        assert_eq!(outcome.err(), Some(PutGroupError::FamilyMismatch))
+                    }
                     Value::Loop(frames) if frames.contains(&Frame::Set(target)) => {
-                        assert!(matches!(outcome, Err(PutGroupError::Loop(_))), "{outcome:?} {frames:?}");
+                        assert!(
+                            matches!(outcome, Err(PutGroupError::Loop(_))),
+                            "{outcome:?} {frames:?}"
+                        );
                     }
                     _ => {
-                        assert_eq!(outcome.unwrap().1.as_deref(), self.model.groups.get(&number));
+                        assert_eq!(
+                            outcome.unwrap().1.as_deref(),
+                            self.model.groups.get(&number)
+                        );
                         self.model = with;
                     }
                 }
             }
             Op::RemoveGroup { number } => {
-                let outcome = self.hops.remove_group(GroupKey { owner: self.sessions[0].owner(), number });
-                let uses = |(.., target): &&(u8, usize, Target)| *target == Target::Group(number);
+                let outcome = self.hops.remove_group(GroupKey {
+                    owner: self.sessions[0].owner(),
+                    number,
+                });
+                let uses = |(.., target): &&Route| *target == Target::Group(number);
                 let routes = self.model.routes.values().flatten().filter(uses).count();
                 match outcome {
                     Ok(()) => assert!(routes == 0 && self.model.groups.remove(&number).is_some()),
-                    Err(RemoveGroupError::Unknown) => assert!(!self.model.groups.contains_key(&number)),
-                    Err(RemoveGroupError::InUse { routes: told }) => assert!(routes > 0 && routes == told as usize),
+                    Err(RemoveGroupError::Unknown) => {
+                        assert!(!self.model.groups.contains_key(&number))
+                    }
+                    Err(RemoveGroupError::InUse { routes: told }) => {
+                        assert!(routes > 0 && routes == told as usize)
+                    }
                 }
             }
             Op::Interface { interface, up } => {
                 self.hops.set_interface(interface, up);
-                if up { self.model.up.insert(interface) } else { self.model.up.remove(&interface) };
+                if up {
+                    self.model.up.insert(interface)
+                } else {
+                    self.model.up.remove(&interface)
+                };
             }
             Op::ViaDefault(resolve) => {
                 self.hops.set_resolve_via_default(resolve);
@@ -375,7 +524,11 @@ impl World {
 
     /// Settles and compares everything with the model.
     fn check(&mut self) {
-        let before: BTreeMap<_, _> = self.hops.iter().map(|set| (set.id, set.resolved.clone())).collect();
+        let before: BTreeMap<_, _> = self
+            .hops
+            .iter()
+            .map(|set| (set.id, set.resolved.clone()))
+            .collect();
         let mut changed = BTreeSet::new();
         loop {
             let settled = self.hops.settle(&self.rib, 2);
@@ -400,11 +553,21 @@ impl World {
             assert_same(set.resolved, &self.model.set(&target, &mut Vec::new()));
         }
         for (key @ (vrf, prefix), routes) in &self.model.routes {
-            let usable = |(.., target): &&(u8, usize, Target)| {
-                matches!(self.model.set(target, &mut Vec::new()), Value::Paths(_) | Value::Action(_))
+            let usable = |(.., target): &&Route| {
+                matches!(
+                    self.model.set(target, &mut Vec::new()),
+                    Value::Paths(_) | Value::Action(_)
+                )
             };
-            let best = routes.iter().find(usable).map(|(_, owner, _)| self.sessions[*owner].owner());
-            assert_eq!(self.rib.installed(*vrf, *prefix).map(|best| best.owner), best, "{key:?}");
+            let best = routes
+                .iter()
+                .find(usable)
+                .map(|(_, owner, _)| self.sessions[*owner].owner());
+            assert_eq!(
+                self.rib.installed(*vrf, *prefix).map(|best| best.owner),
+                best,
+                "{key:?}"
+            );
         }
     }
 }

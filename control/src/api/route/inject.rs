@@ -60,8 +60,15 @@ async fn read(
             message = incoming.message() => message,
             () = due.closed() => return,
         };
-        // An error of the transport means that there is nobody to tell.
-        let Ok(Some(message)) = message else { return };
+        let message = match message {
+            Ok(Some(message)) => message,
+            Ok(None) => return,
+            Err(status) => {
+                // A message that is too large or none at all; if it is the transport, this reaches nobody.
+                let _ = due.send(Due::Failure(status)).await;
+                return;
+            }
+        };
         let answer = step(&core, &mut owner, message).await;
         let fatal = matches!(answer, Due::Failure(_));
         if due.send(answer).await.is_err() || fatal {

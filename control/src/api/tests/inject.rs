@@ -381,6 +381,14 @@ async fn a_stream_that_breaks_the_rules_ends() {
     let mut large = Client::open(&lab).await;
     large.send(What::Batch(batch(1, vec![pb::Route::default(); 65_537])));
     assert_eq!(details(&large.failure().await).1, "BATCH_TOO_LARGE");
+
+    let mut huge = Client::open(&lab).await;
+    let vrfs = vec!["x".repeat(17 << 20)];
+    huge.send(What::Batch(pb::RouteBatch {
+        vrfs,
+        ..batch(1, vec![])
+    }));
+    assert_eq!(huge.failure().await.code(), Code::OutOfRange);
 }
 
 #[tokio::test]

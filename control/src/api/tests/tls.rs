@@ -51,7 +51,7 @@ fn write(dir: &Path, name: &str, text: &str) -> PathBuf {
 fn config(dir: &TempDir, authority: &Authority) -> Tcp {
     let (certificate, key) = authority.sign();
     Tcp {
-        listen: "127.0.0.1:0".parse().unwrap(),
+        listen: std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into(),
         certificate: write(dir.path(), "cert.pem", &certificate),
         key: write(dir.path(), "key.pem", &key),
         client_ca: write(dir.path(), "ca.pem", &authority.pem()),
@@ -161,7 +161,7 @@ fn broken_files_are_named() {
     assert!(matches!(error, TcpError::Tls { .. }), "{error}");
     let taken = TcpEndpoint::bind(&good).unwrap();
     let error = TcpEndpoint::bind(&Tcp {
-        listen: taken.address().unwrap().to_string().parse().unwrap(),
+        listen: taken.address().unwrap().into(),
         ..good
     })
     .unwrap_err();
