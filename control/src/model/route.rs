@@ -47,7 +47,7 @@ pub enum RouteTarget {
 pub enum SpecialRoute {
     /// Drops silently.
     Blackhole,
-    /// Drops and answers ICMP "host unreachable" or ICMPv6 "no route".
+    /// Drops and answers ICMP "host unreachable" or ICMPv6 "reject route".
     Unreachable,
     /// Drops and answers "administratively prohibited".
     Prohibit,
