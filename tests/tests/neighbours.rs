@@ -220,7 +220,7 @@ fn n_12_a_card_is_told_to_take_all_groups_and_solicitations_arrive() {
          interfaces:\n  - {{ name: p0, addresses: [\"2001:db8:3::1/64\"] }}\n",
         node.path().display()
     );
-    let router = Router::start(&wires, &config).unwrap();
+    let router = Router::start(&wires, &config, &[&node]).unwrap();
     let card = Interface::named(&wires, "t0");
     // What the driver set on the device beneath it.
     let flags = wires.run("ip link show dev t0").unwrap();

@@ -1,7 +1,7 @@
 //! The command line against the real API, over a real socket, before a played core.
 
 use super::core;
-use crate::api::server::{ApiConfig, Listeners, serve};
+use crate::api::server::{Listeners, serve};
 use crate::cli::error::CliError;
 use crate::cli::grammar::{Cli, execute};
 use crate::cli::output::Output;
@@ -9,6 +9,7 @@ use crate::core::handle::channel;
 use clap::Parser;
 use serde_json::Value;
 use std::io::{self, Write};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
@@ -37,11 +38,8 @@ impl Router {
         let directory = tempfile::tempdir().unwrap();
         let (handle, inbox) = channel();
         std::thread::spawn(move || inbox.requests.iter().for_each(core::answer));
-        let config = ApiConfig {
-            socket: directory.path().join("s"),
-            ..ApiConfig::default()
-        };
-        let listeners = Listeners::bind(&config).unwrap();
+        let unix = UnixListener::bind(directory.path().join("s")).unwrap();
+        let listeners = Listeners { unix, tcp: None };
         tokio::spawn(serve(handle, listeners, std::future::pending()));
         Self { directory }
     }
