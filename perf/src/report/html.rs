@@ -1,0 +1,1 @@
+pub(super) fn page(_: &crate::results::Results) -> Result<String, crate::PerfError> { Ok(String::new()) }
