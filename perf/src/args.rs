@@ -45,7 +45,11 @@ impl Args {
     /// How rates are taken.
     #[must_use]
     pub fn method(&self) -> Method {
-        let (sample_s, patience) = if self.cases.quick { (1.0, 4) } else { (3.0, 20) };
+        let (sample_s, patience) = if self.cases.quick {
+            (1.0, 4)
+        } else {
+            (3.0, 20)
+        };
         Method {
             sample_s: self.sample.unwrap_or(sample_s).clamp(0.01, 3_600.0),
             samples: self.samples.into(),

@@ -117,7 +117,10 @@ impl Bench {
         let path = self.directory.path().join("in.pcap");
         let failed = || PerfError::system("writing a capture");
         let file = File::create(&path).map_err(failed())?;
-        let ends = Ends { source: SENDER_MAC, destination: SOURCE_MAC };
+        let ends = Ends {
+            source: SENDER_MAC,
+            destination: SOURCE_MAC,
+        };
         capture::write(&mut BufWriter::new(file), ends, &table.flows).map_err(failed())?;
         Ok(path)
     }
@@ -125,7 +128,10 @@ impl Bench {
     /// The device that replays a capture from memory for ever.
     #[must_use]
     pub fn source(&self, number: usize, capture: &Path) -> String {
-        format!("net_pcap{number},rx_pcap={},infinite_rx=1", capture.display())
+        format!(
+            "net_pcap{number},rx_pcap={},infinite_rx=1",
+            capture.display()
+        )
     }
 
     /// A device that swallows what is sent to it and receives nothing.
@@ -138,7 +144,8 @@ impl Bench {
 /// The lock that keeps two measurements apart, held until the file is closed.
 fn lock() -> Result<File, PerfError> {
     let path = std::env::temp_dir().join("ferroute-perf.lock");
-    let file = File::create(&path).map_err(PerfError::system(format!("making {}", path.display())))?;
+    let file =
+        File::create(&path).map_err(PerfError::system(format!("making {}", path.display())))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(_) => Err(PerfError::Busy(path)),

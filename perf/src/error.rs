@@ -117,7 +117,10 @@ impl PerfError {
     /// A function that turns the system's error into ours, for `map_err`.
     pub fn system<E: Into<io::Error>>(what: impl Into<String>) -> impl FnOnce(E) -> Self {
         let what = what.into();
-        move |source| Self::System { what, source: source.into() }
+        move |source| Self::System {
+            what,
+            source: source.into(),
+        }
     }
 }
 

@@ -23,14 +23,62 @@ pub enum Case {
 
 /// Loads by their names.
 const LOADS: [(&str, Load); 8] = [
-    ("ipv4-1", Load { family: Family::V4, routes: 1 }),
-    ("ipv4-1k", Load { family: Family::V4, routes: 1_000 }),
-    ("ipv4-10k", Load { family: Family::V4, routes: 10_000 }),
-    ("ipv4-100k", Load { family: Family::V4, routes: 100_000 }),
-    ("ipv4-1m", Load { family: Family::V4, routes: 1_000_000 }),
-    ("ipv6-1", Load { family: Family::V6, routes: 1 }),
-    ("ipv6-10k", Load { family: Family::V6, routes: 10_000 }),
-    ("ipv6-100k", Load { family: Family::V6, routes: 100_000 }),
+    (
+        "ipv4-1",
+        Load {
+            family: Family::V4,
+            routes: 1,
+        },
+    ),
+    (
+        "ipv4-1k",
+        Load {
+            family: Family::V4,
+            routes: 1_000,
+        },
+    ),
+    (
+        "ipv4-10k",
+        Load {
+            family: Family::V4,
+            routes: 10_000,
+        },
+    ),
+    (
+        "ipv4-100k",
+        Load {
+            family: Family::V4,
+            routes: 100_000,
+        },
+    ),
+    (
+        "ipv4-1m",
+        Load {
+            family: Family::V4,
+            routes: 1_000_000,
+        },
+    ),
+    (
+        "ipv6-1",
+        Load {
+            family: Family::V6,
+            routes: 1,
+        },
+    ),
+    (
+        "ipv6-10k",
+        Load {
+            family: Family::V6,
+            routes: 10_000,
+        },
+    ),
+    (
+        "ipv6-100k",
+        Load {
+            family: Family::V6,
+            routes: 100_000,
+        },
+    ),
 ];
 const OTHERS: [(&str, Case); 4] = [
     ("updates", Case::Updates),
@@ -69,14 +117,22 @@ impl FromStr for Plan {
                 }
             }
         }
-        Ok(Self { cases, quick: text.split(',').any(|word| word.trim() == "quick") })
+        Ok(Self {
+            cases,
+            quick: text.split(',').any(|word| word.trim() == "quick"),
+        })
     }
 }
 
 fn expand(word: &str) -> Result<Vec<Case>, UnknownCase> {
     let forward = || LOADS.into_iter().map(|(_, load)| Case::Forward(load));
     let others = || OTHERS.into_iter().map(|(_, case)| case);
-    let named = || LOADS.into_iter().map(|(name, load)| (name, Case::Forward(load))).chain(OTHERS);
+    let named = || {
+        LOADS
+            .into_iter()
+            .map(|(name, load)| (name, Case::Forward(load)))
+            .chain(OTHERS)
+    };
     match word {
         "all" => Ok(forward().chain(others()).collect()),
         "forward" => Ok(forward().collect()),
@@ -86,13 +142,19 @@ fn expand(word: &str) -> Result<Vec<Case>, UnknownCase> {
         }),
         _ => match named().find(|(name, _)| *name == word) {
             Some((_, case)) => Ok(vec![case]),
-            None => Err(UnknownCase { word: word.to_owned() }),
+            None => Err(UnknownCase {
+                word: word.to_owned(),
+            }),
         },
     }
 }
 
 fn names() -> Vec<&'static str> {
-    LOADS.iter().map(|(name, _)| *name).chain(OTHERS.iter().map(|(name, _)| *name)).collect()
+    LOADS
+        .iter()
+        .map(|(name, _)| *name)
+        .chain(OTHERS.iter().map(|(name, _)| *name))
+        .collect()
 }
 
 impl Plan {
@@ -112,7 +174,11 @@ impl Plan {
     /// Memory that the cases want on huge pages, in MiB.
     #[must_use]
     pub fn memory_mib(&self) -> u64 {
-        let fib = if self.cases.contains(&Case::Fib) { fib::MEMORY_MIB } else { 0 };
+        let fib = if self.cases.contains(&Case::Fib) {
+            fib::MEMORY_MIB
+        } else {
+            0
+        };
         fib.max(crate::bench::MEMORY_MIB)
     }
 }
@@ -124,19 +190,31 @@ mod tests {
     #[test]
     fn words_become_cases_once_each() {
         let all: Plan = "all".parse().unwrap();
-        assert_eq!((all.cases.len(), all.quick), (LOADS.len() + OTHERS.len(), false));
+        assert_eq!(
+            (all.cases.len(), all.quick),
+            (LOADS.len() + OTHERS.len(), false)
+        );
         let quick: Plan = "quick".parse().unwrap();
         assert!(quick.quick && quick.cases.len() == 6);
         let some: Plan = "fib, ipv4-10k,fib".parse().unwrap();
         assert_eq!(
             some.cases,
-            [Case::Fib, Case::Forward(Load { family: Family::V4, routes: 10_000 })]
+            [
+                Case::Fib,
+                Case::Forward(Load {
+                    family: Family::V4,
+                    routes: 10_000
+                })
+            ]
         );
     }
 
     #[test]
     fn a_word_that_is_none_is_answered_with_those_there_are() {
         let error = "ipv5".parse::<Plan>().unwrap_err().to_string();
-        assert!(error.contains("ipv5") && error.contains("ipv4-10k") && error.contains("churn"), "{error}");
+        assert!(
+            error.contains("ipv5") && error.contains("ipv4-10k") && error.contains("churn"),
+            "{error}"
+        );
     }
 }

@@ -17,17 +17,27 @@ impl Progress {
     #[must_use]
     pub fn new(steps: u64) -> Self {
         let terminal = std::io::stderr().is_terminal();
-        let bar = if terminal { ProgressBar::new(steps) } else { ProgressBar::hidden() };
+        let bar = if terminal {
+            ProgressBar::new(steps)
+        } else {
+            ProgressBar::hidden()
+        };
         if let Ok(style) = ProgressStyle::with_template(STYLE) {
             bar.set_style(style);
         }
-        Self { bar, lines: !terminal }
+        Self {
+            bar,
+            lines: !terminal,
+        }
     }
 
     /// One that says nothing.
     #[must_use]
     pub fn hidden() -> Self {
-        Self { bar: ProgressBar::hidden(), lines: false }
+        Self {
+            bar: ProgressBar::hidden(),
+            lines: false,
+        }
     }
 
     /// One step is done.

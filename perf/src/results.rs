@@ -73,8 +73,15 @@ impl Results {
     }
 
     fn note_disturbances(&mut self) {
-        let rates = self.forwarding.iter().flat_map(|row| [&row.testpmd, &row.router]);
-        let rates = rates.chain(self.churn.iter().flat_map(|churn| [&churn.quiet, &churn.churned]));
+        let rates = self
+            .forwarding
+            .iter()
+            .flat_map(|row| [&row.testpmd, &row.router]);
+        let rates = rates.chain(
+            self.churn
+                .iter()
+                .flat_map(|churn| [&churn.quiet, &churn.churned]),
+        );
         let disturbed = rates.filter(|rate| rate.disturbed()).count();
         if disturbed > 0 {
             self.notes.push(format!(

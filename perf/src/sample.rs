@@ -97,8 +97,7 @@ impl Reading {
         Sample {
             mega_per_s: counted / elapsed.as_secs_f64() / 1e6,
             cycles: (end.cycles - self.cycles) as f64 / counted.max(1.0),
-            waited: end.waited_ns.saturating_sub(self.waited_ns) as f64
-                / elapsed.as_nanos() as f64,
+            waited: end.waited_ns.saturating_sub(self.waited_ns) as f64 / elapsed.as_nanos() as f64,
         }
     }
 }
@@ -120,7 +119,9 @@ pub fn rate(
         let sample = start.until(&Reading::take(worker, &mut count)?);
         if sample.disturbed() {
             let percent = 100.0 * sample.waited;
-            progress.say(&format!("a sample was disturbed for {percent:.1} % of its time"));
+            progress.say(&format!(
+                "a sample was disturbed for {percent:.1} % of its time"
+            ));
         } else {
             good += 1;
             progress.step();
@@ -170,7 +171,11 @@ fn collect(
 
 /// The figure made of the `wanted` least disturbed samples.
 fn summary(mut taken: Vec<Sample>, wanted: usize) -> Rate {
-    taken.sort_by(|a, b| a.waited.max(WAIT_LIMIT).total_cmp(&b.waited.max(WAIT_LIMIT)));
+    taken.sort_by(|a, b| {
+        a.waited
+            .max(WAIT_LIMIT)
+            .total_cmp(&b.waited.max(WAIT_LIMIT))
+    });
     let thrown_away = taken.len().saturating_sub(wanted);
     taken.truncate(wanted);
     let samples: Vec<f64> = taken.iter().map(|sample| sample.mega_per_s).collect();
@@ -195,7 +200,10 @@ pub fn quantile(values: &[f64], share: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let place = (share * sorted.len() as f64).ceil() as usize;
-    sorted.get(place.saturating_sub(1)).copied().unwrap_or_default()
+    sorted
+        .get(place.saturating_sub(1))
+        .copied()
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -203,16 +211,29 @@ mod tests {
     use super::*;
 
     fn sample(mega_per_s: f64, waited: f64) -> Sample {
-        Sample { mega_per_s, cycles: 1_000.0 / mega_per_s, waited }
+        Sample {
+            mega_per_s,
+            cycles: 1_000.0 / mega_per_s,
+            waited,
+        }
     }
 
     #[test]
     fn the_least_disturbed_samples_make_the_figure() {
         let rate = summary(
-            vec![sample(10.0, 0.3), sample(50.0, 0.001), sample(20.0, 0.2), sample(40.0, 0.0), sample(60.0, 0.009)],
+            vec![
+                sample(10.0, 0.3),
+                sample(50.0, 0.001),
+                sample(20.0, 0.2),
+                sample(40.0, 0.0),
+                sample(60.0, 0.009),
+            ],
             3,
         );
-        assert_eq!((rate.mega_per_s, rate.cycles, rate.thrown_away), (50.0, 20.0, 2));
+        assert_eq!(
+            (rate.mega_per_s, rate.cycles, rate.thrown_away),
+            (50.0, 20.0, 2)
+        );
         assert!(!rate.disturbed());
         assert!(summary(vec![sample(10.0, 0.3), sample(20.0, 0.2)], 1).disturbed());
     }
@@ -220,13 +241,20 @@ mod tests {
     #[test]
     fn quantiles_are_values_that_occurred() {
         let values = [4.0, 1.0, 3.0, 2.0];
-        assert_eq!([0.0, 0.5, 0.75, 0.99, 1.0].map(|share| quantile(&values, share)), [1.0, 2.0, 3.0, 4.0, 4.0]);
+        assert_eq!(
+            [0.0, 0.5, 0.75, 0.99, 1.0].map(|share| quantile(&values, share)),
+            [1.0, 2.0, 3.0, 4.0, 4.0]
+        );
         assert_eq!(median(&[]), 0.0);
     }
 
     #[test]
     fn a_rate_of_known_size_is_measured() {
-        let method = Method { sample_s: 0.05, samples: 3, patience: 20 };
+        let method = Method {
+            sample_s: 0.05,
+            samples: 3,
+            patience: 20,
+        };
         let start = Instant::now();
         let rate = rate(&method, &Thread::calling(), &Progress::hidden(), || {
             Ok(start.elapsed().as_micros() as u64)

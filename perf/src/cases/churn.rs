@@ -1,5 +1,6 @@
 //! Routes that change while packets are forwarded by them: what is lost, and how much the rate dips.
 
+use super::forward::lost;
 use super::{SET, inject};
 use crate::bench::Bench;
 use crate::error::PerfError;
@@ -8,7 +9,6 @@ use crate::router::inject::{Batch, Change, Injector};
 use crate::router::{Router, Setup, setup};
 use crate::sample::{Rate, rate};
 use crate::traffic::{Family, Table};
-use super::forward::lost;
 use ipnet::IpNet;
 use serde::Serialize;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -53,10 +53,18 @@ pub fn run(bench: &Bench, progress: &Progress) -> Result<Churn, PerfError> {
     // A default route carries the flows of what comes and goes while it is away.
     let default = IpNet::V4(ipnet::Ipv4Net::default());
     let capture = bench.capture(&table)?;
-    let mut router = Router::start(bench, &Setup { capture: Some(&capture) })?;
+    let mut router = Router::start(
+        bench,
+        &Setup {
+            capture: Some(&capture),
+        },
+    )?;
     let mut injector = inject(&router, &table, &[0])?;
     let other = setup::next_hop_set(OTHER_SET, Family::V4, &[1]);
-    injector.send(&[Batch::sets(vec![other]), Batch::changes([Change::Set(default, SET)])])?;
+    injector.send(&[
+        Batch::sets(vec![other]),
+        Batch::changes([Change::Set(default, SET)]),
+    ])?;
     router.wait_until_it_forwards(setup::SINKS[0])?;
 
     let worker = router.worker();
@@ -69,7 +77,9 @@ pub fn run(bench: &Bench, progress: &Progress) -> Result<Churn, PerfError> {
         let churner = scope.spawn(|| churn(&mut injector, &table.prefixes, &coming, &stop));
         let churned = rate(&bench.method, &worker, progress, || sent(&mut router));
         stop.store(true, Ordering::Relaxed);
-        let changes = churner.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let changes = churner
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         Ok::<_, PerfError>((churned?, changes?))
     })?;
     let after = router.api().worker()?;
@@ -120,7 +130,11 @@ fn turns(live: &[IpNet], coming: &[IpNet]) -> Vec<Batch> {
         pairs.map(move |(live, coming)| {
             let moves = live.iter().map(move |net| Change::Set(*net, set));
             let comes = coming.iter().map(move |net| {
-                if come { Change::Set(*net, set) } else { Change::Withdraw(*net) }
+                if come {
+                    Change::Set(*net, set)
+                } else {
+                    Change::Withdraw(*net)
+                }
             });
             Batch::changes(moves.chain(comes))
         })

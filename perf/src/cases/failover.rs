@@ -43,7 +43,12 @@ pub fn run(bench: &Bench, progress: &Progress) -> Result<Failover, PerfError> {
     let table = Table::draw(Family::V4, ROUTES);
     let capture = bench.capture(&table)?;
     progress.say("a million prefixes are injected over a group of two");
-    let mut router = Router::start(bench, &Setup { capture: Some(&capture) })?;
+    let mut router = Router::start(
+        bench,
+        &Setup {
+            capture: Some(&capture),
+        },
+    )?;
     let _injector = inject(&router, &table, &[0, 1])?;
     let failing = setup::SINKS[1];
     router.wait_until_it_forwards(failing)?;

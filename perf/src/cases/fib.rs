@@ -3,8 +3,8 @@
 use super::rte::{self, RteFib};
 use crate::bench::Bench;
 use crate::error::PerfError;
-use crate::machine::huge::Pages;
 use crate::machine::cpus;
+use crate::machine::huge::Pages;
 use crate::progress::Progress;
 use crate::sample::{Method, rate_of_work};
 use crate::traffic::Family;
@@ -78,7 +78,10 @@ pub const fn sizes(quick: bool) -> &'static [(Family, usize)] {
 /// DPDK did not start, or a table is full.
 pub fn run(bench: &Bench, quick: bool, progress: &Progress) -> Result<Vec<Row>, PerfError> {
     let eal = start(bench)?;
-    let method = Method { sample_s: SAMPLE.as_secs_f64(), ..bench.method };
+    let method = Method {
+        sample_s: SAMPLE.as_secs_f64(),
+        ..bench.method
+    };
     let measure = || {
         cpus::pin(bench.cpus.worker)?;
         sizes(quick)
@@ -89,32 +92,44 @@ pub fn run(bench: &Bench, quick: bool, progress: &Progress) -> Result<Vec<Row>, 
                     Family::V4 => {
                         let table = ipv4_table(routes, 4);
                         let flows = ipv4_flows(&table, FLOWS, 5);
-                        let split = |net: &ipnet::Ipv4Net| (net.network().to_bits(), net.prefix_len());
+                        let split =
+                            |net: &ipnet::Ipv4Net| (net.network().to_bits(), net.prefix_len());
                         both::<u32, Fib4>(&eal, &method, &table, &flows, split)?
                     }
                     Family::V6 => {
                         let table = ipv6_table(routes, 6);
                         let flows = ipv6_flows(&table, FLOWS, 7);
-                        let split = |net: &ipnet::Ipv6Net| (net.network().to_bits(), net.prefix_len());
+                        let split =
+                            |net: &ipnet::Ipv6Net| (net.network().to_bits(), net.prefix_len());
                         both::<u128, Fib6>(&eal, &method, &table, &flows, split)?
                     }
                 };
                 progress.step();
-                Ok(Row { family, routes, ferroute, rte_fib })
+                Ok(Row {
+                    family,
+                    routes,
+                    ferroute,
+                    rte_fib,
+                })
             })
             .collect()
     };
     std::thread::scope(|scope| {
-        scope.spawn(measure).join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        scope
+            .spawn(measure)
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
 
 fn start(bench: &Bench) -> Result<Eal, PerfError> {
     let memory = match bench.pages {
         Pages::Huge => vec!["--in-memory".to_owned()],
-        Pages::Ordinary => {
-            ["--no-huge", "--no-shconf", "-m"].map(str::to_owned).into_iter().chain([MEMORY_MIB.to_string()]).collect()
-        }
+        Pages::Ordinary => ["--no-huge", "--no-shconf", "-m"]
+            .map(str::to_owned)
+            .into_iter()
+            .chain([MEMORY_MIB.to_string()])
+            .collect(),
     };
     let mut arguments = vec![
         format!("--lcores=0@{}", bench.cpus.control),
@@ -138,7 +153,10 @@ where
     K: Key,
     F: RteFib<Key = K>,
 {
-    Ok((ours(method, table, flows)?, theirs::<F, _>(eal, method, table, flows, split)?))
+    Ok((
+        ours(method, table, flows)?,
+        theirs::<F, _>(eal, method, table, flows, split)?,
+    ))
 }
 
 fn ours<K: Key>(method: &Method, table: &[K::Net], flows: &[K]) -> Result<Figures, PerfError> {
@@ -191,7 +209,11 @@ fn theirs<F: RteFib, N>(
     static NAMES: AtomicU64 = AtomicU64::new(0);
     let name = format!("table{}", NAMES.fetch_add(1, Ordering::Relaxed));
     let second_level_tables = rte::second_level_tables::<F>(table.iter().map(split));
-    let config = FibConfig { max_routes: table.len() as u32 + 1, second_level_tables, default: 0 };
+    let config = FibConfig {
+        max_routes: table.len() as u32 + 1,
+        second_level_tables,
+        default: 0,
+    };
     let mut fib = F::create(eal, &name, &config)?;
     let adds = timed(table, |place, net| {
         let (network, length) = split(net);

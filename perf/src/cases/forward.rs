@@ -66,14 +66,21 @@ pub fn run(bench: &Bench, load: Load, progress: &Progress) -> Result<Forwarding,
     let testpmd = of_testpmd(bench, &capture, progress)?;
 
     progress.say("ferrouted starts");
-    let mut router = Router::start(bench, &Setup { capture: Some(&capture) })?;
+    let mut router = Router::start(
+        bench,
+        &Setup {
+            capture: Some(&capture),
+        },
+    )?;
     let _injector = inject(&router, &table, &[0])?;
     router.wait_until_it_forwards(setup::SINKS[0])?;
     std::thread::sleep(WARM_UP);
     progress.say("ferrouted forwards");
     let before = router.api().worker()?;
     let worker = router.worker();
-    let rate = rate(&bench.method, &worker, progress, || router.sent(setup::SINKS[0]))?;
+    let rate = rate(&bench.method, &worker, progress, || {
+        router.sent(setup::SINKS[0])
+    })?;
     let after = router.api().worker()?;
     router.stop()?;
     Ok(Forwarding {

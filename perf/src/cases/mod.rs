@@ -7,9 +7,9 @@ pub mod forward;
 mod rte;
 pub mod updates;
 
+use crate::error::PerfError;
 use crate::router::inject::{Batch, Change};
 use crate::router::{Router, setup};
-use crate::error::PerfError;
 use crate::traffic::Table;
 
 /// The owner of the routes that are measured.
@@ -18,9 +18,17 @@ const OWNER: &str = "perf";
 const SET: u32 = 1;
 
 /// Injects a table whose routes share their load over these sinks.
-fn inject(router: &Router, table: &Table, sinks: &[u8]) -> Result<crate::router::Injector, PerfError> {
+fn inject(
+    router: &Router,
+    table: &Table,
+    sinks: &[u8],
+) -> Result<crate::router::Injector, PerfError> {
     let mut injector = router.injector(OWNER)?;
-    injector.send(&[Batch::sets(vec![setup::next_hop_set(SET, table.family, sinks)])])?;
+    injector.send(&[Batch::sets(vec![setup::next_hop_set(
+        SET,
+        table.family,
+        sinks,
+    )])])?;
     injector.send(&Batch::table(&table.prefixes, |net| Change::Set(net, SET)))?;
     Ok(injector)
 }

@@ -108,10 +108,20 @@ mod tests {
     #[test]
     fn tables_are_counted_once_for_each_place() {
         let host = |text: &str, length| (text.parse::<Ipv4Addr>().unwrap().to_bits(), length);
-        let prefixes = [host("192.0.2.1", 32), host("192.0.2.2", 32), host("192.0.3.0", 25), host("10.0.0.0", 24)];
+        let prefixes = [
+            host("192.0.2.1", 32),
+            host("192.0.2.2", 32),
+            host("192.0.3.0", 25),
+            host("10.0.0.0", 24),
+        ];
         assert_eq!(second_level_tables::<Fib4>(prefixes.into_iter()), 2 + 2);
-        let prefixes = [("2001:db8::", 48), ("2001:db8:1::", 48), ("2001:db8::1", 128)];
-        let prefixes = prefixes.map(|(text, length)| (text.parse::<Ipv6Addr>().unwrap().to_bits(), length));
+        let prefixes = [
+            ("2001:db8::", 48),
+            ("2001:db8:1::", 48),
+            ("2001:db8::1", 128),
+        ];
+        let prefixes =
+            prefixes.map(|(text, length)| (text.parse::<Ipv6Addr>().unwrap().to_bits(), length));
         // 24 and 32 are shared; 40 and each further level up to 120 belong to the host, one more to the second /48.
         assert_eq!(second_level_tables::<Fib6>(prefixes.into_iter()), 2 + 13);
     }

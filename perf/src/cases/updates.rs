@@ -36,7 +36,9 @@ impl Latency {
     fn of(times: &[Duration]) -> Self {
         let values: Vec<f64> = times.iter().map(|time| time.as_secs_f64() * 1e6).collect();
         Self {
-            quantiles_us: Self::SHARES.map(|share| (share, quantile(&values, share))).to_vec(),
+            quantiles_us: Self::SHARES
+                .map(|share| (share, quantile(&values, share)))
+                .to_vec(),
             count: values.len(),
         }
     }
@@ -97,7 +99,11 @@ pub fn run(bench: &Bench, progress: &Progress) -> Result<Updates, PerfError> {
     let withdrawals = Batch::table(&table.prefixes, Change::Withdraw);
     let mut router = Router::start(bench, &Setup::default())?;
     let mut injector = router.injector(OWNER)?;
-    injector.send(&[Batch::sets(vec![setup::next_hop_set(SET, Family::V4, &[0])])])?;
+    injector.send(&[Batch::sets(vec![setup::next_hop_set(
+        SET,
+        Family::V4,
+        &[0],
+    )])])?;
 
     let idle_bytes = router.resident_bytes()?;
     let (mut full_bytes, mut fib_bytes) = (0, 0);
@@ -110,7 +116,13 @@ pub fn run(bench: &Bench, progress: &Progress) -> Result<Updates, PerfError> {
         if round == 0 {
             all_visible(&mut router, &table)?;
             full_bytes = router.resident_bytes()?;
-            fib_bytes = router.api().memory()?.fibs.iter().map(|fib| fib.bytes).sum();
+            fib_bytes = router
+                .api()
+                .memory()?
+                .fibs
+                .iter()
+                .map(|fib| fib.bytes)
+                .sum();
             progress.say("single routes are injected");
             single = singles(&mut injector)?;
             progress.step();
@@ -173,7 +185,11 @@ mod tests {
         let latency = Latency::of(&times);
         assert_eq!(latency.count, 100);
         for (share, expected) in [(0.0, 1.0), (0.5, 50.0), (0.99, 99.0), (1.0, 100.0)] {
-            assert!((latency.at(share) - expected).abs() < 1e-6, "{share}: {}", latency.at(share));
+            assert!(
+                (latency.at(share) - expected).abs() < 1e-6,
+                "{share}: {}",
+                latency.at(share)
+            );
         }
         assert!(latency.at(0.123).is_nan());
     }

@@ -26,7 +26,10 @@ impl Cpus {
 
     fn choose(allowed: &[usize], worker: Option<usize>) -> Result<Self, PerfError> {
         let worker = match worker {
-            Some(cpu) => *allowed.iter().find(|allowed| **allowed == cpu).ok_or(PerfError::NoSuchCpu(cpu))?,
+            Some(cpu) => *allowed
+                .iter()
+                .find(|allowed| **allowed == cpu)
+                .ok_or(PerfError::NoSuchCpu(cpu))?,
             None => *allowed.last().ok_or(PerfError::TooFewCpus(0))?,
         };
         let control = allowed.iter().find(|cpu| **cpu != worker);
@@ -48,12 +51,17 @@ impl Cpus {
 pub fn pin(cpu: usize) -> Result<(), PerfError> {
     let failed = PerfError::system(format!("keeping a thread on CPU {cpu}"));
     let mut set = CpuSet::new();
-    set.set(cpu).and_then(|()| sched_setaffinity(Pid::from_raw(0), &set)).map_err(failed)
+    set.set(cpu)
+        .and_then(|()| sched_setaffinity(Pid::from_raw(0), &set))
+        .map_err(failed)
 }
 
 fn allowed() -> Result<Vec<usize>, PerfError> {
-    let set = sched_getaffinity(Pid::from_raw(0)).map_err(PerfError::system("asking for our CPUs"))?;
-    Ok((0..CpuSet::count()).filter(|cpu| set.is_set(*cpu).unwrap_or(false)).collect())
+    let set =
+        sched_getaffinity(Pid::from_raw(0)).map_err(PerfError::system("asking for our CPUs"))?;
+    Ok((0..CpuSet::count())
+        .filter(|cpu| set.is_set(*cpu).unwrap_or(false))
+        .collect())
 }
 
 #[cfg(test)]
@@ -62,10 +70,28 @@ mod tests {
 
     #[test]
     fn the_worker_has_a_cpu_for_itself() {
-        assert_eq!(Cpus::choose(&[0, 1], None).unwrap(), Cpus { worker: 1, control: 0 });
-        assert_eq!(Cpus::choose(&[2, 4, 6], Some(2)).unwrap(), Cpus { worker: 2, control: 4 });
-        assert!(matches!(Cpus::choose(&[3], None), Err(PerfError::TooFewCpus(1))));
-        assert!(matches!(Cpus::choose(&[0, 1], Some(2)), Err(PerfError::NoSuchCpu(2))));
+        assert_eq!(
+            Cpus::choose(&[0, 1], None).unwrap(),
+            Cpus {
+                worker: 1,
+                control: 0
+            }
+        );
+        assert_eq!(
+            Cpus::choose(&[2, 4, 6], Some(2)).unwrap(),
+            Cpus {
+                worker: 2,
+                control: 4
+            }
+        );
+        assert!(matches!(
+            Cpus::choose(&[3], None),
+            Err(PerfError::TooFewCpus(1))
+        ));
+        assert!(matches!(
+            Cpus::choose(&[0, 1], Some(2)),
+            Err(PerfError::NoSuchCpu(2))
+        ));
     }
 
     #[test]

@@ -36,7 +36,10 @@ impl Facts {
         Self {
             cpu: model(&fs::read_to_string("/proc/cpuinfo").unwrap_or_default()),
             tsc_hz: tsc_hz(),
-            kernel: fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned(),
+            kernel: fs::read_to_string("/proc/sys/kernel/osrelease")
+                .unwrap_or_default()
+                .trim()
+                .to_owned(),
             dpdk: dpdk_sys::eal::version(),
             cpus: cpus.clone(),
             pages,
@@ -46,8 +49,12 @@ impl Facts {
 }
 
 fn model(cpuinfo: &str) -> String {
-    let line = cpuinfo.lines().find_map(|line| line.strip_prefix("model name"));
-    line.and_then(|line| line.split_once(':')).map_or("unknown", |(_, name)| name.trim()).to_owned()
+    let line = cpuinfo
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"));
+    line.and_then(|line| line.split_once(':'))
+        .map_or("unknown", |(_, name)| name.trim())
+        .to_owned()
 }
 
 fn tsc_hz() -> u64 {
@@ -63,7 +70,10 @@ mod tests {
 
     #[test]
     fn the_machine_is_described() {
-        assert_eq!(model("processor\t: 0\nmodel name\t: A CPU @ 2.0GHz\n"), "A CPU @ 2.0GHz");
+        assert_eq!(
+            model("processor\t: 0\nmodel name\t: A CPU @ 2.0GHz\n"),
+            "A CPU @ 2.0GHz"
+        );
         assert_eq!(model(""), "unknown");
         assert!(tsc_hz() > 100_000_000);
     }

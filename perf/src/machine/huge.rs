@@ -47,25 +47,44 @@ impl HugePages {
     fn reserve_in(pool: &Path, mib: u64) -> Result<Self, PerfError> {
         let ordinary = |keeper, why: String| {
             let note = format!("{why}: everything was measured on ordinary pages");
-            Ok(Self { keeper, pages: Pages::Ordinary, note: Some(note) })
+            Ok(Self {
+                keeper,
+                pages: Pages::Ordinary,
+                note: Some(note),
+            })
         };
         let wanted = mib.div_ceil(PAGE_MIB);
-        let (Some(total), Some(free)) = (read(pool, "nr_hugepages"), read(pool, "free_hugepages")) else {
+        let (Some(total), Some(free)) = (read(pool, "nr_hugepages"), read(pool, "free_hugepages"))
+        else {
             return ordinary(None, "the kernel has no huge pages of 2 MiB".to_owned());
         };
         if free >= wanted {
-            return Ok(Self { keeper: None, pages: Pages::Huge, note: None });
+            return Ok(Self {
+                keeper: None,
+                pages: Pages::Huge,
+                note: None,
+            });
         }
         let keeper = Some(keeper(total, &pool.join("nr_hugepages"))?);
-        if let Err(error) = fs::write(pool.join("nr_hugepages"), (total + wanted - free).to_string()) {
+        if let Err(error) = fs::write(
+            pool.join("nr_hugepages"),
+            (total + wanted - free).to_string(),
+        ) {
             return ordinary(keeper, format!("huge pages cannot be reserved ({error})"));
         }
         let got = read(pool, "free_hugepages").unwrap_or_default();
         if got < wanted {
-            let why = format!("of {mib} MiB of huge pages the kernel found {} MiB", got * PAGE_MIB);
+            let why = format!(
+                "of {mib} MiB of huge pages the kernel found {} MiB",
+                got * PAGE_MIB
+            );
             return ordinary(keeper, why);
         }
-        Ok(Self { keeper, pages: Pages::Huge, note: None })
+        Ok(Self {
+            keeper,
+            pages: Pages::Huge,
+            note: None,
+        })
     }
 
     /// What DPDK's memory lies on.
@@ -105,7 +124,11 @@ fn keeper(total: u64, file: &PathBuf) -> Result<Child, PerfError> {
 }
 
 fn read(pool: &Path, file: &str) -> Option<u64> {
-    fs::read_to_string(pool.join(file)).ok()?.trim().parse().ok()
+    fs::read_to_string(pool.join(file))
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
 }
 
 #[cfg(test)]

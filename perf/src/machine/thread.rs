@@ -25,7 +25,9 @@ impl Thread {
     /// Whatever thread asks.
     #[must_use]
     pub fn calling() -> Self {
-        Self { schedstat: "/proc/thread-self/schedstat".into() }
+        Self {
+            schedstat: "/proc/thread-self/schedstat".into(),
+        }
     }
 
     /// The thread of a process that polls on this CPU: of those that may run nowhere else, the one that runs.
@@ -36,11 +38,20 @@ impl Thread {
         let none = || PerfError::NoPoller { pid, cpu };
         let tasks = fs::read_dir(format!("/proc/{pid}/task")).map_err(|_| none())?;
         let pinned = tasks.flatten().filter(|task| is_pinned(&task.path(), cpu));
-        let threads: Vec<Self> = pinned.map(|task| Self { schedstat: task.path().join("schedstat") }).collect();
+        let threads: Vec<Self> = pinned
+            .map(|task| Self {
+                schedstat: task.path().join("schedstat"),
+            })
+            .collect();
         let before: Vec<u64> = threads.iter().map(|thread| thread.times().ran_ns).collect();
         std::thread::sleep(WATCH);
         let ran = |(thread, before): &(Self, u64)| thread.times().ran_ns - before;
-        threads.into_iter().zip(before).max_by_key(ran).map(|(thread, _)| thread).ok_or_else(none)
+        threads
+            .into_iter()
+            .zip(before)
+            .max_by_key(ran)
+            .map(|(thread, _)| thread)
+            .ok_or_else(none)
     }
 
     /// How long it has been ready to run without running, in nanoseconds.
@@ -59,12 +70,17 @@ impl Thread {
 fn parse(schedstat: &str) -> Option<Times> {
     let mut fields = schedstat.split_whitespace();
     let mut next = || fields.next()?.parse().ok();
-    Some(Times { ran_ns: next()?, waited_ns: next()? })
+    Some(Times {
+        ran_ns: next()?,
+        waited_ns: next()?,
+    })
 }
 
 fn is_pinned(task: &Path, cpu: usize) -> bool {
     let status = fs::read_to_string(task.join("status")).unwrap_or_default();
-    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    let list = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
     list.is_some_and(|list| list.trim() == cpu.to_string())
 }
 
@@ -76,7 +92,13 @@ mod tests {
 
     #[test]
     fn the_kernels_line_is_read() {
-        assert_eq!(parse("858911431 951606486 592\n"), Some(Times { ran_ns: 858_911_431, waited_ns: 951_606_486 }));
+        assert_eq!(
+            parse("858911431 951606486 592\n"),
+            Some(Times {
+                ran_ns: 858_911_431,
+                waited_ns: 951_606_486
+            })
+        );
         assert_eq!(parse(""), None);
     }
 
@@ -97,6 +119,9 @@ mod tests {
             assert!(poller.times().ran_ns > 0);
             stop.store(true, Ordering::Relaxed);
         });
-        assert!(matches!(Thread::poller(i32::MAX, cpu), Err(PerfError::NoPoller { .. })));
+        assert!(matches!(
+            Thread::poller(i32::MAX, cpu),
+            Err(PerfError::NoPoller { .. })
+        ));
     }
 }

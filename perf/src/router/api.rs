@@ -21,7 +21,10 @@ pub struct Api {
 
 /// A runtime of one thread: the caller's.
 pub(super) fn runtime() -> Result<Runtime, PerfError> {
-    Builder::new_current_thread().enable_all().build().map_err(PerfError::system("making a runtime"))
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(PerfError::system("making a runtime"))
 }
 
 /// The channel to a router's socket.
@@ -38,7 +41,10 @@ impl Api {
         Ok(Self { runtime, channel })
     }
 
-    fn call<T>(&self, call: impl Future<Output = Result<Response<T>, Status>>) -> Result<T, PerfError> {
+    fn call<T>(
+        &self,
+        call: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Result<T, PerfError> {
         Ok(self.runtime.block_on(call)?.into_inner())
     }
 
@@ -52,7 +58,9 @@ impl Api {
     /// There is none of this name.
     pub fn port(&mut self, name: &str) -> Result<v1::Port, PerfError> {
         let mut ports = PortServiceClient::new(self.channel.clone());
-        self.call(ports.get(v1::GetPortRequest { name: name.to_owned() }))
+        self.call(ports.get(v1::GetPortRequest {
+            name: name.to_owned(),
+        }))
     }
 
     /// Packets that a port's device has sent, as the device counts.
@@ -61,7 +69,9 @@ impl Api {
     /// There is none of this name.
     pub fn sent(&mut self, port: &str) -> Result<u64, PerfError> {
         let mut ports = PortServiceClient::new(self.channel.clone());
-        let stats = self.call(ports.stats(v1::PortStatsRequest { name: port.to_owned() }))?;
+        let stats = self.call(ports.stats(v1::PortStatsRequest {
+            name: port.to_owned(),
+        }))?;
         Ok(stats.tx.unwrap_or_default().packets)
     }
 
@@ -70,8 +80,13 @@ impl Api {
     /// # Errors
     /// The API does not answer.
     pub fn worker(&mut self) -> Result<v1::Worker, PerfError> {
-        let workers = self.call(self.stats().workers(v1::WorkersRequest {}))?.workers;
-        workers.into_iter().next().ok_or_else(|| PerfError::Missing("worker".to_owned()))
+        let workers = self
+            .call(self.stats().workers(v1::WorkersRequest {}))?
+            .workers;
+        workers
+            .into_iter()
+            .next()
+            .ok_or_else(|| PerfError::Missing("worker".to_owned()))
     }
 
     /// Memory.

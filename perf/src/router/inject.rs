@@ -43,20 +43,29 @@ impl Batch {
     /// A batch that makes or replaces sets of next hops.
     #[must_use]
     pub fn sets(sets: Vec<NextHopSet>) -> Self {
-        Self::of(RouteBatch { next_hop_sets: sets, ..RouteBatch::default() })
+        Self::of(RouteBatch {
+            next_hop_sets: sets,
+            ..RouteBatch::default()
+        })
     }
 
     /// A batch of changes.
     #[must_use]
     pub fn changes(changes: impl IntoIterator<Item = Change>) -> Self {
         let routes = changes.into_iter().map(Change::route).collect();
-        Self::of(RouteBatch { routes, ..RouteBatch::default() })
+        Self::of(RouteBatch {
+            routes,
+            ..RouteBatch::default()
+        })
     }
 
     /// Batches of [`BATCH`] changes, one for each prefix.
     #[must_use]
     pub fn table(prefixes: &[IpNet], change: impl Fn(IpNet) -> Change) -> Vec<Self> {
-        prefixes.chunks(BATCH).map(|chunk| Self::changes(chunk.iter().copied().map(&change))).collect()
+        prefixes
+            .chunks(BATCH)
+            .map(|chunk| Self::changes(chunk.iter().copied().map(&change)))
+            .collect()
     }
 }
 
@@ -98,22 +107,34 @@ impl Injector {
     pub(super) fn open(socket: &Path, owner: &str) -> Result<Self, PerfError> {
         let runtime = runtime()?;
         let (requests, queue) = mpsc::channel(QUEUE);
-        let open = OpenOwner { owner: owner.to_owned(), ..OpenOwner::default() };
+        let open = OpenOwner {
+            owner: owner.to_owned(),
+            ..OpenOwner::default()
+        };
         let open = Batch::encode(What::Open(open)).0;
         let answers = runtime.block_on(async {
             let mut client = Grpc::new(channel(socket).await?);
             // The router may answer with its headers only once it has read the first message.
             let _ = requests.send(open).await;
-            client.ready().await.map_err(|error| Status::from_error(error.into()))?;
+            client
+                .ready()
+                .await
+                .map_err(|error| Status::from_error(error.into()))?;
             let request = Request::new(ReceiverStream::new(queue));
             let path = PathAndQuery::from_static(METHOD);
             let mut answers = client.streaming(request, path, Encoded).await?.into_inner();
             match answers.message().await? {
-                Some(InjectResponse { what: Some(Answer::Opened(_)) }) => Ok(answers),
+                Some(InjectResponse {
+                    what: Some(Answer::Opened(_)),
+                }) => Ok(answers),
                 _ => Err(Status::cancelled("the stream was not opened")),
             }
         })?;
-        Ok(Self { runtime, requests, answers })
+        Ok(Self {
+            runtime,
+            requests,
+            answers,
+        })
     }
 
     /// Sends batches, as fast as the router takes them, and waits until all are acknowledged: the time from before the
@@ -122,10 +143,17 @@ impl Injector {
     /// # Errors
     /// Something was refused, or the stream ended.
     pub fn send(&mut self, batches: &[Batch]) -> Result<Duration, PerfError> {
-        let Self { runtime, requests, answers } = self;
+        let Self {
+            runtime,
+            requests,
+            answers,
+        } = self;
         let send = async {
             for batch in batches {
-                requests.send(batch.0.clone()).await.map_err(|_| PerfError::StreamEnded)?;
+                requests
+                    .send(batch.0.clone())
+                    .await
+                    .map_err(|_| PerfError::StreamEnded)?;
             }
             Ok(())
         };
@@ -136,7 +164,10 @@ impl Injector {
 }
 
 /// Waits for this many acknowledgements.
-async fn acknowledged(answers: &mut Streaming<InjectResponse>, count: usize) -> Result<(), PerfError> {
+async fn acknowledged(
+    answers: &mut Streaming<InjectResponse>,
+    count: usize,
+) -> Result<(), PerfError> {
     let mut first: Option<Refused> = None;
     let (mut acks, mut refused) = (0, 0);
     while acks < count {

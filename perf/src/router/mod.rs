@@ -41,8 +41,14 @@ impl Router {
         std::fs::write(&config, setup.yaml(bench))
             .map_err(PerfError::system("writing a configuration"))?;
         let mut command = bench.command(&bench.programs.ferrouted);
-        command.arg("--config").arg(&config).arg("--socket").arg(&socket);
-        command.env("RUNTIME_DIRECTORY", bench.directory.path()).env_remove("NOTIFY_SOCKET");
+        command
+            .arg("--config")
+            .arg(&config)
+            .arg("--socket")
+            .arg(&socket);
+        command
+            .env("RUNTIME_DIRECTORY", bench.directory.path())
+            .env_remove("NOTIFY_SOCKET");
         let mut process = Process::start(&mut command)?;
         let deadline = Instant::now() + START;
         let api = loop {
@@ -53,15 +59,27 @@ impl Router {
             }
             if process.wait(Duration::from_millis(50)).is_ok() || Instant::now() > deadline {
                 let log = process.log();
-                return Err(PerfError::NotReady { program: "ferrouted", limit: START, log });
+                return Err(PerfError::NotReady {
+                    program: "ferrouted",
+                    limit: START,
+                    log,
+                });
             }
         };
         let worker = Thread::poller(process.pid().as_raw(), bench.cpus.worker)?;
-        let mut router = Self { process, api, socket, worker };
+        let mut router = Self {
+            process,
+            api,
+            socket,
+            worker,
+        };
         if setup.capture.is_some() {
             let found = router.api.port(setup::SOURCE)?.mac;
             if *found != SOURCE_MAC {
-                return Err(PerfError::Mac { expected: SOURCE_MAC, found: found.to_vec() });
+                return Err(PerfError::Mac {
+                    expected: SOURCE_MAC,
+                    found: found.to_vec(),
+                });
             }
         }
         Ok(router)
@@ -116,12 +134,15 @@ impl Router {
     /// The process is gone.
     pub fn resident_bytes(&self) -> Result<u64, PerfError> {
         let pid = self.process.pid();
-        let what = || PerfError::system::<std::io::Error>(format!("reading the memory of process {pid}"));
+        let what =
+            || PerfError::system::<std::io::Error>(format!("reading the memory of process {pid}"));
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).map_err(what())?;
-        let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).and_then(|line| {
-            line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()
-        });
-        kib.map(|kib| kib * 1024).ok_or_else(|| what()(std::io::ErrorKind::InvalidData.into()))
+        let kib = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+        kib.map(|kib| kib * 1024)
+            .ok_or_else(|| what()(std::io::ErrorKind::InvalidData.into()))
     }
 
     /// Ends it.

@@ -80,7 +80,10 @@ pub fn next_hop_set(id: u32, family: Family, sinks: &[u8]) -> v1::NextHopSet {
         interface: SINKS[usize::from(*sink)].to_owned(),
         ..v1::NextHop::default()
     });
-    v1::NextHopSet { id, next_hops: next_hops.collect() }
+    v1::NextHopSet {
+        id,
+        next_hops: next_hops.collect(),
+    }
 }
 
 /// An address as the API takes it.

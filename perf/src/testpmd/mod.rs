@@ -45,14 +45,30 @@ impl Testpmd {
                 Pages::Huge => vec!["--in-memory"],
                 Pages::Ordinary => vec!["--no-huge", "--no-shconf", "-m", ORDINARY_MIB],
             })
-            .args(["--vdev", &bench.source(0, capture), "--vdev", &Bench::sink(1)])
-            .args(["--", "--forward-mode=io", "--nb-cores=1", "--rxq=1", "--txq=1"])
+            .args([
+                "--vdev",
+                &bench.source(0, capture),
+                "--vdev",
+                &Bench::sink(1),
+            ])
+            .args([
+                "--",
+                "--forward-mode=io",
+                "--nb-cores=1",
+                "--rxq=1",
+                "--txq=1",
+            ])
             .arg(format!("--burst={}", ferroute_dataplane::ids::BURST))
             .arg(format!("--total-num-mbufs={}", bench.buffers))
             // Without this it ends as soon as it finds its input closed.
             .arg("--stats-period=3600");
         let mut process = Process::start(&mut command)?;
-        let socket = bench.directory.path().join("dpdk").join(PREFIX).join("dpdk_telemetry.v2");
+        let socket = bench
+            .directory
+            .path()
+            .join("dpdk")
+            .join(PREFIX)
+            .join("dpdk_telemetry.v2");
         let deadline = Instant::now() + START;
         loop {
             if let Ok(mut telemetry) = Telemetry::connect(&socket)
@@ -60,11 +76,20 @@ impl Testpmd {
                 && telemetry.sent(sink)? > 0
             {
                 let worker = Thread::poller(process.pid().as_raw(), cpus.worker)?;
-                return Ok(Self { process, telemetry, sink, worker });
+                return Ok(Self {
+                    process,
+                    telemetry,
+                    sink,
+                    worker,
+                });
             }
             // Waiting for its end tells at once when there is nothing to wait for.
             if process.wait(Duration::from_millis(50)).is_ok() || Instant::now() > deadline {
-                return Err(PerfError::NotReady { program: "testpmd", limit: START, log: process.log() });
+                return Err(PerfError::NotReady {
+                    program: "testpmd",
+                    limit: START,
+                    log: process.log(),
+                });
             }
         }
     }

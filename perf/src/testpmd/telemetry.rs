@@ -1,8 +1,8 @@
 //! A client of DPDK's telemetry: a command goes out, a JSON object comes back, on a socket that keeps packets apart.
 
 use crate::error::PerfError;
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, recv, send, socket};
 use nix::sys::socket::MsgFlags;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, recv, send, socket};
 use serde_json::Value;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
@@ -20,9 +20,18 @@ pub(super) struct Telemetry {
 impl Telemetry {
     pub(super) fn connect(path: &Path) -> Result<Self, PerfError> {
         let failed = || PerfError::system(format!("connecting to {}", path.display()));
-        let fd = socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::SOCK_CLOEXEC, None).map_err(failed())?;
+        let fd = socket(
+            AddressFamily::Unix,
+            SockType::SeqPacket,
+            SockFlag::SOCK_CLOEXEC,
+            None,
+        )
+        .map_err(failed())?;
         connect(fd.as_raw_fd(), &UnixAddr::new(path).map_err(failed())?).map_err(failed())?;
-        let mut telemetry = Self { fd, buffer: vec![0; ANSWER_BYTES] };
+        let mut telemetry = Self {
+            fd,
+            buffer: vec![0; ANSWER_BYTES],
+        };
         // It introduces itself first.
         telemetry.receive("the greeting")?;
         Ok(telemetry)
@@ -36,7 +45,9 @@ impl Telemetry {
             answer: answer.to_string(),
         };
         let list = self.ask("/ethdev/list")?;
-        let ports = list["/ethdev/list"].as_array().ok_or_else(|| missing("/ethdev/list", &list))?;
+        let ports = list["/ethdev/list"]
+            .as_array()
+            .ok_or_else(|| missing("/ethdev/list", &list))?;
         for port in ports.iter().filter_map(Value::as_u64) {
             let command = format!("/ethdev/info,{port}");
             if self.ask(&command)?["/ethdev/info"]["name"] == name {
@@ -50,16 +61,22 @@ impl Telemetry {
     pub(super) fn sent(&mut self, port: u64) -> Result<u64, PerfError> {
         let command = format!("/ethdev/stats,{port}");
         let answer = self.ask(&command)?;
-        answer["/ethdev/stats"]["opackets"].as_u64().ok_or_else(|| PerfError::Telemetry {
-            command,
-            wanted: "opackets",
-            answer: answer.to_string(),
-        })
+        answer["/ethdev/stats"]["opackets"]
+            .as_u64()
+            .ok_or_else(|| PerfError::Telemetry {
+                command,
+                wanted: "opackets",
+                answer: answer.to_string(),
+            })
     }
 
     fn ask(&mut self, command: &str) -> Result<Value, PerfError> {
-        send(self.fd.as_raw_fd(), command.as_bytes(), MsgFlags::MSG_NOSIGNAL)
-            .map_err(PerfError::system("asking telemetry"))?;
+        send(
+            self.fd.as_raw_fd(),
+            command.as_bytes(),
+            MsgFlags::MSG_NOSIGNAL,
+        )
+        .map_err(PerfError::system("asking telemetry"))?;
         self.receive(command)
     }
 

@@ -51,7 +51,10 @@ mod tests {
 
     #[test]
     fn a_capture_has_a_record_for_each_flow() {
-        let ends = Ends { source: [2, 0, 0, 0, 0, 9], destination: [2, 0, 0, 0, 0, 1] };
+        let ends = Ends {
+            source: [2, 0, 0, 0, 0, 9],
+            destination: [2, 0, 0, 0, 0, 1],
+        };
         let mut bytes = Vec::new();
         write(&mut bytes, ends, &Table::draw(Family::V6, 5).flows).unwrap();
         assert_eq!(bytes.len(), 24 + 1_024 * (16 + 60));

@@ -67,7 +67,10 @@ mod tests {
     use super::*;
     use etherparse::{NetSlice, SlicedPacket};
 
-    const ENDS: Ends = Ends { source: [2, 0, 0, 0, 0, 9], destination: [2, 0, 0, 0, 0, 1] };
+    const ENDS: Ends = Ends {
+        source: [2, 0, 0, 0, 0, 9],
+        destination: [2, 0, 0, 0, 0, 1],
+    };
 
     #[test]
     fn frames_are_whole_and_say_where_they_go() {
@@ -76,7 +79,10 @@ mod tests {
             assert_eq!(bytes[..6], ENDS.destination);
             let found = match SlicedPacket::from_ethernet(&bytes).unwrap().net.unwrap() {
                 NetSlice::Ipv4(ip) => {
-                    assert_eq!(ip.header().header_checksum(), ip.header().to_header().calc_header_checksum());
+                    assert_eq!(
+                        ip.header().header_checksum(),
+                        ip.header().to_header().calc_header_checksum()
+                    );
                     assert_eq!(ip.header().total_len(), 46);
                     IpAddr::from(ip.header().destination())
                 }

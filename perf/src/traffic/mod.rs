@@ -4,5 +4,5 @@ pub mod capture;
 pub mod frames;
 pub mod table;
 
-pub use frames::{Frame, Ends};
+pub use frames::{Ends, Frame};
 pub use table::{Family, Table};

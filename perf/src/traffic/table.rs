@@ -55,7 +55,10 @@ impl Table {
                 let flows = ipv4_flows(&table, flows, IPV4_FLOWS_SEED);
                 Self {
                     family,
-                    flows: flows.into_iter().map(|flow| Ipv4Addr::from_bits(flow).into()).collect(),
+                    flows: flows
+                        .into_iter()
+                        .map(|flow| Ipv4Addr::from_bits(flow).into())
+                        .collect(),
                     prefixes: table.into_iter().map(IpNet::V4).collect(),
                 }
             }
@@ -64,7 +67,10 @@ impl Table {
                 let flows = ipv6_flows(&table, flows, IPV6_FLOWS_SEED);
                 Self {
                     family,
-                    flows: flows.into_iter().map(|flow| Ipv6Addr::from_bits(flow).into()).collect(),
+                    flows: flows
+                        .into_iter()
+                        .map(|flow| Ipv6Addr::from_bits(flow).into())
+                        .collect(),
                     prefixes: table.into_iter().map(IpNet::V6).collect(),
                 }
             }
@@ -96,12 +102,18 @@ mod tests {
 
     #[test]
     fn tables_have_the_size_asked_for_and_cover_their_flows() {
-        for (family, routes, flows) in
-            [(Family::V4, 1, 64), (Family::V4, 1_000, 1_024), (Family::V6, 10_000, 16_384)]
-        {
+        for (family, routes, flows) in [
+            (Family::V4, 1, 64),
+            (Family::V4, 1_000, 1_024),
+            (Family::V6, 10_000, 16_384),
+        ] {
             let table = Table::draw(family, routes);
             assert_eq!((table.prefixes.len(), table.flows.len()), (routes, flows));
-            assert!(table.flows[..32].iter().all(|flow| table.prefixes.iter().any(|net| net.contains(flow))));
+            assert!(
+                table.flows[..32]
+                    .iter()
+                    .all(|flow| table.prefixes.iter().any(|net| net.contains(flow)))
+            );
         }
     }
 
