@@ -28,11 +28,11 @@ build: deps-build ## compile everything (debug)
 	$(CARGO) build --workspace --all-targets
 
 run: deps-run ## the demo: two hosts, the router between them, live tables until Ctrl-C (DEMO_SECONDS=15 ends it)
-	$(CARGO) build -p ferroute-control -p ferroute-tests --bins
+	$(CARGO) build --workspace --bins
 	@$(PRIVILEGED) $(TARGET_DIR)/debug/ferroute-demo
 
 lab: deps-run ## the demo's network with a shell in the first host
-	$(CARGO) build -p ferroute-control -p ferroute-tests --bins
+	$(CARGO) build --workspace --bins
 	@$(PRIVILEGED) $(TARGET_DIR)/debug/ferroute-demo --shell
 
 test: deps-test ## every check: format, lints, tests, documentation tests, loom

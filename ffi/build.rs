@@ -3,6 +3,7 @@
 //! `pkg-config` is run here rather than through the crate of that name: that crate reorders
 //! `--whole-archive`, which linking DPDK's archives depends on.
 
+use std::collections::HashSet;
 use std::env;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,9 +11,6 @@ use std::process::{Command, exit};
 
 /// The oldest DPDK that the shim compiles with.
 const OLDEST: (u32, u32) = (22, 11);
-/// Releases after which something differs; each becomes `cfg(dpdk_ge_YY_MM)`.
-const MILESTONES: [(u32, u32); 3] = [(23, 11), (24, 11), (25, 11)];
-
 /// Everything of DPDK that `raw` names. Functions and variables only: types follow from them.
 const FUNCTIONS: &[&str] = &[
     "rte_eal_(init|cleanup|get_runtime_dir)",
@@ -69,7 +67,7 @@ fn build() -> Result<(), Problem> {
     }
 
     let is_static = env::var_os("CARGO_FEATURE_STATIC").is_some();
-    emit_version_cfgs(&pkg_config(&["--modversion"])?)?;
+    check_version(&pkg_config(&["--modversion"])?)?;
     let cflags = pkg_config(&["--cflags"])?;
     let cflags: Vec<&str> = cflags.split_whitespace().collect();
     compile_shim(&cflags);
@@ -101,7 +99,7 @@ impl fmt::Display for Problem {
             ),
             Self::NoDpdk(said) => write!(
                 f,
-                "DPDK was not found by pkg-config. Install it: apt-get install dpdk-dev libdpdk-dev\n\
+                "DPDK was not found by pkg-config. Install it: apt-get install libdpdk-dev\n\
                  (or set PKG_CONFIG_PATH to the folder that holds libdpdk.pc). pkg-config said:\n{said}"
             ),
             Self::OldDpdk(version) => write!(
@@ -136,8 +134,8 @@ fn pkg_config(arguments: &[&str]) -> Result<String, Problem> {
     }
 }
 
-/// Turns the version into `cfg(dpdk_ge_23_11)` and the like.
-fn emit_version_cfgs(version: &str) -> Result<(), Problem> {
+/// Refuses releases that the shim was never compiled with.
+fn check_version(version: &str) -> Result<(), Problem> {
     let mut numbers = version
         .trim()
         .split(['.', '-'])
@@ -145,12 +143,6 @@ fn emit_version_cfgs(version: &str) -> Result<(), Problem> {
     let found = numbers.next().zip(numbers.next()).unwrap_or_default();
     if found < OLDEST {
         return Err(Problem::OldDpdk(version.trim().to_owned()));
-    }
-    for milestone @ (year, month) in MILESTONES {
-        println!("cargo:rustc-check-cfg=cfg(dpdk_ge_{year}_{month})");
-        if found >= milestone {
-            println!("cargo:rustc-cfg=dpdk_ge_{year}_{month}");
-        }
     }
     Ok(())
 }
@@ -268,8 +260,10 @@ fn file_name(path: &Path) -> &str {
 /// Hands the linker flags of pkg-config to cargo in their order.
 ///
 /// Shared: the drivers are not among them; EAL loads every one from DPDK's plugin folder. Static:
-/// drivers register themselves in constructors, so their archives must be linked whole.
+/// drivers register themselves in constructors, so their archives are linked whole. pkg-config
+/// names those a second time as plain libraries, which would link them twice.
 fn link(flags: &str) {
+    let mut named = HashSet::new();
     let mut whole = false;
     for flag in flags.split_whitespace() {
         match flag {
@@ -287,11 +281,30 @@ fn link(flags: &str) {
                     } else {
                         "-bundle"
                     };
-                    println!("cargo:rustc-link-lib=static:{modifier}={archive}");
-                } else if let Some(library) = flag.strip_prefix("-l") {
+                    if named.insert(archive) {
+                        println!("cargo:rustc-link-lib=static:{modifier}={archive}");
+                    }
+                } else if let Some(library) = flag.strip_prefix("-l")
+                    && named.insert(library)
+                    && is_installed(library)
+                {
                     println!("cargo:rustc-link-lib=dylib={library}");
                 }
             }
         }
     }
+}
+
+/// Whether the linker would find a library. With `--static` pkg-config also names what the shared
+/// libraries that DPDK uses were built with (libsystemd, by way of D-Bus), which need not be there.
+fn is_installed(library: &str) -> bool {
+    ["so", "a"].iter().any(|kind| {
+        let file = format!("lib{library}.{kind}");
+        let output = Command::new("cc")
+            .arg(format!("-print-file-name={file}"))
+            .output();
+        // The compiler repeats the bare name of what it does not find. Without a compiler that
+        // can be asked, the linker is left to judge.
+        output.map_or(true, |output| output.stdout.trim_ascii() != file.as_bytes())
+    })
 }

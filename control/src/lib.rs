@@ -1,10 +1,13 @@
 //! The control plane of ferroute.
 
+pub mod api;
+pub mod cli;
 pub mod config;
 pub mod core;
 pub mod daemon;
 pub mod exception;
 pub mod hardware;
+pub mod metrics;
 pub mod model;
 pub mod neighbour;
 pub mod nexthop;

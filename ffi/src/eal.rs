@@ -69,7 +69,8 @@ impl Eal {
     ///
     /// # Errors
     ///
-    /// See [`EalError`].
+    /// See [`EalError`]. From release 25.11 on, DPDK itself ends the process when it does not know
+    /// the name of an option.
     pub fn init(args: &[String]) -> Result<Self, EalError> {
         let mut argv = Vec::with_capacity(args.len() + 2);
         for arg in std::iter::once("ferroute").chain(args.iter().map(String::as_str)) {

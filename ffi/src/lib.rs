@@ -1,6 +1,16 @@
 //! DPDK for ferroute: generated bindings ([`raw`]), a small C shim, and a safe layer above both.
 //!
-//! All differences between DPDK's releases (22.11 to 25.11) stay inside this crate.
+//! | module | holds |
+//! |---|---|
+//! | [`eal`] | starting DPDK, once per process |
+//! | [`mbuf`], [`mempool`] | packets, on the heap or from pools |
+//! | [`port`], [`queue`] | devices, attached and configured at run time; bursts in and out |
+//! | [`thread`] | threads of our own, registered with DPDK |
+//! | [`clock`], [`log`], [`memory`] | the cycle counter, DPDK's log, the machine's huge pages |
+//! | [`fib`] | DPDK's forwarding tables, as an oracle for ours |
+//!
+//! Handles keep what they need alive: a queue its port, a port its pool, all of them DPDK. All
+//! differences between DPDK's releases (22.11 to 25.11) stay inside this crate.
 
 pub mod clock;
 pub mod eal;

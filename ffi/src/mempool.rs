@@ -64,8 +64,8 @@ pub enum MempoolError {
 }
 
 const CACHE_MAX: u32 = raw::SHIM_POOL_CACHE_MAX;
-/// DPDK puts "MP_" before the name of the pool and a zero behind it.
-const NAME_MAX_BYTES: usize = raw::SHIM_POOL_NAME_BYTES as usize - 4;
+/// DPDK counts the terminating zero.
+const NAME_MAX_BYTES: usize = raw::SHIM_POOL_NAME_BYTES as usize - 1;
 
 /// No buffer was free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

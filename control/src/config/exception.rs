@@ -1,7 +1,7 @@
 //! The exception path: kernel twins, policing of what is punted, ICMP errors.
 
 use super::number::Rate;
-use super::text::Netns;
+use crate::model::vrf::Namespace;
 use ferroute_dataplane::punt::PuntClass;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ pub struct Twin {
     /// Whether ports have twins.
     pub enabled: bool,
     /// The network namespace of the twins; absent: that of the process.
-    pub netns: Option<Netns>,
+    pub netns: Option<Namespace>,
 }
 
 impl Default for Twin {

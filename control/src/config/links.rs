@@ -1,8 +1,13 @@
 //! What carries packets: ports, interfaces, VRFs, neighbours.
 
-use super::address::{Address, InterfaceAddress, StationMac};
-use super::number::{Descriptors, KernelTable, Mtu, QueueCount, VlanId, WorkerNumber};
-use super::text::{Device, Name, Netns};
+use super::number::{Descriptors, KernelTable, QueueCount, WorkerNumber};
+use super::text::{Address, StationMac};
+use crate::model::interface::{InterfaceKind, VirtualKind};
+use crate::model::name::{InterfaceName, VrfName};
+use crate::model::number::{Mtu, VlanId};
+use crate::model::port::Device;
+use crate::model::prefix::InterfaceAddress;
+use crate::model::vrf::Namespace;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +16,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct Port {
     /// Name of the port, of its interface and of its kernel twin.
-    pub name: Name,
+    pub name: InterfaceName,
     /// A PCI address or a DPDK device string.
     pub device: Device,
     /// Receive queues; absent: one for each of its workers.
@@ -26,9 +31,9 @@ pub struct Port {
     /// Descriptors of each transmit queue; absent: what the driver recommends.
     #[serde(default)]
     pub tx_descriptors: Option<Descriptors>,
-    /// The largest IP packet in bytes.
-    #[serde(default = "ethernet_mtu")]
-    pub mtu: Mtu,
+    /// The largest IP packet in bytes; absent: 1500.
+    #[serde(default)]
+    pub mtu: Option<Mtu>,
     /// Whether the device takes frames for other stations too.
     #[serde(default)]
     pub promiscuous: bool,
@@ -48,19 +53,19 @@ pub struct Port {
 #[serde(deny_unknown_fields)]
 pub struct Interface {
     /// Its name.
-    pub name: Name,
+    pub name: InterfaceName,
     /// The port on which a VLAN with a name of its own stands.
     #[serde(default)]
-    pub port: Option<Name>,
+    pub port: Option<InterfaceName>,
     /// The tag of such a VLAN.
     #[serde(default)]
     pub vlan: Option<VlanId>,
     /// Whether it is a loopback: always up, reachable through every interface of its VRF.
     #[serde(default)]
     pub loopback: bool,
-    /// Its VRF; absent: the default VRF.
+    /// Its VRF.
     #[serde(default)]
-    pub vrf: Option<Name>,
+    pub vrf: VrfName,
     /// The largest IP packet in bytes; absent: its port's, or 65535 for a loopback.
     #[serde(default)]
     pub mtu: Option<Mtu>,
@@ -72,39 +77,20 @@ pub struct Interface {
     pub addresses: Vec<InterfaceAddress>,
 }
 
-/// What an entry of `interfaces` describes.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum InterfaceKind {
-    /// The own interface of the port of the same name.
-    Port,
-    /// A VLAN on a port.
-    Vlan {
-        /// The port.
-        port: Name,
-        /// The tag.
-        vlan: VlanId,
-    },
-    /// A loopback.
-    Loopback,
-}
-
 impl Interface {
     /// What the entry describes, given which names are ports; `None` if it cannot be told or is said twice.
-    pub fn kind(&self, is_port: impl Fn(&str) -> bool) -> Option<InterfaceKind> {
-        match (&self.port, self.vlan, self.loopback) {
-            (None, None, true) => (!is_port(self.name.as_str())).then_some(InterfaceKind::Loopback),
-            (Some(port), Some(vlan), false) => Some(InterfaceKind::Vlan {
-                port: port.clone(),
-                vlan,
-            }),
-            (None, None, false) if is_port(self.name.as_str()) => Some(InterfaceKind::Port),
+    pub fn kind(&self, is_port: impl Fn(&InterfaceName) -> bool) -> Option<InterfaceKind> {
+        let vlan = |parent, vlan_id| InterfaceKind::Virtual(VirtualKind::Vlan { parent, vlan_id });
+        match (self.port, self.vlan, self.loopback) {
+            (None, None, true) => {
+                (!is_port(&self.name)).then_some(InterfaceKind::Virtual(VirtualKind::Loopback))
+            }
+            (Some(parent), Some(vlan_id), false) => Some(vlan(parent, vlan_id)),
+            (None, None, false) if is_port(&self.name) => Some(InterfaceKind::Port),
             (None, None, false) => {
-                let (port, tag) = self.name.as_str().rsplit_once('.')?;
-                let vlan = tag.parse::<i64>().ok()?.try_into().ok()?;
-                Some(InterfaceKind::Vlan {
-                    port: port.parse().ok()?,
-                    vlan,
-                })
+                let (parent, tag) = self.name.as_str().rsplit_once('.')?;
+                let vlan_id = tag.parse::<u32>().ok()?.try_into().ok()?;
+                Some(vlan(parent.parse().ok()?, vlan_id))
             }
             _ => None,
         }
@@ -116,13 +102,13 @@ impl Interface {
 #[serde(deny_unknown_fields)]
 pub struct Vrf {
     /// Its name.
-    pub name: Name,
+    pub name: VrfName,
     /// The number by which routing suites know it (Linux's table id). The default VRF has 254.
     #[serde(default)]
     pub table: Option<KernelTable>,
     /// The network namespace of its twins; absent: `twin.netns`.
     #[serde(default)]
-    pub netns: Option<Netns>,
+    pub netns: Option<Namespace>,
 }
 
 /// A permanent neighbour.
@@ -130,7 +116,7 @@ pub struct Vrf {
 #[serde(deny_unknown_fields)]
 pub struct Neighbour {
     /// The interface on whose link it is.
-    pub interface: Name,
+    pub interface: InterfaceName,
     /// Its address.
     pub address: Address,
     /// Its Ethernet address.
@@ -139,8 +125,4 @@ pub struct Neighbour {
 
 fn yes() -> bool {
     true
-}
-
-fn ethernet_mtu() -> Mtu {
-    Mtu::ETHERNET
 }

@@ -6,10 +6,9 @@
 //! the latter over whatever part has the right form. The types also give the published JSON Schema.
 //!
 //! * [`document`] is the parsed YAML with positions, [`decode`] reads it into types through serde;
-//! * [`text`], [`address`], [`number`], [`cpus`] are the values, [`system`], [`links`], [`routes`], [`exception`] the sections;
+//! * [`text`], [`number`], [`cpus`] are the values, [`system`], [`links`], [`routes`], [`exception`] the sections;
 //! * [`check`] holds the rules between fields, [`mistake`] what can be said about a file.
 
-pub mod address;
 mod check;
 pub mod cpus;
 mod decode;

@@ -1,5 +1,7 @@
-//! Numbers that keep within their bounds.
+//! Numbers that keep within their bounds. Some are types of the [model](crate::model); here is how they
+//! are written in a file.
 
+use crate::model::number::{Distance, Mtu, VlanId, Weight};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde::{Serialize, Serializer};
@@ -8,7 +10,7 @@ use std::fmt;
 
 /// Why a number is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum RangeError {
+pub enum BoundError {
     /// It is too small.
     #[error("{value} is under {min}")]
     Under {
@@ -27,56 +29,29 @@ pub enum RangeError {
     },
 }
 
-macro_rules! number {
-    ($(#[$doc:meta])* $name:ident($repr:ty) $min:literal ..= $max:expr) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-        pub struct $name($repr);
+/// Checks a number against both bounds.
+fn within(value: i64, min: u32, max: u32) -> Result<u32, BoundError> {
+    match u32::try_from(value) {
+        Ok(number) if (min..=max).contains(&number) => Ok(number),
+        _ if value < i64::from(min) => Err(BoundError::Under { value, min }),
+        _ => Err(BoundError::Over { value, max }),
+    }
+}
 
-        impl $name {
-            /// The smallest.
-            pub const MIN: Self = Self($min);
-            /// The largest.
-            pub const MAX: Self = Self($max);
-
-            /// The number itself.
-            #[must_use]
-            pub const fn get(self) -> $repr {
-                self.0
-            }
-        }
-
-        impl TryFrom<i64> for $name {
-            type Error = RangeError;
-
-            fn try_from(value: i64) -> Result<Self, RangeError> {
-                let (min, max): (u32, u32) = ($min, $max);
-                if value < i64::from(min) {
-                    return Err(RangeError::Under { value, min });
-                }
-                let over = RangeError::Over { value, max };
-                if value > i64::from(max) {
-                    return Err(over);
-                }
-                <$repr>::try_from(value).map(Self).map_err(|_| over)
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.fmt(f)
-            }
-        }
-
+/// How a type with `MIN`, `MAX`, `get` and `TryFrom<u32>` is written in a file.
+macro_rules! written {
+    ($($name:ident),*) => {$(
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                self.0.serialize(serializer)
+                self.get().serialize(serializer)
             }
         }
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_i64(Whole)?.try_into().map_err(D::Error::custom)
+                let value = deserializer.deserialize_i64(Whole)?;
+                let number = within(value, Self::MIN.get().into(), Self::MAX.get().into()).map_err(D::Error::custom)?;
+                number.try_into().map_err(D::Error::custom)
             }
         }
 
@@ -90,11 +65,10 @@ macro_rules! number {
             }
 
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                let (min, max): ($repr, $repr) = ($min, $max);
-                json_schema!({ "type": "integer", "minimum": min, "maximum": max })
+                json_schema!({ "type": "integer", "minimum": Self::MIN.get(), "maximum": Self::MAX.get() })
             }
         }
-    };
+    )*};
 }
 
 /// Reads any integer, so that one out of bounds is refused with its value.
@@ -116,14 +90,49 @@ impl Visitor<'_> for Whole {
     }
 }
 
-number!(
-    /// A maximum transmission unit in bytes: the largest IP packet a link takes (RFC 791 asks for at least 68).
-    Mtu(u16) 68..=65535
-);
-number!(
-    /// A VLAN identifier (IEEE 802.1Q).
-    VlanId(u16) 1..=4094
-);
+/// A number that only the configuration knows.
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident($repr:ty) $min:literal ..= $max:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub struct $name($repr);
+
+        impl $name {
+            /// The smallest.
+            pub const MIN: Self = Self($min);
+            /// The largest.
+            pub const MAX: Self = Self($max);
+
+            /// The number itself.
+            #[must_use]
+            pub const fn get(self) -> $repr {
+                self.0
+            }
+        }
+
+        impl TryFrom<u32> for $name {
+            type Error = BoundError;
+
+            fn try_from(value: u32) -> Result<Self, BoundError> {
+                let (min, max): (u32, u32) = ($min, $max);
+                within(value.into(), min, max)?;
+                let over = BoundError::Over { value: value.into(), max };
+                <$repr>::try_from(value).map(Self).map_err(|_| over)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        written!($name);
+    };
+}
+
+written!(Mtu, VlanId, Weight, Distance);
+
 number!(
     /// How many queues of one direction a port has.
     QueueCount(u16) 1..=64
@@ -157,14 +166,6 @@ number!(
     Burst(u32) 1..=1_000_000
 );
 number!(
-    /// The share of one next hop among those of its route.
-    Weight(u16) 1..=65535
-);
-number!(
-    /// How far a route's source is trusted; the smaller wins.
-    Distance(u8) 1..=254
-);
-number!(
     /// A kernel routing table.
     KernelTable(u32) 1..=u32::MAX
 );
@@ -181,23 +182,6 @@ impl Buffers {
 impl DataRoom {
     /// Room for a frame of 2 KiB behind the headroom.
     pub const DEFAULT: Self = Self(2176);
-}
-
-impl Mtu {
-    /// The MTU of Ethernet (RFC 894).
-    pub const ETHERNET: Self = Self(1500);
-    /// The least that a link with IPv6 must take (RFC 8200 section 5).
-    pub const IPV6_MIN: Self = Self(1280);
-}
-
-impl Weight {
-    /// The weight of a next hop that states none.
-    pub const DEFAULT: Self = Self(1);
-}
-
-impl Distance {
-    /// The distance of a static route that states none.
-    pub const STATIC: Self = Self(1);
 }
 
 impl Seconds {
@@ -232,33 +216,34 @@ mod tests {
     #[test]
     fn bounds_hold_and_defaults_keep_them() {
         assert_eq!(
-            Mtu::try_from(67),
-            Err(RangeError::Under { value: 67, min: 68 })
+            within(67, 68, 65535),
+            Err(BoundError::Under { value: 67, min: 68 })
         );
         assert_eq!(
-            Mtu::try_from(65536),
-            Err(RangeError::Over {
+            within(65536, 68, 65535),
+            Err(BoundError::Over {
                 value: 65536,
                 max: 65535
             })
         );
         assert_eq!(
-            KernelTable::try_from(1 << 32),
-            Err(RangeError::Over {
+            within(1 << 32, 1, u32::MAX),
+            Err(BoundError::Over {
                 value: 1 << 32,
                 max: u32::MAX
             })
         );
         assert_eq!(
-            Seconds::try_from(-1),
-            Err(RangeError::Under { value: -1, min: 0 })
+            within(-1, 0, 9),
+            Err(BoundError::Under { value: -1, min: 0 })
         );
-        assert_eq!(Mtu::try_from(1500), Ok(Mtu::ETHERNET));
-        assert!((Mtu::MIN..=Mtu::MAX).contains(&Mtu::IPV6_MIN));
+        assert_eq!(within(9, 0, 9), Ok(9));
+        assert_eq!(
+            QueueCount::try_from(65),
+            Err(BoundError::Over { value: 65, max: 64 })
+        );
         assert!((Buffers::MIN..=Buffers::MAX).contains(&Buffers::DEFAULT));
         assert!((DataRoom::MIN..=DataRoom::MAX).contains(&DataRoom::DEFAULT));
         assert!((Seconds::MIN..=Seconds::MAX).contains(&Seconds::GRACE));
-        assert!((Weight::MIN..=Weight::MAX).contains(&Weight::DEFAULT));
-        assert!((Distance::MIN..=Distance::MAX).contains(&Distance::STATIC));
     }
 }

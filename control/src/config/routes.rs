@@ -1,8 +1,11 @@
 //! Static routes and what becomes of routes whose owner went away.
 
-use super::address::{Address, Prefix};
-use super::number::{Distance, Seconds, Weight};
-use super::text::Name;
+use super::number::Seconds;
+use super::text::Address;
+use crate::model::name::{InterfaceName, VrfName};
+use crate::model::nexthop::Via;
+use crate::model::number::{Distance, Weight};
+use crate::model::prefix::Prefix;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -27,9 +30,9 @@ pub enum RouteKind {
 pub struct Route {
     /// Where it leads.
     pub prefix: Prefix,
-    /// Its VRF; absent: the default VRF.
+    /// Its VRF.
     #[serde(default)]
-    pub vrf: Option<Name>,
+    pub vrf: VrfName,
     /// What it does with packets.
     #[serde(default, rename = "type")]
     pub kind: RouteKind,
@@ -53,16 +56,35 @@ pub struct NextHop {
     pub address: Option<Address>,
     /// The interface through which it is reached.
     #[serde(default)]
-    pub dev: Option<Name>,
+    pub dev: Option<InterfaceName>,
     /// The VRF in which the gateway, or the destination itself, is looked up; absent: the route's own.
     #[serde(default)]
-    pub vrf: Option<Name>,
+    pub vrf: Option<VrfName>,
     /// The gateway is on the link of `dev` though no address of it says so.
     #[serde(default)]
     pub onlink: bool,
     /// Its share of the load.
     #[serde(default = "single_weight")]
     pub weight: Weight,
+}
+
+impl NextHop {
+    /// The next hop, or `None` if its fields are no valid form.
+    #[must_use]
+    pub fn via(&self) -> Option<Via> {
+        let gateway = self.address.map(Address::ip);
+        match (gateway, self.dev, self.vrf, self.onlink) {
+            (Some(gateway), None, vrf, false) => Some(Via::Recursive { gateway, vrf }),
+            (Some(gateway), Some(interface), None, onlink) => Some(Via::Neighbour {
+                gateway,
+                interface,
+                onlink,
+            }),
+            (None, Some(interface), None, false) => Some(Via::Link(interface)),
+            (None, None, Some(vrf), false) => Some(Via::Vrf(vrf)),
+            _ => None,
+        }
+    }
 }
 
 /// Routes of clients that went away.
@@ -82,9 +104,9 @@ impl Default for Owners {
 }
 
 fn static_distance() -> Distance {
-    Distance::STATIC
+    Distance::MIN
 }
 
 fn single_weight() -> Weight {
-    Weight::DEFAULT
+    Weight::MIN
 }

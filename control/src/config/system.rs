@@ -1,9 +1,8 @@
 //! The daemon and the machine it runs on: socket, log, metrics, DPDK, CPUs, buffers.
 
-use super::address::Listen;
 use super::cpus::CpuList;
 use super::number::{Buffers, DataRoom, Mebibytes};
-use super::text::Mode;
+use super::text::{Listen, Mode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -115,6 +114,19 @@ pub struct Cpus {
     pub workers: Option<CpuList>,
     /// Where all other threads run; absent: on the CPUs that no worker has.
     pub control: Option<CpuList>,
+    /// What a worker does when nothing comes.
+    pub idle: IdleMode,
+}
+
+/// What a worker does when nothing comes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum IdleMode {
+    /// Sleeps for moments, so that its CPU is free; the first packet after silence waits up to 100 µs.
+    #[default]
+    Adaptive,
+    /// Polls on, and takes all of its CPU.
+    Poll,
 }
 
 /// The pool of packet buffers.

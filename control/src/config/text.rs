@@ -1,56 +1,47 @@
-//! Values that are written as text: names, devices, namespaces, file modes. Those of the network are in
-//! [`super::address`].
+//! Values that are written as text: names, addresses, prefixes, devices.
+//!
+//! Most are types of the [model](crate::model); here is how they are written in a file.
 
+use crate::model::name::{InterfaceName, NameError, VrfName};
+use crate::model::port::{Device, DeviceError};
+use crate::model::prefix::{AddressError, InterfaceAddress, Prefix, station};
+use crate::model::vrf::{Namespace, NamespaceError};
+use ferroute_dataplane::mac::Mac;
 use ipnet::IpNet;
-use serde::de::{Error, Visitor};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use serde::{Serialize, Serializer};
+use std::borrow::Cow;
 use std::fmt;
-use std::marker::PhantomData;
-use std::net::IpAddr;
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::net::{IpAddr, SocketAddr};
 
 /// Why a text is refused.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum TextError {
     /// It is no name.
-    #[error(
-        "{0:?} is not a name: a name has 1 to 15 letters, digits, '.', '_' or '-' and begins with a letter or digit"
-    )]
-    Name(String),
+    #[error(transparent)]
+    Name(#[from] NameError),
     /// It is no device.
-    #[error(
-        "{0:?} is not a device: give a PCI address such as 0000:3b:00.0 or a DPDK device string such as net_tap0,iface=t0"
-    )]
-    Device(String),
-    /// It is no IP prefix.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// It is no network namespace.
+    #[error(transparent)]
+    Namespace(#[from] NamespaceError),
+    /// It is an address or a prefix, but not of the right kind.
+    #[error(transparent)]
+    Kind(#[from] AddressError),
+    /// It is no prefix.
     #[error("{0:?} is not a prefix such as 10.1.0.0/16 or 2001:db8::/32")]
     Prefix(String),
-    /// A prefix has bits behind its length.
-    #[error("{given} has host bits set; the prefix is {meant}")]
-    HostBits {
-        /// What was written.
-        given: IpNet,
-        /// The prefix that covers it.
-        meant: IpNet,
-    },
     /// It is no interface address.
     #[error("{0:?} is not an address with its prefix length such as 10.0.0.1/24 or 2001:db8::1/64")]
     InterfaceAddress(String),
     /// It is no IP address.
     #[error("{0:?} is not an IP address")]
     Address(String),
-    /// The address cannot be a station's.
-    #[error("{0} is not the unicast address of a station")]
-    NotUnicast(IpAddr),
-    /// The address names the whole network.
-    #[error("{0} is the {1} address, which no single station has")]
-    NotStation(IpNet, &'static str),
     /// It is no Ethernet address of a station.
     #[error("{0:?} is not the Ethernet address of a station such as 02:00:00:00:00:01")]
     Mac(String),
-    /// It is no network namespace.
-    #[error("{0:?} is not a network namespace: give a name below /run/netns or an absolute path")]
-    Netns(String),
     /// It is no address to listen on.
     #[error("{0:?} is not an address and a TCP port such as 127.0.0.1:9273 or [::]:9273")]
     Listen(String),
@@ -59,48 +50,47 @@ pub enum TextError {
     Mode(String),
 }
 
-/// A type over a parsed text, read and written as that text.
+/// How a type is written in a file: what it is in words, its schema, how its text is read.
 macro_rules! text {
-    ($(#[$doc:meta])* $name:ident($inner:ty), $what:literal, $schema:tt) => {
-        $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-        pub struct $name($inner);
-
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    ($name:ident, $what:literal, $schema:tt, $read:expr) => {
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
             }
         }
 
-        impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_str($crate::config::text::Words { what: $what, kind: std::marker::PhantomData })
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_str(Words {
+                    what: $what,
+                    read: $read,
+                })
             }
         }
 
-        impl schemars::JsonSchema for $name {
+        impl JsonSchema for $name {
             fn inline_schema() -> bool {
                 true
             }
 
-            fn schema_name() -> std::borrow::Cow<'static, str> {
+            fn schema_name() -> Cow<'static, str> {
                 stringify!($name).into()
             }
 
-            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!($schema)
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($schema)
             }
         }
     };
 }
 
-/// Reads a text and parses it.
-pub(super) struct Words<T> {
-    pub(super) what: &'static str,
-    pub(super) kind: PhantomData<T>,
+/// Reads a text.
+struct Words<T> {
+    what: &'static str,
+    read: fn(&str) -> Result<T, TextError>,
 }
 
-impl<T: FromStr<Err: fmt::Display>> Visitor<'_> for Words<T> {
+impl<T> Visitor<'_> for Words<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -108,134 +98,136 @@ impl<T: FromStr<Err: fmt::Display>> Visitor<'_> for Words<T> {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
-        text.parse().map_err(E::custom)
+        (self.read)(text).map_err(E::custom)
     }
 }
 
-/// Prints as what is inside.
-macro_rules! display_inner {
-    ($($name:ident),*) => {$(
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                self.0.fmt(f)
-            }
-        }
-    )*};
-}
-
 text!(
-    /// The name of a port, an interface or a VRF. It is also that of a kernel netdev or namespace, hence its bounds.
-    Name(String),
+    InterfaceName,
     "a name (in quotes if it reads as a number)",
-    { "type": "string", "minLength": 1, "maxLength": 15, "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$" }
+    { "type": "string", "minLength": 1, "maxLength": 15, "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$" },
+    |text| Ok(text.parse()?)
 );
-
-impl Name {
-    /// The name as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for Name {
-    type Err = TextError;
-
-    fn from_str(text: &str) -> Result<Self, TextError> {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        let good = (1..=15).contains(&text.len())
-            && text.bytes().all(plain)
-            && text.as_bytes()[0].is_ascii_alphanumeric();
-        if good {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(TextError::Name(text.to_owned()))
-        }
-    }
-}
-
 text!(
-    /// A DPDK device: a PCI address or a device string with arguments.
-    Device(String),
+    VrfName,
+    "a name (in quotes if it reads as a number)",
+    { "type": "string", "minLength": 1, "maxLength": 15, "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$" },
+    |text| Ok(text.parse()?)
+);
+text!(
+    Device,
     "a device (PCI address or DPDK device string)",
-    { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[^\\s]+$", "examples": ["0000:3b:00.0", "net_tap0,iface=t0"] }
+    { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[^\\s-][^\\s]*$", "examples": ["0000:3b:00.0", "net_tap0,iface=t0"] },
+    |text| Ok(text.parse()?)
+);
+text!(
+    Namespace,
+    "the name of a network namespace",
+    { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[^\\s/]+$" },
+    |text| Ok(text.parse()?)
+);
+text!(
+    Prefix,
+    "a prefix such as 10.1.0.0/16",
+    { "type": "string", "examples": ["10.1.0.0/16", "2001:db8::/32"] },
+    |text| {
+        let net: IpNet = text.parse().map_err(|_| TextError::Prefix(text.to_owned()))?;
+        Ok(net.try_into()?)
+    }
+);
+text!(
+    InterfaceAddress,
+    "an address with its prefix length such as 10.0.0.1/24",
+    { "type": "string", "examples": ["10.0.0.1/24", "2001:db8::1/64"] },
+    |text| {
+        let net: IpNet = text.parse().map_err(|_| TextError::InterfaceAddress(text.to_owned()))?;
+        Ok(net.try_into()?)
+    }
 );
 
-impl Device {
-    /// The device as DPDK is told it.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The device without its arguments, which is what identifies it.
-    #[must_use]
-    pub fn identity(&self) -> &str {
-        self.0.split(',').next().unwrap_or_default()
-    }
-}
-
-impl FromStr for Device {
-    type Err = TextError;
-
-    fn from_str(text: &str) -> Result<Self, TextError> {
-        let identity = text.split(',').next().unwrap_or_default();
-        let good = !identity.is_empty()
-            && text.len() <= 255
-            && text.bytes().all(|byte| byte.is_ascii_graphic());
-        if good {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(TextError::Device(text.to_owned()))
-        }
-    }
-}
-
-pub(super) use {display_inner, text};
-
-display_inner!(Name, Device, Netns);
+/// The unicast address of a station.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Address(IpAddr);
 
 text!(
-    /// A network namespace: a name below `/run/netns`, or an absolute path.
-    Netns(String),
-    "a network namespace (name or absolute path)",
-    { "type": "string", "minLength": 1, "examples": ["fabric", "/proc/1/ns/net"] }
+    Address,
+    "an IP address",
+    { "type": "string", "examples": ["10.0.0.2", "fe80::1"] },
+    |text| match text.parse().map_err(|_| TextError::Address(text.to_owned()))? {
+        IpAddr::V4(v4) => Ok(Self(station(&v4.octets())?)),
+        IpAddr::V6(v6) => Ok(Self(station(&v6.octets())?)),
+    }
 );
 
-impl Netns {
-    /// The namespace as it was written.
+impl Address {
+    /// The address itself.
     #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The file that stands for the namespace.
-    #[must_use]
-    pub fn path(&self) -> PathBuf {
-        // Joining an absolute path replaces what it is joined to.
-        Path::new("/run/netns").join(&self.0)
+    pub const fn ip(self) -> IpAddr {
+        self.0
     }
 }
 
-impl FromStr for Netns {
-    type Err = TextError;
-
-    fn from_str(text: &str) -> Result<Self, TextError> {
-        let bad = text.is_empty() || text == "." || text == ".." || text.contains('\0');
-        let relative = !text.starts_with('/') && text.contains('/');
-        if bad || relative {
-            Err(TextError::Netns(text.to_owned()))
-        } else {
-            Ok(Self(text.to_owned()))
-        }
-    }
-}
+/// The Ethernet address of a station.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StationMac(Mac);
 
 text!(
-    /// The permission bits of a file.
-    Mode(u32),
+    StationMac,
+    "an Ethernet address such as 02:00:00:00:00:01",
+    { "type": "string", "pattern": "^([0-9A-Fa-f]{1,2}[:-]){5}[0-9A-Fa-f]{1,2}$" },
+    |text| {
+        let mac = text.parse().ok().filter(|mac: &Mac| mac.is_station());
+        mac.map(Self).ok_or_else(|| TextError::Mac(text.to_owned()))
+    }
+);
+
+impl StationMac {
+    /// The address itself.
+    #[must_use]
+    pub const fn mac(self) -> Mac {
+        self.0
+    }
+}
+
+/// An address and a TCP port to listen on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Listen(SocketAddr);
+
+text!(
+    Listen,
+    "an address and a TCP port such as 127.0.0.1:9273",
+    { "type": "string", "examples": ["127.0.0.1:9273", "[::]:9273"] },
+    |text| text.parse().map(Self).map_err(|_| TextError::Listen(text.to_owned()))
+);
+
+impl From<SocketAddr> for Listen {
+    fn from(address: SocketAddr) -> Self {
+        Self(address)
+    }
+}
+
+impl Listen {
+    /// The address and the port.
+    #[must_use]
+    pub const fn address(self) -> SocketAddr {
+        self.0
+    }
+}
+
+/// The permission bits of a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mode(u32);
+
+text!(
+    Mode,
     "a file mode in quotes such as \"0660\" (YAML would read it as a decimal number)",
-    { "type": "string", "pattern": "^0?[0-7]{3}$" }
+    { "type": "string", "pattern": "^0?[0-7]{3}$" },
+    |text| {
+        let digits = text.strip_prefix('0').filter(|rest| rest.len() == 3).unwrap_or(text);
+        let good = digits.len() == 3 && digits.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
+        let bits = good.then(|| u32::from_str_radix(digits, 8).ok()).flatten();
+        bits.map(Self).ok_or_else(|| TextError::Mode(text.to_owned()))
+    }
 );
 
 impl Mode {
@@ -244,23 +236,8 @@ impl Mode {
 
     /// The bits.
     #[must_use]
-    pub const fn bits(&self) -> u32 {
+    pub const fn bits(self) -> u32 {
         self.0
-    }
-}
-
-impl FromStr for Mode {
-    type Err = TextError;
-
-    fn from_str(text: &str) -> Result<Self, TextError> {
-        let digits = text
-            .strip_prefix('0')
-            .filter(|rest| rest.len() == 3)
-            .unwrap_or(text);
-        let good = digits.len() == 3 && digits.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
-        let bits = good.then(|| u32::from_str_radix(digits, 8).ok()).flatten();
-        bits.map(Self)
-            .ok_or_else(|| TextError::Mode(text.to_owned()))
     }
 }
 
@@ -269,3 +246,15 @@ impl fmt::Display for Mode {
         write!(f, "{:04o}", self.0)
     }
 }
+
+macro_rules! display_inner {
+    ($($name:ident),*) => {$(
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    )*};
+}
+
+display_inner!(Address, StationMac, Listen);

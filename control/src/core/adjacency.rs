@@ -30,7 +30,11 @@ pub struct Adjacencies {
 
 /// The rewrite of an interface towards `mac`.
 fn rewrite(interface_id: InterfaceId, interface: &Interface, mac: Option<Mac>) -> Adjacency {
-    let mut adjacency = Adjacency { interface: interface_id, mtu_bytes: interface.mtu_bytes, ..Adjacency::default() };
+    let mut adjacency = Adjacency {
+        interface: interface_id,
+        mtu_bytes: interface.mtu_bytes,
+        ..Adjacency::default()
+    };
     adjacency.state = match (interface.up, interface.port, mac) {
         (true, Some(_), Some(_)) => AdjacencyState::Resolved,
         (true, Some(_), None) => AdjacencyState::Unresolved,
@@ -70,7 +74,9 @@ impl Adjacencies {
 
     /// One user less; true when it was the last, and the neighbour need not be kept resolved.
     pub fn release(&mut self, key: NeighbourKey, plane: &mut Plane) -> bool {
-        let Some(entry) = self.entries.get_mut(&key) else { return false };
+        let Some(entry) = self.entries.get_mut(&key) else {
+            return false;
+        };
         entry.users -= 1;
         if entry.users > 0 {
             return false;
@@ -78,7 +84,10 @@ impl Adjacencies {
         let id = entry.id;
         self.entries.remove(&key);
         self.by_id.remove(&id);
-        plane.edit().adjacencies.set(id.index(), Adjacency::default());
+        plane
+            .edit()
+            .adjacencies
+            .set(id.index(), Adjacency::default());
         plane.retire(id);
         true
     }
@@ -109,7 +118,12 @@ impl Adjacencies {
 
     /// Writes all adjacencies of an interface anew, after it changed.
     pub fn refresh(&mut self, interface: InterfaceId, plane: &mut Plane) {
-        let keys: Vec<NeighbourKey> = self.entries.keys().filter(|k| k.interface == interface).copied().collect();
+        let keys: Vec<NeighbourKey> = self
+            .entries
+            .keys()
+            .filter(|k| k.interface == interface)
+            .copied()
+            .collect();
         for key in keys {
             self.write(key, plane);
         }
@@ -133,8 +147,14 @@ impl Adjacencies {
     }
 
     fn write(&self, key: NeighbourKey, plane: &mut Plane) {
-        let Some(entry) = self.entries.get(&key) else { return };
-        let interface = plane.draft().interface(key.interface).cloned().unwrap_or_default();
+        let Some(entry) = self.entries.get(&key) else {
+            return;
+        };
+        let interface = plane
+            .draft()
+            .interface(key.interface)
+            .cloned()
+            .unwrap_or_default();
         let adjacency = rewrite(key.interface, &interface, entry.mac);
         if plane.draft().adjacency(entry.id) != Some(&adjacency) {
             plane.edit().adjacencies.set(entry.id.index(), adjacency);
@@ -160,10 +180,22 @@ mod tests {
         let to = Mac::new([2, 0, 0, 0, 0, 9]);
         let adjacency = rewrite(InterfaceId::new(7), &interface, Some(to));
         assert_eq!(adjacency.state, AdjacencyState::Resolved);
-        assert_eq!(adjacency.header[..16], [2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 1, 0x81, 0, 0, 100]);
+        assert_eq!(
+            adjacency.header[..16],
+            [2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 1, 0x81, 0, 0, 100]
+        );
         assert_eq!(adjacency.header_len, 18);
-        assert_eq!(rewrite(InterfaceId::new(7), &interface, None).state, AdjacencyState::Unresolved);
-        let down = Interface { up: false, ..interface };
-        assert_eq!(rewrite(InterfaceId::new(7), &down, Some(to)).state, AdjacencyState::Down);
+        assert_eq!(
+            rewrite(InterfaceId::new(7), &interface, None).state,
+            AdjacencyState::Unresolved
+        );
+        let down = Interface {
+            up: false,
+            ..interface
+        };
+        assert_eq!(
+            rewrite(InterfaceId::new(7), &down, Some(to)).state,
+            AdjacencyState::Down
+        );
     }
 }

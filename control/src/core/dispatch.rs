@@ -1,6 +1,9 @@
 //! Who answers what.
 
-use super::request::{InterfaceRequest, NeighbourRequest, NextHopRequest, PortRequest, Request, RouteRequest, StatsRequest, SystemRequest, VrfRequest};
+use super::request::{
+    InterfaceRequest, NeighbourRequest, NextHopRequest, PortRequest, Request, RouteRequest,
+    StatsRequest, SystemRequest, VrfRequest,
+};
 use super::router::Router;
 use crate::model::interface::InterfaceError;
 use crate::model::port::PortError;
@@ -18,18 +21,26 @@ impl Router {
             Request::Neighbour(request) => self.handle_neighbour(request),
             Request::Stats(request) => self.handle_stats(request),
             Request::System(SystemRequest::Info(reply)) => drop(reply.send(Ok(self.system_view()))),
-            Request::System(SystemRequest::Config(reply)) => drop(reply.send(Ok(self.settings.config.clone()))),
+            Request::System(SystemRequest::Config(reply)) => {
+                drop(reply.send(Ok(self.settings.config.clone())))
+            }
         }
     }
 
     fn handle_port(&mut self, request: PortRequest) {
         match request {
             PortRequest::Add(spec, reply) => drop(reply.send(self.add_port(*spec))),
-            PortRequest::Change(name, change, reply) => drop(reply.send(self.change_port(name, *change))),
+            PortRequest::Change(name, change, reply) => {
+                drop(reply.send(self.change_port(name, *change)))
+            }
             PortRequest::Remove(name, reply) => drop(reply.send(self.remove_port(name))),
             PortRequest::Get(name, reply) => drop(reply.send(self.port_view(name))),
             PortRequest::List(reply) => {
-                let views: Result<Vec<_>, PortError> = self.ports.keys().map(|name| self.port_view(*name)).collect();
+                let views: Result<Vec<_>, PortError> = self
+                    .ports
+                    .keys()
+                    .map(|name| self.port_view(*name))
+                    .collect();
                 drop(reply.send(Ok(views.unwrap_or_default())));
             }
             PortRequest::Stats(name, reply) => drop(reply.send(self.port_stats(name))),
@@ -40,17 +51,31 @@ impl Router {
         match request {
             InterfaceRequest::Create(spec, reply) => drop(reply.send(self.create_interface(*spec))),
             InterfaceRequest::Delete(name, reply) => drop(reply.send(self.delete_interface(name))),
-            InterfaceRequest::Change(name, change, reply) => drop(reply.send(self.change_interface(name, change))),
-            InterfaceRequest::AddAddress(name, address, reply) => drop(reply.send(self.add_address(name, address))),
-            InterfaceRequest::RemoveAddress(name, address, reply) => drop(reply.send(self.remove_address(name, address))),
+            InterfaceRequest::Change(name, change, reply) => {
+                drop(reply.send(self.change_interface(name, change)))
+            }
+            InterfaceRequest::AddAddress(name, address, reply) => {
+                drop(reply.send(self.add_address(name, address)))
+            }
+            InterfaceRequest::RemoveAddress(name, address, reply) => {
+                drop(reply.send(self.remove_address(name, address)))
+            }
             InterfaceRequest::Get(name, reply) => {
-                let found = self.interfaces.id(&name).ok_or(InterfaceError::UnknownInterface { interface: name });
+                let found = self
+                    .interfaces
+                    .id(&name)
+                    .ok_or(InterfaceError::UnknownInterface { interface: name });
                 drop(reply.send(found.and_then(|id| self.interface_view(id))));
             }
             InterfaceRequest::List(vrf, reply) => {
-                let only = vrf.map(|vrf| self.vrfs.id(&vrf).ok_or(InterfaceError::UnknownVrf { vrf })).transpose();
+                let only = vrf
+                    .map(|vrf| self.vrfs.id(&vrf).ok_or(InterfaceError::UnknownVrf { vrf }))
+                    .transpose();
                 let views = only.and_then(|only| {
-                    let wanted = self.interfaces.iter().filter(|i| only.is_none_or(|only| only == i.vrf));
+                    let wanted = self
+                        .interfaces
+                        .iter()
+                        .filter(|i| only.is_none_or(|only| only == i.vrf));
                     wanted.map(|i| self.interface_view(i.id)).collect()
                 });
                 drop(reply.send(views));
@@ -63,12 +88,22 @@ impl Router {
             VrfRequest::Create(spec, reply) => drop(reply.send(self.create_vrf(spec))),
             VrfRequest::Delete(name, reply) => drop(reply.send(self.delete_vrf(name))),
             VrfRequest::Get(name, reply) => {
-                let found = self.vrfs.id(&name).ok_or(VrfError::UnknownVrf { vrf: name });
+                let found = self
+                    .vrfs
+                    .id(&name)
+                    .ok_or(VrfError::UnknownVrf { vrf: name });
                 drop(reply.send(found.and_then(|id| self.vrf_view(id))));
             }
             VrfRequest::List(reply) => {
-                let mut views: Vec<_> = self.vrfs.iter().filter_map(|(id, _)| self.vrf_view(id).ok()).collect();
-                views.get_mut(1..).unwrap_or_default().sort_unstable_by_key(|v| v.spec.name);
+                let mut views: Vec<_> = self
+                    .vrfs
+                    .iter()
+                    .filter_map(|(id, _)| self.vrf_view(id).ok())
+                    .collect();
+                views
+                    .get_mut(1..)
+                    .unwrap_or_default()
+                    .sort_unstable_by_key(|v| v.spec.name);
                 drop(reply.send(Ok(views)));
             }
         }
@@ -86,8 +121,12 @@ impl Router {
             RouteRequest::OwnerGone(session) => self.close_session(session),
             RouteRequest::Batch(flight, reply) => drop(reply.send(self.apply_batch(&flight.batch))),
             RouteRequest::EndOfRib(session, reply) => self.end_of_rib(session, reply),
-            RouteRequest::List(filter, after, reply) => drop(reply.send(self.route_page(&filter, after))),
-            RouteRequest::Lookup(query, reply) => drop(reply.send(self.explain(&query).map(Box::new))),
+            RouteRequest::List(filter, after, reply) => {
+                drop(reply.send(self.route_page(&filter, after)))
+            }
+            RouteRequest::Lookup(query, reply) => {
+                drop(reply.send(self.explain(&query).map(Box::new)))
+            }
             RouteRequest::ListOwners(reply) => drop(reply.send(Ok(self.owner_views()))),
             RouteRequest::RemoveOwner(owner, reply) => self.remove_owner(owner, reply),
         }
@@ -95,19 +134,31 @@ impl Router {
 
     fn handle_next_hop(&mut self, request: NextHopRequest) {
         match request {
-            NextHopRequest::Put(owner, set, reply) => drop(reply.send(self.put_next_hops(owner, &set))),
-            NextHopRequest::Delete(owner, id, reply) => drop(reply.send(self.delete_next_hops(owner, id))),
+            NextHopRequest::Put(owner, set, reply) => {
+                drop(reply.send(self.put_next_hops(owner, &set)))
+            }
+            NextHopRequest::Delete(owner, id, reply) => {
+                drop(reply.send(self.delete_next_hops(owner, id)))
+            }
             NextHopRequest::Get(key, reply) => drop(reply.send(self.next_hop_entry(key))),
-            NextHopRequest::List(owner, after, reply) => drop(reply.send(Ok(self.next_hop_page(owner, after)))),
+            NextHopRequest::List(owner, after, reply) => {
+                drop(reply.send(Ok(self.next_hop_page(owner, after))))
+            }
         }
     }
 
     fn handle_neighbour(&mut self, request: NeighbourRequest) {
         match request {
-            NeighbourRequest::List(filter, after, reply) => self.list_neighbours(&filter, after, reply),
+            NeighbourRequest::List(filter, after, reply) => {
+                self.list_neighbours(&filter, after, reply)
+            }
             NeighbourRequest::Add(spec, reply) => drop(reply.send(self.add_neighbour(spec))),
-            NeighbourRequest::Delete(name, address, reply) => drop(reply.send(self.delete_neighbour(name, address))),
-            NeighbourRequest::Flush(filter, reply) => drop(reply.send(self.flush_neighbours(filter))),
+            NeighbourRequest::Delete(name, address, reply) => {
+                drop(reply.send(self.delete_neighbour(name, address)))
+            }
+            NeighbourRequest::Flush(filter, reply) => {
+                drop(reply.send(self.flush_neighbours(filter)))
+            }
         }
     }
 

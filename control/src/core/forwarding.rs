@@ -81,14 +81,20 @@ impl Forwarding {
         for path in paths {
             // A member without a neighbour (a bare interface) has no adjacency of its own: it counts
             // only where it is alone.
-            let Some(address) = path.neighbour else { continue };
+            let Some(address) = path.neighbour else {
+                continue;
+            };
             let key = NeighbourKey::new(path.interface, address);
             let (adjacency, first) = self.adjacencies.acquire(key, plane);
             if first {
                 self.wishes.push(Wish::Want(key, adjacency));
             }
             self.users.entry(adjacency).or_default().insert(set);
-            compiled.members.push(Member { key, adjacency, weight: path.weight });
+            compiled.members.push(Member {
+                key,
+                adjacency,
+                weight: path.weight,
+            });
         }
         for member in old {
             self.let_go(set, member, &compiled.members, plane);
@@ -107,7 +113,9 @@ impl Forwarding {
 
     /// Forgets a set that no FIB entry names any more.
     pub fn forget(&mut self, set: NextHopSetId, plane: &mut Plane) {
-        let Some(compiled) = self.sets.remove(&set) else { return };
+        let Some(compiled) = self.sets.remove(&set) else {
+            return;
+        };
         for member in compiled.members {
             self.let_go(set, member, &[], plane);
         }
@@ -144,9 +152,18 @@ impl Forwarding {
                 usable = compiled.members.iter().map(weights).collect();
             }
             let before = compiled.buckets.take();
-            let buckets = before.map_or_else(|| Buckets::new(&usable), |before| before.next(&usable));
-            let group = Group { buckets: buckets.as_ref().map_or_else(Arc::default, |b| Arc::from(b.slots())) };
-            if plane.draft().group(group_id(set)).is_none_or(|old| old.buckets != group.buckets) {
+            let buckets =
+                before.map_or_else(|| Buckets::new(&usable), |before| before.next(&usable));
+            let group = Group {
+                buckets: buckets
+                    .as_ref()
+                    .map_or_else(Arc::default, |b| Arc::from(b.slots())),
+            };
+            if plane
+                .draft()
+                .group(group_id(set))
+                .is_none_or(|old| old.buckets != group.buckets)
+            {
                 plane.edit().groups.set(index, group);
             }
             compiled.buckets = buckets;

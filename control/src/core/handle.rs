@@ -110,7 +110,12 @@ impl CoreHandle {
         self.events.sender.subscribe()
     }
 
-    /// Whether the core is gone.
+    /// Tells all watchers of something that happened outside the core.
+    pub fn publish(&self, what: Happening) {
+        self.events.publish(what);
+    }
+
+    /// Whether the core is there to take it.
     fn send(&self, request: Request) -> bool {
         self.requests.send(request).is_ok()
     }
@@ -236,3 +241,6 @@ from!(
     Stats(StatsRequest),
     System(SystemRequest),
 );
+
+#[cfg(test)]
+mod tests;

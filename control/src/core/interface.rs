@@ -10,7 +10,10 @@ use ipnet::IpNet;
 
 use super::router::Router;
 use crate::model::event::{Change, Happening};
-use crate::model::interface::{InterfaceChange, InterfaceError, InterfaceKind, InterfaceSpec, InterfaceView, TwinView, VirtualKind};
+use crate::model::interface::{
+    InterfaceChange, InterfaceError, InterfaceKind, InterfaceSpec, InterfaceView, TwinView,
+    VirtualKind,
+};
 use crate::model::name::InterfaceName;
 use crate::model::number::{Choice, Mtu};
 use crate::model::prefix::InterfaceAddress;
@@ -76,7 +79,8 @@ impl Interface {
     #[must_use]
     pub fn all_addresses(&self) -> Vec<IpNet> {
         let mut all: Vec<IpNet> = self.addresses.iter().map(|a| a.net()).collect();
-        let link_local = |net: &IpNet| matches!(net.addr(), IpAddr::V6(a) if a.is_unicast_link_local());
+        let link_local =
+            |net: &IpNet| matches!(net.addr(), IpAddr::V6(a) if a.is_unicast_link_local());
         if let Some(mac) = self.mac.filter(|_| !all.iter().any(link_local))
             && let Ok(own) = IpNet::new(mac.link_local().into(), 64)
         {
@@ -134,7 +138,11 @@ impl Interfaces {
     }
 
     /// Adds one under a new number, which `make` gets; `None` when there is no number left.
-    pub(super) fn add(&mut self, name: InterfaceName, make: impl FnOnce(InterfaceId) -> Interface) -> Option<InterfaceId> {
+    pub(super) fn add(
+        &mut self,
+        name: InterfaceName,
+        make: impl FnOnce(InterfaceId) -> Interface,
+    ) -> Option<InterfaceId> {
         let id = if self.made as usize + 1 < MAX_INTERFACES {
             self.made += 1;
             InterfaceId::new(self.made)
@@ -160,21 +168,37 @@ impl Router {
     ///
     /// # Errors
     /// [`InterfaceError`]; nothing was made then.
-    pub(super) fn create_interface(&mut self, spec: InterfaceSpec) -> Result<InterfaceView, InterfaceError> {
+    pub(super) fn create_interface(
+        &mut self,
+        spec: InterfaceSpec,
+    ) -> Result<InterfaceView, InterfaceError> {
         let name = spec.name;
         if self.interfaces.id(&name).is_some() {
             return Err(InterfaceError::NameTaken { name });
         }
-        let vrf = self.vrfs.id(&spec.vrf).ok_or(InterfaceError::UnknownVrf { vrf: spec.vrf })?;
+        let vrf = self
+            .vrfs
+            .id(&spec.vrf)
+            .ok_or(InterfaceError::UnknownVrf { vrf: spec.vrf })?;
         let (port, mac) = match spec.kind {
             VirtualKind::Loopback => (None, None),
             VirtualKind::Vlan { parent, vlan_id } => {
-                let of = self.interfaces.named(&parent).ok_or(InterfaceError::UnknownInterface { interface: parent })?;
+                let of = self
+                    .interfaces
+                    .named(&parent)
+                    .ok_or(InterfaceError::UnknownInterface { interface: parent })?;
                 let Some(port) = of.port.filter(|_| of.kind == InterfaceKind::Port) else {
                     return Err(InterfaceError::ParentKind { parent });
                 };
-                if let Some(other) = self.interfaces.on_port(port).find(|i| i.vlan() == Some(vlan_id.get())) {
-                    return Err(InterfaceError::VlanTaken { vlan_id, interface: other.name });
+                if let Some(other) = self
+                    .interfaces
+                    .on_port(port)
+                    .find(|i| i.vlan() == Some(vlan_id.get()))
+                {
+                    return Err(InterfaceError::VlanTaken {
+                        vlan_id,
+                        interface: other.name,
+                    });
                 }
                 (Some(port), of.mac)
             }
@@ -196,7 +220,9 @@ impl Router {
             twin: None,
             routes: BTreeMap::new(),
         });
-        let id = made.ok_or(InterfaceError::TooManyInterfaces { limit: MAX_INTERFACES - 1 })?;
+        let id = made.ok_or(InterfaceError::TooManyInterfaces {
+            limit: MAX_INTERFACES - 1,
+        })?;
         if let Err(message) = self.sync_twin(id) {
             self.drop_interface(id);
             return Err(InterfaceError::Twin { message });
@@ -211,7 +237,10 @@ impl Router {
     /// # Errors
     /// [`InterfaceError`]; it stays then.
     pub(super) fn delete_interface(&mut self, name: InterfaceName) -> Result<(), InterfaceError> {
-        let interface = self.interfaces.named(&name).ok_or(InterfaceError::UnknownInterface { interface: name })?;
+        let interface = self
+            .interfaces
+            .named(&name)
+            .ok_or(InterfaceError::UnknownInterface { interface: name })?;
         if interface.kind == InterfaceKind::Port {
             return Err(InterfaceError::BelongsToPort { interface: name });
         }
@@ -223,10 +252,21 @@ impl Router {
     ///
     /// # Errors
     /// [`InterfaceError`]; it is as it was then.
-    pub(super) fn change_interface(&mut self, name: InterfaceName, change: InterfaceChange) -> Result<InterfaceView, InterfaceError> {
-        let before = self.interfaces.named(&name).ok_or(InterfaceError::UnknownInterface { interface: name })?.clone();
+    pub(super) fn change_interface(
+        &mut self,
+        name: InterfaceName,
+        change: InterfaceChange,
+    ) -> Result<InterfaceView, InterfaceError> {
+        let before = self
+            .interfaces
+            .named(&name)
+            .ok_or(InterfaceError::UnknownInterface { interface: name })?
+            .clone();
         let vrf = match change.vrf {
-            Some(vrf) => self.vrfs.id(&vrf).ok_or(InterfaceError::UnknownVrf { vrf })?,
+            Some(vrf) => self
+                .vrfs
+                .id(&vrf)
+                .ok_or(InterfaceError::UnknownVrf { vrf })?,
             None => before.vrf,
         };
         if let Some(mtu) = change.mtu {
@@ -248,7 +288,8 @@ impl Router {
         }
         if let Err(message) = self.sync_twin(before.id) {
             if let Some(interface) = self.interfaces.get_mut(before.id) {
-                (interface.vrf, interface.mtu, interface.admin_up) = (before.vrf, before.mtu, before.admin_up);
+                (interface.vrf, interface.mtu, interface.admin_up) =
+                    (before.vrf, before.mtu, before.admin_up);
             }
             return Err(InterfaceError::Twin { message });
         }
@@ -261,18 +302,34 @@ impl Router {
     ///
     /// # Errors
     /// [`InterfaceError`]; nothing was added then.
-    pub(super) fn add_address(&mut self, name: InterfaceName, address: InterfaceAddress) -> Result<InterfaceView, InterfaceError> {
-        let interface = self.interfaces.named(&name).ok_or(InterfaceError::UnknownInterface { interface: name })?;
+    pub(super) fn add_address(
+        &mut self,
+        name: InterfaceName,
+        address: InterfaceAddress,
+    ) -> Result<InterfaceView, InterfaceError> {
+        let interface = self
+            .interfaces
+            .named(&name)
+            .ok_or(InterfaceError::UnknownInterface { interface: name })?;
         let (id, vrf) = (interface.id, interface.vrf);
         if interface.addresses.len() >= MAX_ADDRESSES {
-            return Err(InterfaceError::TooManyAddresses { limit: MAX_ADDRESSES });
+            return Err(InterfaceError::TooManyAddresses {
+                limit: MAX_ADDRESSES,
+            });
         }
         if interface.addresses.contains(&address) {
-            return Err(InterfaceError::AddressTaken { address, interface: name });
+            return Err(InterfaceError::AddressTaken {
+                address,
+                interface: name,
+            });
         }
         self.check_address(Some(id), vrf, address)?;
         self.edit_addresses(id, |addresses| addresses.push(address))?;
-        self.tell(Happening::Address { change: Change::Added, interface: name, address });
+        self.tell(Happening::Address {
+            change: Change::Added,
+            interface: name,
+            address,
+        });
         self.interface_view(id)
     }
 
@@ -280,19 +337,38 @@ impl Router {
     ///
     /// # Errors
     /// [`InterfaceError`]; it stays then.
-    pub(super) fn remove_address(&mut self, name: InterfaceName, address: InterfaceAddress) -> Result<InterfaceView, InterfaceError> {
-        let interface = self.interfaces.named(&name).ok_or(InterfaceError::UnknownInterface { interface: name })?;
+    pub(super) fn remove_address(
+        &mut self,
+        name: InterfaceName,
+        address: InterfaceAddress,
+    ) -> Result<InterfaceView, InterfaceError> {
+        let interface = self
+            .interfaces
+            .named(&name)
+            .ok_or(InterfaceError::UnknownInterface { interface: name })?;
         let id = interface.id;
         if !interface.addresses.contains(&address) {
             return Err(InterfaceError::UnknownAddress { address });
         }
         self.edit_addresses(id, |addresses| addresses.retain(|a| *a != address))?;
-        self.tell(Happening::Address { change: Change::Removed, interface: name, address });
+        self.tell(Happening::Address {
+            change: Change::Removed,
+            interface: name,
+            address,
+        });
         self.interface_view(id)
     }
 
-    fn edit_addresses(&mut self, id: InterfaceId, edit: impl FnOnce(&mut Vec<InterfaceAddress>)) -> Result<(), InterfaceError> {
-        let before = self.interfaces.get(id).map(|i| i.addresses.clone()).unwrap_or_default();
+    fn edit_addresses(
+        &mut self,
+        id: InterfaceId,
+        edit: impl FnOnce(&mut Vec<InterfaceAddress>),
+    ) -> Result<(), InterfaceError> {
+        let before = self
+            .interfaces
+            .get(id)
+            .map(|i| i.addresses.clone())
+            .unwrap_or_default();
         if let Some(interface) = self.interfaces.get_mut(id) {
             edit(&mut interface.addresses);
         }
@@ -307,14 +383,25 @@ impl Router {
     }
 
     fn check_mtu(&self, mtu: Choice<Mtu>, port: Option<PortId>) -> Result<(), InterfaceError> {
-        let (Choice::Exactly(mtu), Some(port)) = (mtu, port) else { return Ok(()) };
+        let (Choice::Exactly(mtu), Some(port)) = (mtu, port) else {
+            return Ok(());
+        };
         let parent_mtu = self.port_mtu(port);
-        if mtu > parent_mtu { Err(InterfaceError::MtuAboveParent { mtu, parent_mtu }) } else { Ok(()) }
+        if mtu > parent_mtu {
+            Err(InterfaceError::MtuAboveParent { mtu, parent_mtu })
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether an interface of the VRF may have this address, those of `except` left out: no address may be there
     /// twice, and no prefix be on two links. Link-local ones need be unique on their link only.
-    fn check_address(&self, except: Option<InterfaceId>, vrf: VrfId, address: InterfaceAddress) -> Result<(), InterfaceError> {
+    fn check_address(
+        &self,
+        except: Option<InterfaceId>,
+        vrf: VrfId,
+        address: InterfaceAddress,
+    ) -> Result<(), InterfaceError> {
         if matches!(address.address(), IpAddr::V6(a) if a.is_unicast_link_local()) {
             return Ok(());
         }
@@ -324,7 +411,10 @@ impl Router {
                 a.address() == address.address() || (links && a.prefix() == address.prefix())
             };
             if let Some(taken) = other.addresses.iter().find(same) {
-                return Err(InterfaceError::AddressTaken { address: *taken, interface: other.name });
+                return Err(InterfaceError::AddressTaken {
+                    address: *taken,
+                    interface: other.name,
+                });
             }
         }
         Ok(())
@@ -338,7 +428,9 @@ impl Router {
 
     /// Takes an interface out of everything.
     pub(super) fn drop_interface(&mut self, id: InterfaceId) {
-        let Ok(view) = self.interface_view(id) else { return };
+        let Ok(view) = self.interface_view(id) else {
+            return;
+        };
         if let Some(interface) = self.interfaces.get_mut(id) {
             interface.admin_up = false;
             interface.addresses.clear();

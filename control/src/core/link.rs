@@ -17,7 +17,9 @@ use ipnet::IpNet;
 use super::interface::{Interface, OwnRoute};
 use super::router::Router;
 use crate::exception::command::{Command, InterfaceFacts};
-use crate::model::interface::{InterfaceCounters, InterfaceError, InterfaceKind, InterfaceView, TwinView};
+use crate::model::interface::{
+    InterfaceCounters, InterfaceError, InterfaceKind, InterfaceView, TwinView,
+};
 use crate::model::number::{Choice, Mtu};
 use crate::model::port::Traffic;
 use crate::nexthop::NextHopSet;
@@ -46,7 +48,9 @@ impl Router {
 
     /// Makes everything else follow the interface.
     pub(super) fn sync_interface(&mut self, id: InterfaceId) {
-        let Some(interface) = self.interfaces.get(id).cloned() else { return };
+        let Some(interface) = self.interfaces.get(id).cloned() else {
+            return;
+        };
         let addresses = interface.all_addresses();
         let running = self.is_running(&interface);
         let link_local = addresses.iter().filter_map(|net| match net.addr() {
@@ -62,7 +66,12 @@ impl Router {
             vlan: interface.vlan(),
             link_local: link_local.collect(),
         };
-        if self.plane.draft().interface(id).is_none_or(|before| *before != entry) {
+        if self
+            .plane
+            .draft()
+            .interface(id)
+            .is_none_or(|before| *before != entry)
+        {
             self.plane.edit().interfaces.set(id.index(), entry);
             self.forwarding.refresh_interface(id, &mut self.plane);
         }
@@ -77,9 +86,14 @@ impl Router {
 
     /// Takes what is left of an interface without addresses and up state out.
     pub(super) fn forget_interface(&mut self, id: InterfaceId) {
-        let Some(interface) = self.interfaces.get(id).cloned() else { return };
+        let Some(interface) = self.interfaces.get(id).cloned() else {
+            return;
+        };
         self.map_port(&interface, false);
-        self.plane.edit().interfaces.set(id.index(), snapshot::interface::Interface::default());
+        self.plane
+            .edit()
+            .interfaces
+            .set(id.index(), snapshot::interface::Interface::default());
         self.plane.publish();
         self.send(Command::Twin(id, None));
         self.send(Command::Interface(id, None));
@@ -92,14 +106,23 @@ impl Router {
     fn map_port(&mut self, interface: &Interface, present: bool) {
         let Some(port) = interface.port else { return };
         let place = present.then_some(interface.id);
-        let Some(map) = self.plane.draft().ports.get(port.index()) else { return };
+        let Some(map) = self.plane.draft().ports.get(port.index()) else {
+            return;
+        };
         match interface.vlan() {
             None if map.untagged == place => {}
             None => self.plane.edit().ports[port.index()].untagged = place,
             Some(vlan) => {
-                let old = map.vlans.as_ref().map_or(InterfaceId::default(), |v| v[usize::from(vlan)]);
+                let old = map
+                    .vlans
+                    .as_ref()
+                    .map_or(InterfaceId::default(), |v| v[usize::from(vlan)]);
                 if old != place.unwrap_or_default() {
-                    set_vlan(&mut self.plane.edit().ports[port.index()], vlan, place.unwrap_or_default());
+                    set_vlan(
+                        &mut self.plane.edit().ports[port.index()],
+                        vlan,
+                        place.unwrap_or_default(),
+                    );
                 }
             }
         }
@@ -107,13 +130,25 @@ impl Router {
 
     /// Brings the routes that the interface has by itself from what they were to what they should
     /// be.
-    fn sync_routes(&mut self, interface: &Interface, wanted: BTreeMap<IpNet, (OwnRoute, NextHopSet)>) {
-        let moved = self.route_vrf.get(&interface.id).copied().filter(|vrf| *vrf != interface.vrf);
+    fn sync_routes(
+        &mut self,
+        interface: &Interface,
+        wanted: BTreeMap<IpNet, (OwnRoute, NextHopSet)>,
+    ) {
+        let moved = self
+            .route_vrf
+            .get(&interface.id)
+            .copied()
+            .filter(|vrf| *vrf != interface.vrf);
         let vrf = moved.unwrap_or(interface.vrf);
         for (prefix, (kind, set)) in &interface.routes {
             if moved.is_some() || wanted.get(prefix) != Some(&(*kind, set.clone())) {
                 let session = self.own.session(*kind);
-                if self.rib.remove(&mut self.hops, session, vrf, *prefix, &mut self.changes).is_err() {
+                if self
+                    .rib
+                    .remove(&mut self.hops, session, vrf, *prefix, &mut self.changes)
+                    .is_err()
+                {
                     tracing::debug!(%prefix, "the route of an interface had another holder");
                 }
             }
@@ -123,11 +158,27 @@ impl Router {
                 continue;
             }
             let session = self.own.session(*kind);
-            let attributes = self.hops.intern(set.clone(), &self.rib).map(|set| Attributes { distance: 0, metric: 0, set });
-            let done = attributes.map_err(|e| e.to_string()).and_then(|attributes| {
-                let done = self.rib.insert(&mut self.hops, session, interface.vrf, *prefix, attributes, &mut self.changes);
-                done.map(drop).map_err(|e| e.to_string())
-            });
+            let attributes = self
+                .hops
+                .intern(set.clone(), &self.rib)
+                .map(|set| Attributes {
+                    distance: 0,
+                    metric: 0,
+                    set,
+                });
+            let done = attributes
+                .map_err(|e| e.to_string())
+                .and_then(|attributes| {
+                    let done = self.rib.insert(
+                        &mut self.hops,
+                        session,
+                        interface.vrf,
+                        *prefix,
+                        attributes,
+                        &mut self.changes,
+                    );
+                    done.map(drop).map_err(|e| e.to_string())
+                });
             if let Err(error) = done {
                 tracing::error!(interface = %interface.name, %prefix, %error, "the route of an address has no place");
             }
@@ -143,16 +194,24 @@ impl Router {
     /// # Errors
     /// What the kernel said.
     pub(super) fn sync_twin(&mut self, id: InterfaceId) -> Result<(), String> {
-        let Some(interface) = self.interfaces.get(id) else { return Ok(()) };
+        let Some(interface) = self.interfaces.get(id) else {
+            return Ok(());
+        };
         if !self.has_twin(interface) {
             return Ok(());
         }
         let vrf = self.vrfs.get(interface.vrf);
-        let namespace = vrf.and_then(|v| v.spec.namespace.as_ref()).map(|n| n.as_str().to_owned());
+        let namespace = vrf
+            .and_then(|v| v.spec.namespace.as_ref())
+            .map(|n| n.as_str().to_owned());
         let namespace = namespace.or_else(|| self.settings.twin_namespace.clone());
         let spec = TwinSpec {
             id,
-            name: interface.name.as_str().parse().map_err(|e: TwinNameError| e.to_string())?,
+            name: interface
+                .name
+                .as_str()
+                .parse()
+                .map_err(|e: TwinNameError| e.to_string())?,
             netns: namespace.as_deref().map(namespace_path),
             mac: interface.mac.unwrap_or_else(|| loopback_mac(id)),
             mtu: self.interface_mtu(interface).get(),
@@ -168,7 +227,11 @@ impl Router {
         }
         let ifindex = self.twins.ifindex(id).unwrap_or_default();
         if let Some(interface) = self.interfaces.get_mut(id) {
-            interface.twin = Some(TwinView { name, namespace, ifindex });
+            interface.twin = Some(TwinView {
+                name,
+                namespace,
+                ifindex,
+            });
         }
         Ok(())
     }
@@ -181,9 +244,15 @@ impl Router {
     /// An interface as clients see it.
     pub(super) fn interface_view(&self, id: InterfaceId) -> Result<InterfaceView, InterfaceError> {
         let Some(interface) = self.interfaces.get(id) else {
-            return Err(InterfaceError::Unsupported { what: "an interface that is gone" });
+            return Err(InterfaceError::Unsupported {
+                what: "an interface that is gone",
+            });
         };
-        let addresses = interface.all_addresses().into_iter().filter_map(|net| net.try_into().ok()).collect();
+        let addresses = interface
+            .all_addresses()
+            .into_iter()
+            .filter_map(|net| net.try_into().ok())
+            .collect();
         Ok(InterfaceView {
             name: interface.name,
             id,
@@ -226,18 +295,33 @@ fn loopback_mac(id: InterfaceId) -> Mac {
 
 /// The file of a network namespace, by its name under `/run/netns` or by its path.
 pub(super) fn namespace_path(name: &str) -> PathBuf {
-    if name.starts_with('/') { PathBuf::from(name) } else { Path::new("/run/netns").join(name) }
+    if name.starts_with('/') {
+        PathBuf::from(name)
+    } else {
+        Path::new("/run/netns").join(name)
+    }
 }
 
 fn set_vlan(map: &mut PortMap, vlan: u16, interface: InterfaceId) {
-    let mut vlans = map.vlans.as_deref().copied().unwrap_or([InterfaceId::default(); VLANS]);
+    let mut vlans = map
+        .vlans
+        .as_deref()
+        .copied()
+        .unwrap_or([InterfaceId::default(); VLANS]);
     vlans[usize::from(vlan) % VLANS] = interface;
-    map.vlans = vlans.iter().any(|id| *id != InterfaceId::default()).then(|| Arc::new(vlans));
+    map.vlans = vlans
+        .iter()
+        .any(|id| *id != InterfaceId::default())
+        .then(|| Arc::new(vlans));
 }
 
 /// The routes that an interface has by itself: to each of its own addresses, to the links of its prefixes and to their
 /// broadcast addresses. Link-local prefixes mean something else on every link and are no routes.
-fn own_routes(interface: &Interface, addresses: &[IpNet], running: bool) -> BTreeMap<IpNet, (OwnRoute, NextHopSet)> {
+fn own_routes(
+    interface: &Interface,
+    addresses: &[IpNet],
+    running: bool,
+) -> BTreeMap<IpNet, (OwnRoute, NextHopSet)> {
     let mut routes = BTreeMap::new();
     if !interface.admin_up {
         return routes;
@@ -248,17 +332,26 @@ fn own_routes(interface: &Interface, addresses: &[IpNet], running: bool) -> BTre
         }
         let link = net.trunc();
         if running && !interface.is_loopback() && net.prefix_len() < net.max_prefix_len() {
-            routes.insert(link, (OwnRoute::Connected, NextHopSet::connected(interface.id)));
+            routes.insert(
+                link,
+                (OwnRoute::Connected, NextHopSet::connected(interface.id)),
+            );
             // Subnets of /31 have no broadcast address (RFC 3021).
             if net.addr().is_ipv4() && net.prefix_len() < 31 {
                 let broadcast = IpNet::from(net.broadcast());
-                routes.insert(broadcast, (OwnRoute::Local, NextHopSet::Broadcast(interface.id)));
+                routes.insert(
+                    broadcast,
+                    (OwnRoute::Local, NextHopSet::Broadcast(interface.id)),
+                );
             }
         }
     }
     for net in addresses {
         if !matches!(net.addr(), IpAddr::V6(a) if a.is_unicast_link_local()) {
-            routes.insert(IpNet::from(net.addr()), (OwnRoute::Local, NextHopSet::Local(interface.id)));
+            routes.insert(
+                IpNet::from(net.addr()),
+                (OwnRoute::Local, NextHopSet::Local(interface.id)),
+            );
         }
     }
     routes

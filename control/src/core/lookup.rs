@@ -12,7 +12,9 @@ use crate::model::lookup::{ListError, LookupOutcome, LookupQuery, LookupView, Re
 use crate::model::number::{Epoch, Metric, NextHopSetId};
 use crate::model::page::{PAGE_ITEMS, Page, RouteCursor};
 use crate::model::prefix::{Family, Prefix};
-use crate::model::route::{PrefixMatch, RouteFilter, RouteState, RouteTarget, RouteView, SpecialRoute};
+use crate::model::route::{
+    PrefixMatch, RouteFilter, RouteState, RouteTarget, RouteView, SpecialRoute,
+};
 use crate::nexthop::{NextHopSet, Via};
 use crate::rib::{self, Prefixes, Query};
 
@@ -24,34 +26,68 @@ impl Router {
     ///
     /// # Errors
     /// [`ListError::UnknownVrf`].
-    pub(super) fn route_page(&self, filter: &RouteFilter, after: Option<RouteCursor>) -> Result<Page<RouteView, RouteCursor>, ListError> {
-        let only = filter.vrf.map(|vrf| self.vrfs.id(&vrf).ok_or(ListError::UnknownVrf { vrf })).transpose()?;
+    pub(super) fn route_page(
+        &self,
+        filter: &RouteFilter,
+        after: Option<RouteCursor>,
+    ) -> Result<Page<RouteView, RouteCursor>, ListError> {
+        let only = filter
+            .vrf
+            .map(|vrf| self.vrfs.id(&vrf).ok_or(ListError::UnknownVrf { vrf }))
+            .transpose()?;
         let owner = match filter.owner {
             Some(name) => match self.rib.owner(name.as_str()) {
                 Some(view) => Some(view.id),
-                None => return Ok(Page { items: Vec::new(), next: None }),
+                None => {
+                    return Ok(Page {
+                        items: Vec::new(),
+                        next: None,
+                    });
+                }
             },
             None => None,
         };
         let mut items = Vec::new();
-        for (vrf, _) in self.vrfs.iter().filter(|(id, _)| only.is_none_or(|only| only == *id)) {
+        for (vrf, _) in self
+            .vrfs
+            .iter()
+            .filter(|(id, _)| only.is_none_or(|only| only == *id))
+        {
             if after.is_some_and(|after| vrf < after.vrf) {
                 continue;
             }
-            let here = after.filter(|after| after.vrf == vrf).map(|after| after.prefix.net());
+            let here = after
+                .filter(|after| after.vrf == vrf)
+                .map(|after| after.prefix.net());
             for prefixes in asked(filter) {
                 let resumed = match (here, prefixes) {
                     (Some(IpNet::V6(_)), Prefixes::AllIpv4) => continue,
                     (Some(IpNet::V4(_)), Prefixes::AllIpv6) => None,
                     (here, _) => here,
                 };
-                let query = Query { vrf, prefixes, owner, only_best: filter.only_best };
+                let query = Query {
+                    vrf,
+                    prefixes,
+                    owner,
+                    only_best: filter.only_best,
+                };
                 let mut routes = Vec::new();
-                let next = self.rib.list(&self.hops, &query, resumed, PAGE_ITEMS, &mut routes);
-                items.extend(routes.iter().filter_map(|route| self.route_view(vrf, route)));
-                let full = routes.last().map(|r| r.prefix).filter(|_| items.len() >= PAGE_ITEMS);
+                let next = self
+                    .rib
+                    .list(&self.hops, &query, resumed, PAGE_ITEMS, &mut routes);
+                items.extend(
+                    routes
+                        .iter()
+                        .filter_map(|route| self.route_view(vrf, route)),
+                );
+                let full = routes
+                    .last()
+                    .map(|r| r.prefix)
+                    .filter(|_| items.len() >= PAGE_ITEMS);
                 if let Some(last) = next.or(full) {
-                    let next = Prefix::try_from(last).ok().map(|prefix| RouteCursor { vrf, prefix });
+                    let next = Prefix::try_from(last)
+                        .ok()
+                        .map(|prefix| RouteCursor { vrf, prefix });
                     return Ok(Page { items, next });
                 }
             }
@@ -68,10 +104,15 @@ impl Router {
             NextHopSet::Prohibit => Some(SpecialRoute::Prohibit),
             _ => None,
         };
-        let members = self.next_hops_of(set.declared).or_else(|| self.own_link(set.declared));
+        let members = self
+            .next_hops_of(set.declared)
+            .or_else(|| self.own_link(set.declared));
         let (target, set_members) = match (special, set.group, members) {
             (Some(special), ..) => (RouteTarget::Special(special), None),
-            (None, Some(group), members) => (RouteTarget::Set(NextHopSetId::try_from(group.number).ok()?), members),
+            (None, Some(group), members) => (
+                RouteTarget::Set(NextHopSetId::try_from(group.number).ok()?),
+                members,
+            ),
             (None, None, Some(members)) => (RouteTarget::NextHops(members), None),
             (None, None, None) => (RouteTarget::Special(SpecialRoute::Blackhole), None),
         };
@@ -99,12 +140,20 @@ impl Router {
     /// # Errors
     /// [`ListError::UnknownVrf`].
     pub(super) fn explain(&self, query: &LookupQuery) -> Result<LookupView, ListError> {
-        let vrf = self.vrfs.id(&query.vrf).ok_or(ListError::UnknownVrf { vrf: query.vrf })?;
+        let vrf = self
+            .vrfs
+            .id(&query.vrf)
+            .ok_or(ListError::UnknownVrf { vrf: query.vrf })?;
         let next_hop = self.fib_says(vrf, query.destination);
         let matched = self.rib.lookup(vrf, query.destination);
         let route = matched.and_then(|(prefix, best)| {
             let mut routes = Vec::new();
-            let query = Query { vrf, prefixes: Prefixes::Exact(prefix), owner: Some(best.owner), only_best: true };
+            let query = Query {
+                vrf,
+                prefixes: Prefixes::Exact(prefix),
+                owner: Some(best.owner),
+                only_best: true,
+            };
             self.rib.list(&self.hops, &query, None, 1, &mut routes);
             routes.first().and_then(|route| self.route_view(vrf, route))
         });
@@ -113,13 +162,30 @@ impl Router {
             self.steps(best.set, 0, &mut steps);
         }
         let set = self.set_of(next_hop);
-        let members = set.map(|set| self.resolved_members(set)).unwrap_or_default();
-        let group = set.and_then(|set| self.forwarding.buckets(set)).map(|(group, buckets)| {
-            let place = |id| members.iter().position(|m| m.adjacency.id == id).unwrap_or_default();
-            (group, buckets.iter().map(|id| u32::try_from(place(*id)).unwrap_or_default()).collect::<Vec<u32>>())
-        });
+        let members = set
+            .map(|set| self.resolved_members(set))
+            .unwrap_or_default();
+        let group = set
+            .and_then(|set| self.forwarding.buckets(set))
+            .map(|(group, buckets)| {
+                let place = |id| {
+                    members
+                        .iter()
+                        .position(|m| m.adjacency.id == id)
+                        .unwrap_or_default()
+                };
+                (
+                    group,
+                    buckets
+                        .iter()
+                        .map(|id| u32::try_from(place(*id)).unwrap_or_default())
+                        .collect::<Vec<u32>>(),
+                )
+            });
         let chosen = match (&group, query.flow_hash) {
-            (Some((_, buckets)), Some(hash)) => buckets.get(hash as usize & buckets.len().wrapping_sub(1)).copied(),
+            (Some((_, buckets)), Some(hash)) => buckets
+                .get(hash as usize & buckets.len().wrapping_sub(1))
+                .copied(),
             (None, Some(_)) if !members.is_empty() => Some(0),
             _ => None,
         };
@@ -129,29 +195,60 @@ impl Router {
             NextHop::Local(_) | NextHop::Broadcast(_) => LookupOutcome::Local,
             NextHop::Glean(_) => LookupOutcome::Glean,
             NextHop::Vrf(other) => {
-                let query = LookupQuery { vrf: self.vrfs.name(other), ..*query };
+                let query = LookupQuery {
+                    vrf: self.vrfs.name(other),
+                    ..*query
+                };
                 return self.explain_leaked(&query, route, steps, next_hop);
             }
             NextHop::Unreachable => LookupOutcome::Unreachable,
             NextHop::Prohibit => LookupOutcome::Prohibit,
             NextHop::Blackhole | NextHop::Vacant => LookupOutcome::Blackhole,
         };
-        Ok(LookupView { route, steps, outcome, next_hop, group, members, chosen })
+        Ok(LookupView {
+            route,
+            steps,
+            outcome,
+            next_hop,
+            group,
+            members,
+            chosen,
+        })
     }
 
     /// The rest of a chain that leads into another VRF.
-    fn explain_leaked(&self, query: &LookupQuery, route: Option<RouteView>, steps: Vec<RecursionStep>, next_hop: NextHopId) -> Result<LookupView, ListError> {
+    fn explain_leaked(
+        &self,
+        query: &LookupQuery,
+        route: Option<RouteView>,
+        steps: Vec<RecursionStep>,
+        next_hop: NextHopId,
+    ) -> Result<LookupView, ListError> {
         // A circle of VRFs ends where the workers end it.
         if steps.len() >= MAX_STEPS {
-            return Ok(LookupView { route, steps, outcome: LookupOutcome::Blackhole, next_hop, group: None, members: Vec::new(), chosen: None });
+            return Ok(LookupView {
+                route,
+                steps,
+                outcome: LookupOutcome::Blackhole,
+                next_hop,
+                group: None,
+                members: Vec::new(),
+                chosen: None,
+            });
         }
         let mut rest = self.explain(query)?;
         rest.steps.splice(0..0, steps);
-        Ok(LookupView { route, next_hop, ..rest })
+        Ok(LookupView {
+            route,
+            next_hop,
+            ..rest
+        })
     }
 
     fn fib_says(&self, vrf: VrfId, destination: IpAddr) -> NextHopId {
-        let Some(tables) = self.plane.draft().vrf(vrf) else { return NextHopId::NO_ROUTE };
+        let Some(tables) = self.plane.draft().vrf(vrf) else {
+            return NextHopId::NO_ROUTE;
+        };
         match destination {
             IpAddr::V4(to) => tables.ipv4.lookup(to.to_bits()),
             IpAddr::V6(to) => tables.ipv6.lookup(to.to_bits()),
@@ -160,14 +257,28 @@ impl Router {
 
     /// Tells how the members of a set are resolved, depth first.
     fn steps(&self, set: crate::nexthop::NextHopSetId, depth: u32, steps: &mut Vec<RecursionStep>) {
-        let Some(view) = self.hops.get(set) else { return };
+        let Some(view) = self.hops.get(set) else {
+            return;
+        };
         for hop in view.declared.members() {
-            let Via::Recursive { vrf, address } = hop.via else { continue };
-            let (Some(next_hop), true) = (self.next_hop_spec(hop), steps.len() < MAX_STEPS) else { continue };
+            let Via::Recursive { vrf, address } = hop.via else {
+                continue;
+            };
+            let (Some(next_hop), true) = (self.next_hop_spec(hop), steps.len() < MAX_STEPS) else {
+                continue;
+            };
             let found = self.rib.lookup(vrf, address);
-            let route = found.and_then(|(prefix, best)| Some((Prefix::try_from(prefix).ok()?, self.owner_name(best.owner)?)));
-            steps.push(RecursionStep { next_hop, vrf: self.vrfs.name(vrf), route, depth });
-            if let Some((_, best)) = found.filter(|_| depth < u32::from(crate::nexthop::MAX_DEPTH)) {
+            let route = found.and_then(|(prefix, best)| {
+                Some((Prefix::try_from(prefix).ok()?, self.owner_name(best.owner)?))
+            });
+            steps.push(RecursionStep {
+                next_hop,
+                vrf: self.vrfs.name(vrf),
+                route,
+                depth,
+            });
+            if let Some((_, best)) = found.filter(|_| depth < u32::from(crate::nexthop::MAX_DEPTH))
+            {
                 self.steps(best.set, depth + 1, steps);
             }
         }
@@ -175,9 +286,16 @@ impl Router {
 
     /// The interface of a local or broadcast route, shown as its link.
     fn own_link(&self, set: &NextHopSet) -> Option<crate::model::nexthop::NextHops> {
-        let (NextHopSet::Local(id) | NextHopSet::Broadcast(id)) = set else { return None };
+        let (NextHopSet::Local(id) | NextHopSet::Broadcast(id)) = set else {
+            return None;
+        };
         let via = crate::model::nexthop::Via::Link(self.interfaces.get(*id)?.name);
-        vec![crate::model::nexthop::NextHopSpec { via, weight: crate::model::number::Weight::MIN }].try_into().ok()
+        vec![crate::model::nexthop::NextHopSpec {
+            via,
+            weight: crate::model::number::Weight::MIN,
+        }]
+        .try_into()
+        .ok()
     }
 }
 

@@ -13,7 +13,9 @@ use crate::exception::command::Command;
 use crate::exception::output::Told;
 use crate::model::event::{Change, Happening};
 use crate::model::name::InterfaceName;
-use crate::model::neighbour::{NeighbourError, NeighbourFilter, NeighbourSpec, NeighbourState, NeighbourView};
+use crate::model::neighbour::{
+    NeighbourError, NeighbourFilter, NeighbourSpec, NeighbourState, NeighbourView,
+};
 use crate::model::page::{NeighbourCursor, PAGE_ITEMS, Page};
 use crate::model::prefix::Family;
 use crate::neighbour::{self, Neighbour, NeighbourEvent, NeighbourKey};
@@ -53,7 +55,11 @@ impl Router {
                 let interface = self.interfaces.get(key.interface).map(|i| i.name);
                 let message = format!("{mac} claims our address {key}");
                 tracing::warn!(?interface, "{message}");
-                self.tell(Happening::Refusal { owner: None, reason: "ADDRESS_CONFLICT", message });
+                self.tell(Happening::Refusal {
+                    owner: None,
+                    reason: "ADDRESS_CONFLICT",
+                    message,
+                });
             }
             Told::Event(event) => tracing::debug!(?event, "neighbour"),
         }
@@ -76,7 +82,11 @@ impl Router {
             _ => Change::Changed,
         };
         if let Some(interface) = self.interfaces.get(key.interface) {
-            let state = if mac.is_some() { NeighbourState::Reachable } else { NeighbourState::Failed };
+            let state = if mac.is_some() {
+                NeighbourState::Reachable
+            } else {
+                NeighbourState::Failed
+            };
             let neighbour = NeighbourView {
                 interface: interface.name,
                 address: key.address,
@@ -99,19 +109,41 @@ impl Router {
         let prefix = IpNet::from(key.address);
         let session = self.own.neighbour;
         if let Some(vrf) = self.neighbour_routes.remove(&key)
-            && self.rib.remove(&mut self.hops, session, vrf, prefix, &mut self.changes).is_err()
+            && self
+                .rib
+                .remove(&mut self.hops, session, vrf, prefix, &mut self.changes)
+                .is_err()
         {
             tracing::debug!(%key, "the host route of a neighbour was gone");
         }
-        let Some(interface) = self.interfaces.get(key.interface).filter(|_| present) else { return };
+        let Some(interface) = self.interfaces.get(key.interface).filter(|_| present) else {
+            return;
+        };
         let vrf = interface.vrf;
-        if !interface.addresses.iter().any(|a| a.net().contains(&key.address)) {
+        if !interface
+            .addresses
+            .iter()
+            .any(|a| a.net().contains(&key.address))
+        {
             return;
         }
-        let set = self.hops.intern(NextHopSet::neighbour(key.interface, key.address), &self.rib);
+        let set = self
+            .hops
+            .intern(NextHopSet::neighbour(key.interface, key.address), &self.rib);
         let Ok(set) = set else { return };
-        let attributes = Attributes { distance: NEIGHBOUR_DISTANCE, metric: 0, set };
-        match self.rib.insert(&mut self.hops, session, vrf, prefix, attributes, &mut self.changes) {
+        let attributes = Attributes {
+            distance: NEIGHBOUR_DISTANCE,
+            metric: 0,
+            set,
+        };
+        match self.rib.insert(
+            &mut self.hops,
+            session,
+            vrf,
+            prefix,
+            attributes,
+            &mut self.changes,
+        ) {
             Ok(_) => drop(self.neighbour_routes.insert(key, vrf)),
             Err(error) => tracing::debug!(%key, %error, "a neighbour has no host route"),
         }
@@ -122,7 +154,10 @@ impl Router {
         let workers = self.hardware.workers();
         let mut used = Vec::new();
         for (id, key) in self.forwarding.adjacencies.iter() {
-            let packets = workers.iter().map(|w| w.counters.adjacency(id).packets.get()).sum();
+            let packets = workers
+                .iter()
+                .map(|w| w.counters.adjacency(id).packets.get())
+                .sum();
             if self.samples.adjacency_moved(id, packets) {
                 used.push(key);
             }
@@ -133,21 +168,39 @@ impl Router {
     }
 
     fn link_of(&self, name: InterfaceName) -> Result<&super::interface::Interface, NeighbourError> {
-        let interface = self.interfaces.named(&name).ok_or(NeighbourError::UnknownInterface { interface: name })?;
-        if interface.is_loopback() { Err(NeighbourError::InterfaceKind { interface: name }) } else { Ok(interface) }
+        let interface = self
+            .interfaces
+            .named(&name)
+            .ok_or(NeighbourError::UnknownInterface { interface: name })?;
+        if interface.is_loopback() {
+            Err(NeighbourError::InterfaceKind { interface: name })
+        } else {
+            Ok(interface)
+        }
     }
 
     /// Sets a neighbour for good.
     ///
     /// # Errors
     /// [`NeighbourError`]; nothing changed then.
-    pub(super) fn add_neighbour(&mut self, spec: NeighbourSpec) -> Result<NeighbourView, NeighbourError> {
+    pub(super) fn add_neighbour(
+        &mut self,
+        spec: NeighbourSpec,
+    ) -> Result<NeighbourView, NeighbourError> {
         let interface = self.link_of(spec.interface)?;
-        if interface.addresses.iter().any(|a| a.address() == spec.address) {
-            return Err(NeighbourError::OwnAddress { address: spec.address });
+        if interface
+            .addresses
+            .iter()
+            .any(|a| a.address() == spec.address)
+        {
+            return Err(NeighbourError::OwnAddress {
+                address: spec.address,
+            });
         }
         let key = NeighbourKey::new(interface.id, spec.address);
-        let asked = self.ask(|reply| Command::AddPermanent(key, spec.mac, reply)).wait();
+        let asked = self
+            .ask(|reply| Command::AddPermanent(key, spec.mac, reply))
+            .wait();
         if let Some(Err(full)) = asked {
             return Err(NeighbourError::TableFull { limit: full.most });
         }
@@ -167,7 +220,11 @@ impl Router {
     ///
     /// # Errors
     /// [`NeighbourError::UnknownNeighbour`].
-    pub(super) fn delete_neighbour(&mut self, interface: InterfaceName, address: IpAddr) -> Result<(), NeighbourError> {
+    pub(super) fn delete_neighbour(
+        &mut self,
+        interface: InterfaceName,
+        address: IpAddr,
+    ) -> Result<(), NeighbourError> {
         let key = NeighbourKey::new(self.link_of(interface)?.id, address);
         match self.ask(|reply| Command::Delete(key, reply)).wait() {
             Some(true) => {
@@ -182,7 +239,10 @@ impl Router {
     ///
     /// # Errors
     /// [`NeighbourError`] for a name that is unknown.
-    pub(super) fn flush_neighbours(&mut self, filter: NeighbourFilter) -> Result<u64, NeighbourError> {
+    pub(super) fn flush_neighbours(
+        &mut self,
+        filter: NeighbourFilter,
+    ) -> Result<u64, NeighbourError> {
         let mut flushed = 0;
         let mut after = None;
         loop {
@@ -190,8 +250,12 @@ impl Router {
             let Some(last) = page.last() else { break };
             after = Some(last.key);
             for found in page {
-                if found.state != neighbour::NeighbourState::Permanent && self.matches(&filter, &found)? {
-                    flushed += u64::from(self.ask(|reply| Command::Delete(found.key, reply)).wait() == Some(true));
+                if found.state != neighbour::NeighbourState::Permanent
+                    && self.matches(&filter, &found)?
+                {
+                    flushed += u64::from(
+                        self.ask(|reply| Command::Delete(found.key, reply)).wait() == Some(true),
+                    );
                     self.neighbour_has(found.key, None);
                 }
             }
@@ -200,21 +264,35 @@ impl Router {
     }
 
     fn neighbours_after(&self, after: Option<NeighbourKey>) -> Vec<Neighbour> {
-        self.ask(|reply| Command::List(after, PAGE, reply)).wait().unwrap_or_default()
+        self.ask(|reply| Command::List(after, PAGE, reply))
+            .wait()
+            .unwrap_or_default()
     }
 
     fn matches(&self, filter: &NeighbourFilter, found: &Neighbour) -> Result<bool, NeighbourError> {
         if let Some(interface) = filter.interface {
-            self.interfaces.id(&interface).ok_or(NeighbourError::UnknownInterface { interface })?;
+            self.interfaces
+                .id(&interface)
+                .ok_or(NeighbourError::UnknownInterface { interface })?;
         }
         if let Some(vrf) = filter.vrf {
-            self.vrfs.id(&vrf).ok_or(NeighbourError::UnknownVrf { vrf })?;
+            self.vrfs
+                .id(&vrf)
+                .ok_or(NeighbourError::UnknownVrf { vrf })?;
         }
-        let Some(on) = self.interfaces.get(found.key.interface) else { return Ok(false) };
+        let Some(on) = self.interfaces.get(found.key.interface) else {
+            return Ok(false);
+        };
         Ok(filter.interface.is_none_or(|name| name == on.name)
-            && filter.vrf.is_none_or(|vrf| self.vrfs.id(&vrf) == Some(on.vrf))
-            && filter.family.is_none_or(|family| family == Family::of(found.key.address))
-            && filter.state.is_none_or(|state| state == state_of(found.state)))
+            && filter
+                .vrf
+                .is_none_or(|vrf| self.vrfs.id(&vrf) == Some(on.vrf))
+            && filter
+                .family
+                .is_none_or(|family| family == Family::of(found.key.address))
+            && filter
+                .state
+                .is_none_or(|state| state == state_of(found.state)))
     }
 
     /// Answers with one page of neighbours.
@@ -227,19 +305,32 @@ impl Router {
         drop(reply.send(self.neighbour_page(filter, after)));
     }
 
-    fn neighbour_page(&self, filter: &NeighbourFilter, after: Option<NeighbourCursor>) -> Result<Page<NeighbourView, NeighbourCursor>, NeighbourError> {
+    fn neighbour_page(
+        &self,
+        filter: &NeighbourFilter,
+        after: Option<NeighbourCursor>,
+    ) -> Result<Page<NeighbourView, NeighbourCursor>, NeighbourError> {
         // Names that do not exist are refused even where there is nothing to list.
         if let Some(interface) = filter.interface {
-            self.interfaces.id(&interface).ok_or(NeighbourError::UnknownInterface { interface })?;
+            self.interfaces
+                .id(&interface)
+                .ok_or(NeighbourError::UnknownInterface { interface })?;
         }
         if let Some(vrf) = filter.vrf {
-            self.vrfs.id(&vrf).ok_or(NeighbourError::UnknownVrf { vrf })?;
+            self.vrfs
+                .id(&vrf)
+                .ok_or(NeighbourError::UnknownVrf { vrf })?;
         }
         // The order is the exception path's, by interface number; a cursor's interface may be gone by now.
         let after = match after {
             Some(at) => match self.interfaces.id(&at.interface) {
                 Some(id) => Some(NeighbourKey::new(id, at.address)),
-                None => return Ok(Page { items: Vec::new(), next: None }),
+                None => {
+                    return Ok(Page {
+                        items: Vec::new(),
+                        next: None,
+                    });
+                }
             },
             None => None,
         };
@@ -252,12 +343,18 @@ impl Router {
                 items.extend(self.neighbour_view(neighbour));
             }
         }
-        Ok(Page { items, next: last.filter(|_| full) })
+        Ok(Page {
+            items,
+            next: last.filter(|_| full),
+        })
     }
 
     fn cursor(&self, found: &Neighbour) -> Option<NeighbourCursor> {
         let interface = self.interfaces.get(found.key.interface)?.name;
-        Some(NeighbourCursor { interface, address: found.key.address })
+        Some(NeighbourCursor {
+            interface,
+            address: found.key.address,
+        })
     }
 
     fn neighbour_view(&self, found: &Neighbour) -> Option<NeighbourView> {
@@ -268,7 +365,9 @@ impl Router {
             mac: found.mac,
             state: state_of(found.state),
             router: found.router,
-            confirmed: found.confirmed_ns.map(|at| Duration::from_nanos(now_ns.saturating_sub(at))),
+            confirmed: found
+                .confirmed_ns
+                .map(|at| Duration::from_nanos(now_ns.saturating_sub(at))),
             held_packets: u32::try_from(found.held).unwrap_or(u32::MAX),
         })
     }

@@ -6,7 +6,10 @@ use ferroute_dataplane::snapshot::nexthop::AdjacencyState;
 use super::forwarding::{Member, next_hop_id};
 use super::router::Router;
 use crate::model::name::OwnerName;
-use crate::model::nexthop::{AdjacencyView, NextHopEntry, NextHopError, NextHopKey, NextHopSet, NextHopSpec, NextHops, ResolvedMember, Via};
+use crate::model::nexthop::{
+    AdjacencyView, NextHopEntry, NextHopError, NextHopKey, NextHopSet, NextHopSpec, NextHops,
+    ResolvedMember, Via,
+};
 use crate::model::number::{NextHopSetId, Weight};
 use crate::model::page::{NextHopCursor, PAGE_ITEMS, Page};
 use crate::model::port::Traffic;
@@ -19,30 +22,54 @@ impl Router {
     ///
     /// # Errors
     /// [`RouteError`]; what was there stays then.
-    pub(super) fn put_next_hops(&mut self, owner: OwnerName, set: &NextHopSet) -> Result<NextHopEntry, RouteError> {
-        self.as_owner(owner, |router, session| router.put_set(session, set).map(drop))?;
+    pub(super) fn put_next_hops(
+        &mut self,
+        owner: OwnerName,
+        set: &NextHopSet,
+    ) -> Result<NextHopEntry, RouteError> {
+        self.as_owner(owner, |router, session| {
+            router.put_set(session, set).map(drop)
+        })?;
         self.finish();
-        let unknown = || RouteError::UnknownNextHopSet { next_hop_set: set.id };
-        self.next_hop_entry(NextHopKey::Set(owner, set.id)).map_err(|_| unknown())
+        let unknown = || RouteError::UnknownNextHopSet {
+            next_hop_set: set.id,
+        };
+        self.next_hop_entry(NextHopKey::Set(owner, set.id))
+            .map_err(|_| unknown())
     }
 
     /// Deletes a set that no route refers to.
     ///
     /// # Errors
     /// [`RouteError`]; it stays then.
-    pub(super) fn delete_next_hops(&mut self, owner: OwnerName, id: NextHopSetId) -> Result<(), RouteError> {
+    pub(super) fn delete_next_hops(
+        &mut self,
+        owner: OwnerName,
+        id: NextHopSetId,
+    ) -> Result<(), RouteError> {
         self.as_owner(owner, |router, session| router.delete_set(session, id))?;
         self.finish();
         Ok(())
     }
 
     /// Does something in the name of an owner: within its stream if it has one, else as a program that sets and goes.
-    fn as_owner<T>(&mut self, owner: OwnerName, act: impl FnOnce(&mut Self, Session) -> Result<T, RouteError>) -> Result<T, RouteError> {
+    fn as_owner<T>(
+        &mut self,
+        owner: OwnerName,
+        act: impl FnOnce(&mut Self, Session) -> Result<T, RouteError>,
+    ) -> Result<T, RouteError> {
         if let Some(session) = self.sessions.of(owner) {
             return act(self, session);
         }
-        let connected = self.rib.owner_connect(owner.as_str(), Tenure::Persistent, self.now_ns());
-        let session = connected.map_err(|_| RouteError::TableFull { table: "owner", limit: super::session::MAX_OWNERS as u64 })?.session;
+        let connected = self
+            .rib
+            .owner_connect(owner.as_str(), Tenure::Persistent, self.now_ns());
+        let session = connected
+            .map_err(|_| RouteError::TableFull {
+                table: "owner",
+                limit: super::session::MAX_OWNERS as u64,
+            })?
+            .session;
         let done = act(self, session);
         self.rib.owner_gone(session, self.now_ns());
         done
@@ -56,21 +83,37 @@ impl Router {
         let found = match key {
             NextHopKey::Set(owner, next_hop_set) => {
                 let group = self.rib.owner(owner.as_str()).and_then(|view| {
-                    self.hops.group(hops::GroupKey { owner: view.id, number: next_hop_set.get() })
+                    self.hops.group(hops::GroupKey {
+                        owner: view.id,
+                        number: next_hop_set.get(),
+                    })
                 });
-                group.ok_or(NextHopError::UnknownNextHopSet { owner, next_hop_set })?
+                group.ok_or(NextHopError::UnknownNextHopSet {
+                    owner,
+                    next_hop_set,
+                })?
             }
             NextHopKey::Id(next_hop) => {
                 let named = |set: &hops::SetView<'_>| next_hop_id(set.id) == next_hop;
-                self.hops.iter().find(named).map(|set| set.id).ok_or(NextHopError::UnknownNextHop { next_hop })?
+                self.hops
+                    .iter()
+                    .find(named)
+                    .map(|set| set.id)
+                    .ok_or(NextHopError::UnknownNextHop { next_hop })?
             }
         };
         let view = self.hops.get(found).and_then(|set| self.entry(&set));
-        view.ok_or(NextHopError::UnknownNextHop { next_hop: next_hop_id(found) })
+        view.ok_or(NextHopError::UnknownNextHop {
+            next_hop: next_hop_id(found),
+        })
     }
 
     /// One page of entries, all or one owner's.
-    pub(super) fn next_hop_page(&self, owner: Option<OwnerName>, after: Option<NextHopCursor>) -> Page<NextHopEntry, NextHopCursor> {
+    pub(super) fn next_hop_page(
+        &self,
+        owner: Option<OwnerName>,
+        after: Option<NextHopCursor>,
+    ) -> Page<NextHopEntry, NextHopCursor> {
         let owner_id = owner.map(|owner| self.rib.owner(owner.as_str()).map(|view| view.id));
         let mut items = Vec::new();
         for set in self.hops.iter() {
@@ -83,7 +126,10 @@ impl Router {
                 items.extend(self.entry(&set));
             }
             if items.len() >= PAGE_ITEMS {
-                return Page { items, next: Some(NextHopCursor(place)) };
+                return Page {
+                    items,
+                    next: Some(NextHopCursor(place)),
+                };
             }
         }
         Page { items, next: None }
@@ -91,9 +137,14 @@ impl Router {
 
     fn entry(&self, set: &hops::SetView<'_>) -> Option<NextHopEntry> {
         let declared = set.group.and_then(|group| {
-            Some((self.owner_name(group.owner)?, NextHopSetId::try_from(group.number).ok()?))
+            Some((
+                self.owner_name(group.owner)?,
+                NextHopSetId::try_from(group.number).ok()?,
+            ))
         });
-        let stale = set.group.is_some_and(|group| self.rib.is_behind(group.owner, set.generation));
+        let stale = set
+            .group
+            .is_some_and(|group| self.rib.is_behind(group.owner, set.generation));
         Some(NextHopEntry {
             id: self.forwarding.has(set.id).then(|| next_hop_id(set.id)),
             declared,
@@ -109,9 +160,18 @@ impl Router {
     pub(super) fn next_hops_of(&self, set: &hops::NextHopSet) -> Option<NextHops> {
         if let hops::NextHopSet::Vrf(vrf) = set {
             let via = Via::Vrf(self.vrfs.name(*vrf));
-            return vec![NextHopSpec { via, weight: Weight::MIN }].try_into().ok();
+            return vec![NextHopSpec {
+                via,
+                weight: Weight::MIN,
+            }]
+            .try_into()
+            .ok();
         }
-        let specs: Vec<_> = set.members().iter().filter_map(|hop| self.next_hop_spec(hop)).collect();
+        let specs: Vec<_> = set
+            .members()
+            .iter()
+            .filter_map(|hop| self.next_hop_spec(hop))
+            .collect();
         specs.try_into().ok()
     }
 
@@ -119,17 +179,37 @@ impl Router {
     pub(super) fn next_hop_spec(&self, hop: &hops::NextHop) -> Option<NextHopSpec> {
         let name = |id| self.interfaces.get(id).map(|i| i.name);
         let via = match hop.via {
-            hops::Via::Recursive { vrf, address } => Via::Recursive { gateway: address, vrf: Some(self.vrfs.name(vrf)) },
-            hops::Via::Connected { address, interface, .. } => Via::Neighbour { gateway: address, interface: name(interface)?, onlink: false },
-            hops::Via::OnLink { interface, address } => Via::Neighbour { gateway: address, interface: name(interface)?, onlink: true },
+            hops::Via::Recursive { vrf, address } => Via::Recursive {
+                gateway: address,
+                vrf: Some(self.vrfs.name(vrf)),
+            },
+            hops::Via::Connected {
+                address, interface, ..
+            } => Via::Neighbour {
+                gateway: address,
+                interface: name(interface)?,
+                onlink: false,
+            },
+            hops::Via::OnLink { interface, address } => Via::Neighbour {
+                gateway: address,
+                interface: name(interface)?,
+                onlink: true,
+            },
             hops::Via::Link { interface } => Via::Link(name(interface)?),
         };
-        Some(NextHopSpec { via, weight: Weight::try_from(u32::from(hop.weight.get())).ok()? })
+        Some(NextHopSpec {
+            via,
+            weight: Weight::try_from(u32::from(hop.weight.get())).ok()?,
+        })
     }
 
     /// What a set resolved to.
     pub(super) fn resolved_members(&self, set: hops::NextHopSetId) -> Vec<ResolvedMember> {
-        let buckets = self.forwarding.buckets(set).map(|(_, buckets)| buckets).unwrap_or_default();
+        let buckets = self
+            .forwarding
+            .buckets(set)
+            .map(|(_, buckets)| buckets)
+            .unwrap_or_default();
         let member = |member: &Member| {
             let has = buckets.iter().filter(|b| **b == member.adjacency).count();
             Some(ResolvedMember {
@@ -138,7 +218,11 @@ impl Router {
                 buckets: u32::try_from(has).unwrap_or(u32::MAX),
             })
         };
-        self.forwarding.members(set).iter().filter_map(member).collect()
+        self.forwarding
+            .members(set)
+            .iter()
+            .filter_map(member)
+            .collect()
     }
 
     fn adjacency_view(&self, member: &Member) -> Option<AdjacencyView> {
@@ -164,6 +248,9 @@ impl Router {
 
     /// The set behind what a FIB entry says.
     pub(super) fn set_of(&self, id: NextHopId) -> Option<hops::NextHopSetId> {
-        self.hops.iter().find(|set| next_hop_id(set.id) == id).map(|set| set.id)
+        self.hops
+            .iter()
+            .find(|set| next_hop_id(set.id) == id)
+            .map(|set| set.id)
     }
 }

@@ -34,7 +34,14 @@ impl Plane {
     #[must_use]
     pub fn new(publisher: Publisher<Snapshot>) -> Self {
         let draft = publisher.current().clone();
-        Self { publisher, draft, dirty: false, pending: Vec::new(), retired: VecDeque::new(), hung: None }
+        Self {
+            publisher,
+            draft,
+            dirty: false,
+            pending: Vec::new(),
+            retired: VecDeque::new(),
+            hung: None,
+        }
     }
 
     /// The snapshot as it will be.
@@ -67,7 +74,11 @@ impl Plane {
     }
 
     fn grace(&mut self, epoch: u64) {
-        let bound = if self.hung.is_some() { Duration::ZERO } else { GRACE };
+        let bound = if self.hung.is_some() {
+            Duration::ZERO
+        } else {
+            GRACE
+        };
         self.hung = self.publisher.wait(epoch, bound).err();
     }
 
@@ -92,13 +103,23 @@ impl Plane {
         let epoch = self.publisher.tick();
         self.draft.arena.seal(epoch);
         if !self.pending.is_empty() {
-            self.retired.push_back((epoch, std::mem::take(&mut self.pending)));
+            self.retired
+                .push_back((epoch, std::mem::take(&mut self.pending)));
         }
         let passed = self.publisher.collect();
         self.draft.arena.reclaim(passed);
         let mut free = Vec::new();
-        while self.retired.front().is_some_and(|(epoch, _)| *epoch <= passed) {
-            free.extend(self.retired.pop_front().map(|(_, what)| what).unwrap_or_default());
+        while self
+            .retired
+            .front()
+            .is_some_and(|(epoch, _)| *epoch <= passed)
+        {
+            free.extend(
+                self.retired
+                    .pop_front()
+                    .map(|(_, what)| what)
+                    .unwrap_or_default(),
+            );
         }
         free
     }

@@ -12,7 +12,9 @@ use crate::model::event::{Change, Happening};
 use crate::model::interface::{InterfaceError, InterfaceKind};
 use crate::model::name::InterfaceName;
 use crate::model::number::{Choice, Mtu};
-use crate::model::port::{Device, Link, PortChange, PortError, PortSettings, PortSpec, PortStats, PortView, Traffic};
+use crate::model::port::{
+    Device, Link, PortChange, PortError, PortSettings, PortSpec, PortStats, PortView, Traffic,
+};
 use ferroute_dataplane::ids::VrfId;
 
 /// A port as the core holds it.
@@ -55,12 +57,20 @@ fn mtu(settings: &PortSettings) -> Mtu {
 fn refused(error: &HardwareError, operation: &'static str, device: &Device) -> PortError {
     match error {
         HardwareError::Attach(AttachError::NoSuchDevice { .. } | AttachError::NoDriver { .. }) => {
-            PortError::DeviceNotFound { device: device.clone() }
+            PortError::DeviceNotFound {
+                device: device.clone(),
+            }
         }
         HardwareError::TooManyPorts(limit) => PortError::TooManyPorts { limit: *limit },
-        HardwareError::TooManyQueues { asked, most } => PortError::TooManyQueues { queues: *asked, limit: *most },
+        HardwareError::TooManyQueues { asked, most } => PortError::TooManyQueues {
+            queues: *asked,
+            limit: *most,
+        },
         HardwareError::NoWorker(worker) => PortError::UnknownWorker { worker: *worker },
-        other => PortError::Driver { operation, message: other.to_string() },
+        other => PortError::Driver {
+            operation,
+            message: other.to_string(),
+        },
     }
 }
 
@@ -70,20 +80,38 @@ impl Router {
     /// # Errors
     /// [`PortError`]; nothing was taken then.
     pub(super) fn add_port(&mut self, spec: PortSpec) -> Result<PortView, PortError> {
-        let PortSpec { name, device, settings } = spec;
+        let PortSpec {
+            name,
+            device,
+            settings,
+        } = spec;
         if self.interfaces.id(&name).is_some() {
             return Err(PortError::NameTaken { name });
         }
         if let Some((port, _)) = self.ports.iter().find(|(_, p)| p.device == device) {
-            return Err(PortError::DeviceTaken { device, port: *port });
+            return Err(PortError::DeviceTaken {
+                device,
+                port: *port,
+            });
         }
-        let id = self.hardware.attach(device.as_str()).map_err(|e| refused(&e, "take the device", &device))?;
+        let id = self
+            .hardware
+            .attach(device.as_str())
+            .map_err(|e| refused(&e, "take the device", &device))?;
         if let Err(error) = self.hardware.set_up(id, &shape(&settings)) {
             self.give_back(id);
             return Err(refused(&error, "set the device up", &device));
         }
         let mac = self.hardware.facts(id).map(|f| f.mac);
-        self.ports.insert(name, Port { id, device, settings, link: self.read_link(id) });
+        self.ports.insert(
+            name,
+            Port {
+                id,
+                device,
+                settings,
+                link: self.read_link(id),
+            },
+        );
         let made = self.interfaces.add(name, |interface| Interface {
             name,
             id: interface,
@@ -100,7 +128,9 @@ impl Router {
         let Some(interface) = made else {
             self.ports.remove(&name);
             self.give_back(id);
-            return Err(PortError::TooManyPorts { limit: self.ports.len() });
+            return Err(PortError::TooManyPorts {
+                limit: self.ports.len(),
+            });
         };
         self.tell_injector(id);
         if let Err(message) = self.sync_twin(interface) {
@@ -111,7 +141,11 @@ impl Router {
         }
         self.sync_interface(interface);
         let view = self.port_view(name)?;
-        self.tell(Happening::Port { change: Change::Added, name, link: view.link });
+        self.tell(Happening::Port {
+            change: Change::Added,
+            name,
+            link: view.link,
+        });
         if let Ok(view) = self.interface_view(interface) {
             self.tell(Happening::interface(Change::Added, &view));
         }
@@ -129,7 +163,10 @@ impl Router {
     /// # Errors
     /// [`PortError::UnknownPort`].
     pub(super) fn remove_port(&mut self, name: InterfaceName) -> Result<(), PortError> {
-        let port = self.ports.get(&name).ok_or(PortError::UnknownPort { port: name })?;
+        let port = self
+            .ports
+            .get(&name)
+            .ok_or(PortError::UnknownPort { port: name })?;
         let (id, link) = (port.id, port.link);
         let carried: Vec<InterfaceId> = self.interfaces.on_port(id).map(|i| i.id).collect();
         for interface in carried {
@@ -138,7 +175,11 @@ impl Router {
         self.ports.remove(&name);
         self.forget_injector(id);
         self.give_back(id);
-        self.tell(Happening::Port { change: Change::Removed, name, link });
+        self.tell(Happening::Port {
+            change: Change::Removed,
+            name,
+            link,
+        });
         Ok(())
     }
 
@@ -146,8 +187,16 @@ impl Router {
     ///
     /// # Errors
     /// [`PortError`]; the port runs as before then, if the device takes its old settings again.
-    pub(super) fn change_port(&mut self, name: InterfaceName, change: PortChange) -> Result<PortView, PortError> {
-        let port = self.ports.get(&name).ok_or(PortError::UnknownPort { port: name })?.clone();
+    pub(super) fn change_port(
+        &mut self,
+        name: InterfaceName,
+        change: PortChange,
+    ) -> Result<PortView, PortError> {
+        let port = self
+            .ports
+            .get(&name)
+            .ok_or(PortError::UnknownPort { port: name })?
+            .clone();
         let mut settings = port.settings.clone();
         settings.rx_queues = change.rx_queues.unwrap_or(settings.rx_queues);
         settings.tx_queues = change.tx_queues.unwrap_or(settings.tx_queues);
@@ -159,14 +208,19 @@ impl Router {
         if settings == port.settings {
             return self.port_view(name);
         }
-        let only_promiscuous = PortSettings { promiscuous: settings.promiscuous, ..port.settings.clone() } == settings;
+        let only_promiscuous = PortSettings {
+            promiscuous: settings.promiscuous,
+            ..port.settings.clone()
+        } == settings;
         let done = if only_promiscuous {
             self.hardware.set_promiscuous(port.id, settings.promiscuous)
         } else {
             self.hardware.set_up(port.id, &shape(&settings))
         };
         if let Err(error) = done {
-            if !only_promiscuous && let Err(worse) = self.hardware.set_up(port.id, &shape(&port.settings)) {
+            if !only_promiscuous
+                && let Err(worse) = self.hardware.set_up(port.id, &shape(&port.settings))
+            {
                 tracing::error!(port = %name, error = %worse, "the port does not take its old settings again and stands still");
             }
             return Err(refused(&error, "change the device", &port.device));
@@ -177,13 +231,24 @@ impl Router {
         self.tell_injector(port.id);
         self.follow_port(port.id);
         let view = self.port_view(name)?;
-        self.tell(Happening::Port { change: Change::Changed, name, link: view.link });
+        self.tell(Happening::Port {
+            change: Change::Changed,
+            name,
+            link: view.link,
+        });
         Ok(view)
     }
 
     /// Changes the MTU of a port by its interface.
-    pub(super) fn change_port_mtu(&mut self, name: InterfaceName, mtu: Choice<Mtu>) -> Result<(), InterfaceError> {
-        let change = PortChange { mtu: Some(mtu), ..PortChange::default() };
+    pub(super) fn change_port_mtu(
+        &mut self,
+        name: InterfaceName,
+        mtu: Choice<Mtu>,
+    ) -> Result<(), InterfaceError> {
+        let change = PortChange {
+            mtu: Some(mtu),
+            ..PortChange::default()
+        };
         match self.change_port(name, change) {
             Ok(_) => Ok(()),
             Err(PortError::Twin { message }) => Err(InterfaceError::Twin { message }),
@@ -219,7 +284,11 @@ impl Router {
 
     /// Looks at all links and follows those that changed.
     pub(super) fn poll_links(&mut self) {
-        let seen: Vec<_> = self.ports.iter().map(|(name, p)| (*name, p.id, p.link, self.read_link(p.id))).collect();
+        let seen: Vec<_> = self
+            .ports
+            .iter()
+            .map(|(name, p)| (*name, p.id, p.link, self.read_link(p.id)))
+            .collect();
         for (name, id, before, link) in seen {
             if before == link {
                 continue;
@@ -230,7 +299,11 @@ impl Router {
             if before.up != link.up {
                 self.follow_port(id);
             }
-            self.tell(Happening::Port { change: Change::Changed, name, link });
+            self.tell(Happening::Port {
+                change: Change::Changed,
+                name,
+                link,
+            });
         }
     }
 
@@ -240,12 +313,13 @@ impl Router {
 
     /// The port's largest IP packet.
     pub(super) fn port_mtu(&self, id: PortId) -> Mtu {
-        self.port_by_id(id).map_or(Mtu::ETHERNET, |p| mtu(&p.settings))
+        self.port_by_id(id)
+            .map_or(Mtu::ETHERNET, |p| mtu(&p.settings))
     }
 
     /// Whether interfaces on the port have twins.
-    pub(super) const fn port_has_twin(&self, _id: PortId) -> bool {
-        true
+    pub(super) fn port_has_twin(&self, id: PortId) -> bool {
+        self.port_by_id(id).is_some_and(|p| p.settings.twin)
     }
 
     /// Whether the port has a carrier.
@@ -255,12 +329,18 @@ impl Router {
 
     /// The name of a port.
     pub(super) fn port_name(&self, id: PortId) -> Option<InterfaceName> {
-        self.ports.iter().find(|(_, p)| p.id == id).map(|(name, _)| *name)
+        self.ports
+            .iter()
+            .find(|(_, p)| p.id == id)
+            .map(|(name, _)| *name)
     }
 
     /// A port as clients see it.
     pub(super) fn port_view(&self, name: InterfaceName) -> Result<PortView, PortError> {
-        let port = self.ports.get(&name).ok_or(PortError::UnknownPort { port: name })?;
+        let port = self
+            .ports
+            .get(&name)
+            .ok_or(PortError::UnknownPort { port: name })?;
         let facts = self.hardware.facts(port.id).unwrap_or_default();
         Ok(PortView {
             name,
@@ -272,6 +352,7 @@ impl Router {
             tx_descriptors: facts.tx_descriptors,
             mtu: mtu(&port.settings),
             promiscuous: port.settings.promiscuous,
+            twin: port.settings.twin,
             queues: facts.queues,
             link: port.link,
             mac: facts.mac,
@@ -283,11 +364,20 @@ impl Router {
 
     /// What the device itself counted.
     pub(super) fn port_stats(&self, name: InterfaceName) -> Result<PortStats, PortError> {
-        let port = self.ports.get(&name).ok_or(PortError::UnknownPort { port: name })?;
+        let port = self
+            .ports
+            .get(&name)
+            .ok_or(PortError::UnknownPort { port: name })?;
         let (stats, extended) = self.hardware.stats(port.id).unwrap_or_default();
         Ok(PortStats {
-            rx: Traffic { packets: stats.rx_packets, bytes: stats.rx_bytes },
-            tx: Traffic { packets: stats.tx_packets, bytes: stats.tx_bytes },
+            rx: Traffic {
+                packets: stats.rx_packets,
+                bytes: stats.rx_bytes,
+            },
+            tx: Traffic {
+                packets: stats.tx_packets,
+                bytes: stats.tx_bytes,
+            },
             rx_missed: stats.rx_missed,
             rx_errors: stats.rx_errors,
             rx_no_buffer: stats.rx_no_buffer,

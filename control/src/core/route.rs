@@ -11,8 +11,13 @@ use crate::model::owner::OwnerError;
 use crate::model::prefix::Prefix;
 use crate::model::reason::Reason;
 use crate::model::refusal::{RouteError, VrfRef};
-use crate::model::route::{BatchItem, BatchOutcome, BatchPolicy, Refusal, RouteBatch, RouteChange, RouteSpec, RouteTarget, SpecialRoute};
-use crate::nexthop::{GroupKey, NextHop, NextHopError, NextHopSet, NextHopSetId, PutGroupError, RemoveGroupError, Via};
+use crate::model::route::{
+    BatchItem, BatchOutcome, BatchPolicy, Refusal, RouteBatch, RouteChange, RouteSpec, RouteTarget,
+    SpecialRoute,
+};
+use crate::nexthop::{
+    GroupKey, NextHop, NextHopError, NextHopSet, NextHopSetId, PutGroupError, RemoveGroupError, Via,
+};
 use crate::rib::{self, Attributes, Session, Undo};
 
 /// What of a batch was done, to be taken back if it must.
@@ -61,13 +66,20 @@ impl Router {
             for number in &batch.deleted_sets {
                 match self.delete_set(session, *number) {
                     Ok(()) => outcome.applied += 1,
-                    Err(error) => outcome.refused.push(Refusal { item: BatchItem::Set(number.get()), error }),
+                    Err(error) => outcome.refused.push(Refusal {
+                        item: BatchItem::Set(number.get()),
+                        error,
+                    }),
                 }
             }
         }
         self.finish();
         if let Some(first) = outcome.refused.first() {
-            self.tell(Happening::Refusal { owner: Some(owner), reason: first.error.reason(), message: first.error.to_string() });
+            self.tell(Happening::Refusal {
+                owner: Some(owner),
+                reason: first.error.reason(),
+                message: first.error.to_string(),
+            });
         }
         Ok(outcome)
     }
@@ -77,47 +89,96 @@ impl Router {
             self.rib.undo(&mut self.hops, undo, &mut self.changes);
         }
         for (number, before) in done.sets.into_iter().rev() {
-            let key = GroupKey { owner: session.owner(), number };
+            let key = GroupKey {
+                owner: session.owner(),
+                number,
+            };
             // Both were in force a moment ago, so neither can be refused now.
             match before {
-                Some(set) => drop(self.hops.put_group(session, number, (*set).clone(), &self.rib)),
+                Some(set) => drop(
+                    self.hops
+                        .put_group(session, number, (*set).clone(), &self.rib),
+                ),
                 None => drop(self.hops.remove_group(key)),
             }
         }
     }
 
-    fn apply_change(&mut self, session: Session, vrfs: &[Option<VrfId>], batch: &RouteBatch, change: &RouteChange) -> Result<Undo, RouteError> {
+    fn apply_change(
+        &mut self,
+        session: Session,
+        vrfs: &[Option<VrfId>],
+        batch: &RouteBatch,
+        change: &RouteChange,
+    ) -> Result<Undo, RouteError> {
         let vrf_of = |place: u16| {
-            let unknown = || RouteError::UnknownVrf { vrf: batch.vrfs.get(usize::from(place)).map_or(VrfRef::Place(place.into()), |n| VrfRef::Name(*n)) };
-            vrfs.get(usize::from(place)).copied().flatten().ok_or_else(unknown)
+            let unknown = || RouteError::UnknownVrf {
+                vrf: batch
+                    .vrfs
+                    .get(usize::from(place))
+                    .map_or(VrfRef::Place(place.into()), |n| VrfRef::Name(*n)),
+            };
+            vrfs.get(usize::from(place))
+                .copied()
+                .flatten()
+                .ok_or_else(unknown)
         };
         match change {
             RouteChange::Withdraw { vrf, prefix } => {
                 let vrf = vrf_of(vrf.0)?;
-                let removed = self.rib.remove(&mut self.hops, session, vrf, prefix.net(), &mut self.changes);
+                let removed = self.rib.remove(
+                    &mut self.hops,
+                    session,
+                    vrf,
+                    prefix.net(),
+                    &mut self.changes,
+                );
                 removed.map_err(|e| self.route_refused(e, *prefix))
             }
             RouteChange::Announce(spec) => {
                 let vrf = vrf_of(spec.vrf.0)?;
                 let set = self.target_set(session, vrf, spec)?;
-                let attributes = Attributes { distance: spec.distance.get(), metric: spec.metric.0, set };
-                let added = self.rib.insert(&mut self.hops, session, vrf, spec.prefix.net(), attributes, &mut self.changes);
+                let attributes = Attributes {
+                    distance: spec.distance.get(),
+                    metric: spec.metric.0,
+                    set,
+                };
+                let added = self.rib.insert(
+                    &mut self.hops,
+                    session,
+                    vrf,
+                    spec.prefix.net(),
+                    attributes,
+                    &mut self.changes,
+                );
                 added.map_err(|e| self.route_refused(e, spec.prefix))
             }
         }
     }
 
     /// The set that a route leads to.
-    fn target_set(&mut self, session: Session, vrf: VrfId, spec: &RouteSpec) -> Result<NextHopSetId, RouteError> {
+    fn target_set(
+        &mut self,
+        session: Session,
+        vrf: VrfId,
+        spec: &RouteSpec,
+    ) -> Result<NextHopSetId, RouteError> {
         let set = match &spec.target {
             RouteTarget::Set(number) => {
-                let key = GroupKey { owner: session.owner(), number: number.get() };
-                return self.hops.group(key).ok_or(RouteError::UnknownNextHopSet { next_hop_set: *number });
+                let key = GroupKey {
+                    owner: session.owner(),
+                    number: number.get(),
+                };
+                return self.hops.group(key).ok_or(RouteError::UnknownNextHopSet {
+                    next_hop_set: *number,
+                });
             }
             RouteTarget::Special(SpecialRoute::Blackhole) => NextHopSet::Blackhole,
             RouteTarget::Special(SpecialRoute::Unreachable) => NextHopSet::Unreachable,
             RouteTarget::Special(SpecialRoute::Prohibit) => NextHopSet::Prohibit,
-            RouteTarget::NextHops(hops) if !hops.serve(spec.prefix.family()) => return Err(RouteError::FamilyMismatch),
+            RouteTarget::NextHops(hops) if !hops.serve(spec.prefix.family()) => {
+                return Err(RouteError::FamilyMismatch);
+            }
             RouteTarget::NextHops(hops) => self.declared_set(vrf, hops)?,
         };
         self.intern(set)
@@ -125,31 +186,71 @@ impl Router {
 
     fn intern(&mut self, set: NextHopSet) -> Result<NextHopSetId, RouteError> {
         let interned = self.hops.intern(set, &self.rib);
-        interned.map_err(|full| RouteError::TableFull { table: "next hop", limit: full.limit as u64 })
+        interned.map_err(|full| RouteError::TableFull {
+            table: "next hop",
+            limit: full.limit as u64,
+        })
     }
 
     /// What a client declared, in the core's terms.
     fn declared_set(&self, vrf: VrfId, hops: &model::NextHops) -> Result<NextHopSet, RouteError> {
-        if let [model::NextHopSpec { via: model::Via::Vrf(name), .. }] = hops.as_slice() {
-            let other = self.vrfs.id(name).ok_or(RouteError::UnknownVrf { vrf: VrfRef::Name(*name) })?;
-            return if other == vrf { Err(RouteError::NextHopLoop) } else { Ok(NextHopSet::Vrf(other)) };
+        if let [
+            model::NextHopSpec {
+                via: model::Via::Vrf(name),
+                ..
+            },
+        ] = hops.as_slice()
+        {
+            let other = self.vrfs.id(name).ok_or(RouteError::UnknownVrf {
+                vrf: VrfRef::Name(*name),
+            })?;
+            return if other == vrf {
+                Err(RouteError::NextHopLoop)
+            } else {
+                Ok(NextHopSet::Vrf(other))
+            };
         }
-        let members: Result<Vec<NextHop>, RouteError> = hops.as_slice().iter().map(|hop| self.declared_hop(vrf, hop)).collect();
+        let members: Result<Vec<NextHop>, RouteError> = hops
+            .as_slice()
+            .iter()
+            .map(|hop| self.declared_hop(vrf, hop))
+            .collect();
         NextHopSet::unicast(members?).map_err(|error| match error {
-            NextHopError::TooMany => RouteError::TooManyNextHops { count: hops.as_slice().len(), limit: model::MAX_NEXT_HOPS },
+            NextHopError::TooMany => RouteError::TooManyNextHops {
+                count: hops.as_slice().len(),
+                limit: model::MAX_NEXT_HOPS,
+            },
             _ => RouteError::NoNextHop,
         })
     }
 
     fn declared_hop(&self, vrf: VrfId, hop: &model::NextHopSpec) -> Result<NextHop, RouteError> {
         let find = |name| {
-            let found = self.interfaces.named(&name).ok_or(RouteError::UnknownInterface { interface: name })?;
-            if found.is_loopback() { Err(RouteError::InterfaceKind { interface: name }) } else { Ok(found) }
+            let found = self
+                .interfaces
+                .named(&name)
+                .ok_or(RouteError::UnknownInterface { interface: name })?;
+            if found.is_loopback() {
+                Err(RouteError::InterfaceKind { interface: name })
+            } else {
+                Ok(found)
+            }
         };
-        let named = |name| self.vrfs.id(&name).ok_or(RouteError::UnknownVrf { vrf: VrfRef::Name(name) });
+        let named = |name| {
+            self.vrfs.id(&name).ok_or(RouteError::UnknownVrf {
+                vrf: VrfRef::Name(name),
+            })
+        };
         let (gateway, interface, vrf, onlink) = match hop.via {
-            model::Via::Recursive { gateway, vrf: other } => (Some(gateway), None, other.map_or(Ok(vrf), named)?, false),
-            model::Via::Neighbour { gateway, interface, onlink } => {
+            model::Via::Recursive {
+                gateway,
+                vrf: other,
+            } => (Some(gateway), None, other.map_or(Ok(vrf), named)?, false),
+            model::Via::Neighbour {
+                gateway,
+                interface,
+                onlink,
+            } => {
                 let found = find(interface)?;
                 (Some(gateway), Some(found.id), found.vrf, onlink)
             }
@@ -158,19 +259,28 @@ impl Router {
                 (None, Some(found.id), found.vrf, false)
             }
             model::Via::Vrf(_) => {
-                return Err(RouteError::NextHopForm { problem: "a next hop that leads into another VRF stands alone" });
+                return Err(RouteError::NextHopForm {
+                    problem: "a next hop that leads into another VRF stands alone",
+                });
             }
         };
-        if let (Some(gateway), true) = (gateway, gateway.is_some_and(|g| self.is_own_address(vrf, g))) {
+        if let (Some(gateway), true) = (
+            gateway,
+            gateway.is_some_and(|g| self.is_own_address(vrf, g)),
+        ) {
             return Err(RouteError::NextHopSelf { gateway });
         }
         let made = NextHop::from_parts(gateway, interface, vrf, onlink, hop.weight.get());
         let made = made.map_err(|error| match (error, gateway) {
-            (NextHopError::InvalidGateway { address } | NextHopError::LinkLocalWithoutInterface { address }, _) => {
-                RouteError::InvalidGateway { gateway: address }
-            }
+            (
+                NextHopError::InvalidGateway { address }
+                | NextHopError::LinkLocalWithoutInterface { address },
+                _,
+            ) => RouteError::InvalidGateway { gateway: address },
             (NextHopError::ZeroWeight, _) => RouteError::BadWeight { weight: 0 },
-            _ => RouteError::NextHopForm { problem: "a next hop needs a gateway or an interface" },
+            _ => RouteError::NextHopForm {
+                problem: "a next hop needs a gateway or an interface",
+            },
         })?;
         self.check_on_link(&made, hop)?;
         Ok(made)
@@ -178,51 +288,101 @@ impl Router {
 
     /// Refuses a gateway that is on no link of its interface, while that has its addresses.
     fn check_on_link(&self, made: &NextHop, hop: &model::NextHopSpec) -> Result<(), RouteError> {
-        let (Via::Connected { address, interface, .. }, model::Via::Neighbour { interface: name, .. }) = (made.via, hop.via) else {
+        let (
+            Via::Connected {
+                address, interface, ..
+            },
+            model::Via::Neighbour {
+                interface: name, ..
+            },
+        ) = (made.via, hop.via)
+        else {
             return Ok(());
         };
-        let covers = |i: &super::interface::Interface| i.addresses.iter().any(|a| a.net().contains(&address));
+        let covers = |i: &super::interface::Interface| {
+            i.addresses.iter().any(|a| a.net().contains(&address))
+        };
         if self.interfaces.get(interface).is_some_and(covers) {
             return Ok(());
         }
-        Err(RouteError::GatewayNotOnLink { gateway: address, interface: name })
+        Err(RouteError::GatewayNotOnLink {
+            gateway: address,
+            interface: name,
+        })
     }
 
     fn is_own_address(&self, vrf: VrfId, address: std::net::IpAddr) -> bool {
-        self.interfaces.in_vrf(vrf).any(|i| i.addresses.iter().any(|a| a.address() == address))
+        self.interfaces
+            .in_vrf(vrf)
+            .any(|i| i.addresses.iter().any(|a| a.address() == address))
     }
 
     /// Makes or replaces a set of an owner; gives back what it declared before.
-    pub(super) fn put_set(&mut self, session: Session, set: &model::NextHopSet) -> Result<Option<Arc<NextHopSet>>, RouteError> {
+    pub(super) fn put_set(
+        &mut self,
+        session: Session,
+        set: &model::NextHopSet,
+    ) -> Result<Option<Arc<NextHopSet>>, RouteError> {
         let declared = self.declared_set(VrfId::DEFAULT, &set.next_hops)?;
-        match self.hops.put_group(session, set.id.get(), declared, &self.rib) {
+        match self
+            .hops
+            .put_group(session, set.id.get(), declared, &self.rib)
+        {
             Ok((_, before)) => Ok(before),
-            Err(PutGroupError::Full(full)) => Err(RouteError::TableFull { table: "next hop", limit: full.limit as u64 }),
+            Err(PutGroupError::Full(full)) => Err(RouteError::TableFull {
+                table: "next hop",
+                limit: full.limit as u64,
+            }),
             Err(PutGroupError::Loop(_)) => Err(RouteError::NextHopLoop),
             Err(PutGroupError::FamilyMismatch) => Err(RouteError::FamilyMismatch),
         }
     }
 
     /// Deletes a set of an owner that no route refers to.
-    pub(super) fn delete_set(&mut self, session: Session, number: SetNumber) -> Result<(), RouteError> {
-        let key = GroupKey { owner: session.owner(), number: number.get() };
+    pub(super) fn delete_set(
+        &mut self,
+        session: Session,
+        number: SetNumber,
+    ) -> Result<(), RouteError> {
+        let key = GroupKey {
+            owner: session.owner(),
+            number: number.get(),
+        };
         self.hops.remove_group(key).map_err(|error| match error {
-            RemoveGroupError::Unknown => RouteError::UnknownNextHopSet { next_hop_set: number },
-            RemoveGroupError::InUse { routes } => RouteError::InUse { next_hop_set: number, routes: routes.into() },
+            RemoveGroupError::Unknown => RouteError::UnknownNextHopSet {
+                next_hop_set: number,
+            },
+            RemoveGroupError::InUse { routes } => RouteError::InUse {
+                next_hop_set: number,
+                routes: routes.into(),
+            },
         })
     }
 
     /// What an error of the RIB is to a client.
     fn route_refused(&self, error: rib::RouteError, prefix: Prefix) -> RouteError {
         match error {
-            rib::RouteError::UnknownVrf(vrf) => RouteError::UnknownVrf { vrf: VrfRef::Name(self.vrfs.name(vrf)) },
-            rib::RouteError::HostBits(given) => RouteError::HostBits { given, meant: given.trunc() },
+            rib::RouteError::UnknownVrf(vrf) => RouteError::UnknownVrf {
+                vrf: VrfRef::Name(self.vrfs.name(vrf)),
+            },
+            rib::RouteError::HostBits(given) => RouteError::HostBits {
+                given,
+                meant: given.trunc(),
+            },
             rib::RouteError::UnknownSet(_) => RouteError::NoNextHop,
             rib::RouteError::FamilyMismatch(_) => RouteError::FamilyMismatch,
             rib::RouteError::Loop(_) => RouteError::NextHopLoop,
-            rib::RouteError::VrfFull { limit, .. } => RouteError::TableFull { table: "VRF's route", limit: limit as u64 },
-            rib::RouteError::Full { limit } => RouteError::TableFull { table: "route", limit: limit as u64 },
-            rib::RouteError::NoSuchRoute(_) | rib::RouteError::SessionOver => RouteError::NoSuchRoute { prefix },
+            rib::RouteError::VrfFull { limit, .. } => RouteError::TableFull {
+                table: "VRF's route",
+                limit: limit as u64,
+            },
+            rib::RouteError::Full { limit } => RouteError::TableFull {
+                table: "route",
+                limit: limit as u64,
+            },
+            rib::RouteError::NoSuchRoute(_) | rib::RouteError::SessionOver => {
+                RouteError::NoSuchRoute { prefix }
+            }
         }
     }
 }

@@ -19,8 +19,8 @@ use super::handle::Events;
 use super::interface::{Interfaces, OwnRoute};
 use super::plane::Plane;
 use super::port::Ports;
-use super::session::Sessions;
 use super::sample::Samples;
+use super::session::Sessions;
 use super::vrf::Vrfs;
 use crate::exception::command::Command;
 use crate::exception::counters::ExceptionCounters;
@@ -74,6 +74,8 @@ pub struct Parts {
     pub twins: TwinManager,
     /// Where events go.
     pub events: Events,
+    /// The beginning of time, the exception path's too.
+    pub started: Instant,
 }
 
 /// The router's own owners of routes.
@@ -138,8 +140,15 @@ impl Router {
     /// [`StartError`].
     pub fn new(settings: Settings, parts: Parts) -> Result<Self, StartError> {
         let mut rib = Rib::new(settings.limits);
-        let mut own = |name| rib.owner_connect(name, Tenure::Persistent, 0).map(|c| c.session);
-        let own = OwnSessions { connected: own("connected")?, local: own("local")?, neighbour: own("neighbour")? };
+        let mut own = |name| {
+            rib.owner_connect(name, Tenure::Persistent, 0)
+                .map(|c| c.session)
+        };
+        let own = OwnSessions {
+            connected: own("connected")?,
+            local: own("local")?,
+            neighbour: own("neighbour")?,
+        };
         let hops = NextHops::new(settings.max_sets, settings.resolve_via_default);
         let mut router = Self {
             plane: Plane::new(parts.publisher),
@@ -160,10 +169,14 @@ impl Router {
             neighbour_routes: BTreeMap::new(),
             changes: Vec::new(),
             samples: Samples::default(),
-            started: Instant::now(),
+            started: parts.started,
             settings,
         };
-        router.create_vrf(VrfSpec { name: VrfName::default(), table_id: None, namespace: None })?;
+        router.create_vrf(VrfSpec {
+            name: VrfName::default(),
+            table_id: None,
+            namespace: None,
+        })?;
         Ok(router)
     }
 
@@ -202,7 +215,12 @@ impl Router {
         loop {
             let settled = self.hops.settle(&self.rib, SETTLE_BUDGET);
             for set in settled.changed {
-                if let Some(resolved) = self.hops.resolved(set).filter(|_| self.forwarding.has(set)).cloned() {
+                if let Some(resolved) = self
+                    .hops
+                    .resolved(set)
+                    .filter(|_| self.forwarding.has(set))
+                    .cloned()
+                {
                     self.forwarding.compile(set, &resolved, &mut self.plane);
                 }
             }
@@ -232,7 +250,9 @@ impl Router {
     }
 
     fn work(&mut self) {
-        let finished = self.rib.work(&mut self.hops, WORK_BUDGET, &mut self.changes);
+        let finished = self
+            .rib
+            .work(&mut self.hops, WORK_BUDGET, &mut self.changes);
         if !finished.is_empty() {
             self.write_changes();
             self.conclude(finished);
@@ -256,7 +276,9 @@ impl Router {
         for change in &changes {
             match change.new {
                 Some(best) if change.old.map(|old| old.set) == Some(best.set) => {}
-                Some(best) => self.write_fib(change.vrf, change.prefix, Some(next_hop_id(best.set))),
+                Some(best) => {
+                    self.write_fib(change.vrf, change.prefix, Some(next_hop_id(best.set)))
+                }
                 None => gone.push((change.prefix.prefix_len(), change.vrf, change.prefix)),
             }
         }
@@ -271,9 +293,15 @@ impl Router {
     }
 
     fn write_fib(&mut self, id: VrfId, prefix: IpNet, next_hop: Option<NextHopId>) {
-        let Some(vrf) = self.vrfs.get_mut(id) else { return };
+        let Some(vrf) = self.vrfs.get_mut(id) else {
+            return;
+        };
         let rib = &self.rib;
-        let covering = |prefix| rib.installed(id, prefix).map(|best| next_hop_id(best.set)).unwrap_or_default();
+        let covering = |prefix| {
+            rib.installed(id, prefix)
+                .map(|best| next_hop_id(best.set))
+                .unwrap_or_default()
+        };
         if let Err(error) = vrf.write(prefix, next_hop, covering) {
             tracing::error!(%prefix, vrf = %vrf.spec.name, %error, "a route is not in the FIB");
         }

@@ -58,7 +58,9 @@ pub struct Samples {
 impl Samples {
     /// Whether the last look is a second ago; the caller then looks.
     pub fn due(&mut self) -> bool {
-        let due = self.last.is_none_or(|last| last.elapsed().as_millis() >= 1000);
+        let due = self
+            .last
+            .is_none_or(|last| last.elapsed().as_millis() >= 1000);
         if due {
             self.last = Some(Instant::now());
         }
@@ -76,7 +78,10 @@ impl Samples {
             packets_per_burst: ratio(packets, now.bursts - before.bursts),
             cycles_per_packet: ratio(busy, packets),
             stages: std::array::from_fn(|stage| {
-                ratio(now.stages[stage] - before.stages[stage], now.stage_packets - before.stage_packets)
+                ratio(
+                    now.stages[stage] - before.stages[stage],
+                    now.stage_packets - before.stage_packets,
+                )
             }),
         };
         *before = now;
@@ -85,11 +90,17 @@ impl Samples {
     /// What the worker did between the last two looks.
     #[must_use]
     pub fn rates(&self, worker: WorkerIndex) -> Rates {
-        self.workers.get(&worker).map(|(_, rates)| *rates).unwrap_or_default()
+        self.workers
+            .get(&worker)
+            .map(|(_, rates)| *rates)
+            .unwrap_or_default()
     }
 
     /// Whether an adjacency's count of packets grew since the last time.
     pub fn adjacency_moved(&mut self, adjacency: AdjacencyId, packets: u64) -> bool {
-        self.adjacencies.insert(adjacency, packets).unwrap_or_default() < packets
+        self.adjacencies
+            .insert(adjacency, packets)
+            .unwrap_or_default()
+            < packets
     }
 }

@@ -8,7 +8,9 @@ use super::router::Router;
 use crate::model::event::Happening;
 use crate::model::name::OwnerName;
 use crate::model::number::Epoch;
-use crate::model::owner::{OwnerError, OwnerLife, OwnerOpen, OwnerOpened, OwnerState, OwnerView, SessionId};
+use crate::model::owner::{
+    OwnerError, OwnerLife, OwnerOpen, OwnerOpened, OwnerState, OwnerView, SessionId,
+};
 use crate::rib::{self, Finished, OwnerId, Session, Tenure};
 
 /// Most owners of one router.
@@ -39,14 +41,20 @@ impl Sessions {
 
     /// The right to speak of a stream that an owner has open.
     pub(super) fn of(&self, owner: OwnerName) -> Option<Session> {
-        self.open.values().find(|(_, name)| *name == owner).map(|(session, _)| *session)
+        self.open
+            .values()
+            .find(|(_, name)| *name == owner)
+            .map(|(session, _)| *session)
     }
 }
 
 fn refused(error: rib::OwnerError, owner: OwnerName, epoch: Epoch) -> OwnerError {
     match error {
         rib::OwnerError::Busy => OwnerError::Busy { owner },
-        rib::OwnerError::EpochBehind { last } => OwnerError::EpochBehind { epoch, last: Epoch(last) },
+        rib::OwnerError::EpochBehind { last } => OwnerError::EpochBehind {
+            epoch,
+            last: Epoch(last),
+        },
         rib::OwnerError::TooMany => OwnerError::TooMany { limit: MAX_OWNERS },
         rib::OwnerError::Unknown => OwnerError::Unknown { owner },
     }
@@ -64,15 +72,30 @@ impl Router {
             OwnerLife::Session { epoch, grace } => {
                 let grace_ns = u64::try_from(grace.as_nanos()).unwrap_or(u64::MAX);
                 let epoch = epoch.unwrap_or_default();
-                (Tenure::Epochs { epoch: epoch.0, grace_ns }, epoch)
+                (
+                    Tenure::Epochs {
+                        epoch: epoch.0,
+                        grace_ns,
+                    },
+                    epoch,
+                )
             }
         };
-        let connected = self.rib.owner_connect(owner.as_str(), tenure, self.now_ns()).map_err(|e| refused(e, owner, epoch))?;
+        let connected = self
+            .rib
+            .owner_connect(owner.as_str(), tenure, self.now_ns())
+            .map_err(|e| refused(e, owner, epoch))?;
         self.sessions.opened += 1;
         let session = SessionId(self.sessions.opened);
-        self.sessions.open.insert(session, (connected.session, owner));
+        self.sessions
+            .open
+            .insert(session, (connected.session, owner));
         self.tell_owner(owner);
-        Ok(OwnerOpened { session, epoch: Epoch(connected.epoch), held_routes: connected.held_routes.into() })
+        Ok(OwnerOpened {
+            session,
+            epoch: Epoch(connected.epoch),
+            held_routes: connected.held_routes.into(),
+        })
     }
 
     /// Ends a stream; the owner's routes stay for its grace time.
@@ -86,12 +109,18 @@ impl Router {
     /// Sweeps what the owner of a stream did not repeat; answers when the workers see it.
     pub(super) fn end_of_rib(&mut self, id: SessionId, reply: Reply<u64, OwnerError>) {
         let begun = self.sessions.get(id).and_then(|(session, owner)| {
-            self.rib.end_of_rib(session).map_err(|_| OwnerError::SessionClosed)?;
+            self.rib
+                .end_of_rib(session)
+                .map_err(|_| OwnerError::SessionClosed)?;
             Ok((session, owner))
         });
         match begun {
             Ok((session, owner)) => {
-                self.sessions.waiting.push(Waiting { owner: session.owner(), generation: session.generation(), reply });
+                self.sessions.waiting.push(Waiting {
+                    owner: session.owner(),
+                    generation: session.generation(),
+                    reply,
+                });
                 self.tell_owner(owner);
             }
             Err(error) => drop(reply.send(Err(error))),
@@ -114,7 +143,11 @@ impl Router {
     pub(super) fn conclude(&mut self, finished: Vec<Finished>) {
         for done in finished {
             match done {
-                Finished::Swept { owner, generation, routes } => {
+                Finished::Swept {
+                    owner,
+                    generation,
+                    routes,
+                } => {
                     self.hops.sweep_groups(owner, generation);
                     let fits = |w: &mut Waiting| w.owner == owner && w.generation <= generation;
                     for waiting in self.sessions.waiting.extract_if(.., fits) {
@@ -126,7 +159,11 @@ impl Router {
                 }
                 Finished::Expired { owner, routes } => {
                     self.hops.sweep_groups(owner, u32::MAX);
-                    for (name, _, reply) in self.sessions.removing.extract_if(.., |(_, id, _)| *id == owner) {
+                    for (name, _, reply) in self
+                        .sessions
+                        .removing
+                        .extract_if(.., |(_, id, _)| *id == owner)
+                    {
                         drop(reply.send(Ok(routes)));
                         let mut view = unknown(name);
                         view.state = OwnerState::Removed;
@@ -143,14 +180,22 @@ impl Router {
     }
 
     fn tell_owner(&self, owner: OwnerName) {
-        if let Some(view) = self.rib.owner(owner.as_str()).and_then(|view| self.owner_view(&view)) {
+        if let Some(view) = self
+            .rib
+            .owner(owner.as_str())
+            .and_then(|view| self.owner_view(&view))
+        {
             self.tell(Happening::Owner(view));
         }
     }
 
     /// All owners, by name.
     pub(super) fn owner_views(&self) -> Vec<OwnerView> {
-        let mut views: Vec<_> = self.rib.owners().filter_map(|view| self.owner_view(&view)).collect();
+        let mut views: Vec<_> = self
+            .rib
+            .owners()
+            .filter_map(|view| self.owner_view(&view))
+            .collect();
         views.sort_unstable_by_key(|view| view.name);
         views
     }

@@ -7,7 +7,10 @@ use ferroute_dataplane::punt::PuntClass;
 
 use super::router::Router;
 use crate::model::prefix::Family;
-use crate::model::stats::{DropView, FibView, InterfaceStatsView, MemoryView, PacketPoolView, PuntView, StageView, WorkerView};
+use crate::model::stats::{
+    DropView, FibView, InterfaceStatsView, MemoryView, PacketPoolView, PuntView, StageView,
+    WorkerView,
+};
 use crate::model::system::SystemView;
 
 impl Router {
@@ -22,17 +25,27 @@ impl Router {
 
     /// Forwarding workers.
     pub(super) fn worker_views(&self) -> Vec<WorkerView> {
-        let hung = self.plane.hung().map(|h| h.slots.as_slice()).unwrap_or_default();
+        let hung = self
+            .plane
+            .hung()
+            .map(|h| h.slots.as_slice())
+            .unwrap_or_default();
         let view = |worker: crate::hardware::WorkerFacts| {
             let c = &worker.counters;
             let rates = self.samples.rates(worker.index);
-            let stages = Stage::ALL.iter().zip(rates.stages).map(|(stage, cycles_per_packet)| StageView {
-                name: stage.name(),
-                packets: c.stage_packets.get(),
-                cycles: c.stage_cycles[*stage as usize].get(),
-                cycles_per_packet,
-            });
-            let queues = worker.queues.iter().filter_map(|(port, queue)| Some((self.port_name(*port)?, *queue)));
+            let stages = Stage::ALL
+                .iter()
+                .zip(rates.stages)
+                .map(|(stage, cycles_per_packet)| StageView {
+                    name: stage.name(),
+                    packets: c.stage_packets.get(),
+                    cycles: c.stage_cycles[*stage as usize].get(),
+                    cycles_per_packet,
+                });
+            let queues = worker
+                .queues
+                .iter()
+                .filter_map(|(port, queue)| Some((self.port_name(*port)?, *queue)));
             WorkerView {
                 index: worker.index,
                 cpu: u16::try_from(worker.cpu).unwrap_or(u16::MAX),
@@ -60,7 +73,10 @@ impl Router {
         let workers = self.hardware.workers();
         let view = |reason: &DropReason| DropView {
             reason: *reason,
-            by_worker: workers.iter().map(|w| w.counters.drops[reason.index()].get()).collect(),
+            by_worker: workers
+                .iter()
+                .map(|w| w.counters.drops[reason.index()].get())
+                .collect(),
             by_exception_path: self.exception_counters.drops[reason.index()].get(),
         };
         DropReason::ALL.iter().map(view).collect()
@@ -68,7 +84,10 @@ impl Router {
 
     /// Counters of all interfaces, by name.
     pub(super) fn interface_stats(&self) -> Vec<InterfaceStatsView> {
-        let view = |i: &super::interface::Interface| InterfaceStatsView { name: i.name, counters: self.interface_counters(i.id) };
+        let view = |i: &super::interface::Interface| InterfaceStatsView {
+            name: i.name,
+            counters: self.interface_counters(i.id),
+        };
         self.interfaces.iter().map(view).collect()
     }
 
@@ -80,7 +99,10 @@ impl Router {
             let sum = |of: &dyn Fn(&ferroute_dataplane::counters::WorkerCounters) -> &Counter| {
                 workers.iter().map(|w| of(&w.counters).get()).sum()
             };
-            let Rate { ticks_per_packet, burst_ticks } = self.plane.draft().punt_policy.rates[class.index()];
+            let Rate {
+                ticks_per_packet,
+                burst_ticks,
+            } = self.plane.draft().punt_policy.rates[class.index()];
             PuntView {
                 class,
                 passed_packets: sum(&|c| &c.punt_passed[class.index()]),
@@ -107,9 +129,21 @@ impl Router {
             fibs.push(view(Family::Ipv4, vrf.ipv4.len(), arena_bytes));
             fibs.push(view(Family::Ipv6, vrf.ipv6.len(), 0));
         }
-        let pools = vec![PacketPoolView { name: "packets".to_owned(), numa_node: None, size: pool.size, used: pool.used }];
+        let pools = vec![PacketPoolView {
+            name: "packets".to_owned(),
+            numa_node: None,
+            size: pool.size,
+            used: pool.used,
+        }];
         let (dpdk_reserved_bytes, dpdk_used_bytes) = (pool.reserved_bytes, pool.used_bytes);
-        MemoryView { pools, fibs, dpdk_reserved_bytes, dpdk_used_bytes, huge_pages: pool.huge_pages, resident_bytes: resident_bytes() }
+        MemoryView {
+            pools,
+            fibs,
+            dpdk_reserved_bytes,
+            dpdk_used_bytes,
+            huge_pages: pool.huge_pages,
+            resident_bytes: resident_bytes(),
+        }
     }
 
     /// Versions, age, state.

@@ -96,12 +96,19 @@ impl Clock {
     /// Tells when a worker begins or ceases to hang.
     fn watch_workers(&mut self, router: &mut Router) {
         router.plane.settle();
-        let hung: Vec<usize> = router.plane.hung().map(|h| h.slots.clone()).unwrap_or_default();
+        let hung: Vec<usize> = router
+            .plane
+            .hung()
+            .map(|h| h.slots.clone())
+            .unwrap_or_default();
         if hung == self.hung {
             return;
         }
         for worker in router.hardware.workers() {
-            let (before, now) = (self.hung.contains(&worker.reader_slot), hung.contains(&worker.reader_slot));
+            let (before, now) = (
+                self.hung.contains(&worker.reader_slot),
+                hung.contains(&worker.reader_slot),
+            );
             if before != now {
                 tell(router, worker.index, now);
             }

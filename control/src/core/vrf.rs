@@ -33,7 +33,12 @@ impl Vrf {
     ///
     /// # Errors
     /// [`FibError`]; the FIB is as it was.
-    pub fn write(&mut self, prefix: IpNet, next_hop: Option<NextHopId>, covering: impl FnOnce(IpNet) -> NextHopId) -> Result<(), FibError> {
+    pub fn write(
+        &mut self,
+        prefix: IpNet,
+        next_hop: Option<NextHopId>,
+        covering: impl FnOnce(IpNet) -> NextHopId,
+    ) -> Result<(), FibError> {
         match (prefix, next_hop) {
             (IpNet::V4(net), Some(id)) => self.ipv4.set(net, id),
             (IpNet::V6(net), Some(id)) => self.ipv6.set(net, id),
@@ -112,8 +117,12 @@ impl Router {
             return Err(VrfError::NameTaken { name: spec.name });
         }
         let twice = |v: &&Vrf| spec.table_id.is_some() && v.spec.table_id == spec.table_id;
-        if let (Some(table_id), Some(other)) = (spec.table_id, self.vrfs.by_id.values().find(twice)) {
-            return Err(VrfError::TableTaken { table_id, vrf: other.spec.name });
+        if let (Some(table_id), Some(other)) = (spec.table_id, self.vrfs.by_id.values().find(twice))
+        {
+            return Err(VrfError::TableTaken {
+                table_id,
+                vrf: other.spec.name,
+            });
         }
         let full = || VrfError::TooManyVrfs { limit: MAX_VRFS };
         let id = self.vrfs.free_id();
@@ -123,12 +132,19 @@ impl Router {
         if let Some(namespace) = &spec.namespace
             && !namespace_path(namespace.as_str()).exists()
         {
-            return Err(VrfError::UnknownNamespace { namespace: namespace.clone() });
+            return Err(VrfError::UnknownNamespace {
+                namespace: namespace.clone(),
+            });
         }
         let arena = &self.plane.draft().arena;
-        let (Ok(ipv4), Ok(ipv6)) = (Trie::new(arena), Trie::new(arena)) else { return Err(full()) };
+        let (Ok(ipv4), Ok(ipv6)) = (Trie::new(arena), Trie::new(arena)) else {
+            return Err(full());
+        };
         self.rib.add_vrf(id).map_err(|_| full())?;
-        let tables = snapshot::Vrf { ipv4: ipv4.reader(), ipv6: ipv6.reader() };
+        let tables = snapshot::Vrf {
+            ipv4: ipv4.reader(),
+            ipv6: ipv6.reader(),
+        };
         self.plane.edit().vrfs.set(id.index(), Some(tables));
         self.vrfs.by_name.insert(spec.name, id);
         self.vrfs.by_id.insert(id, Vrf { spec, ipv4, ipv6 });
@@ -141,7 +157,10 @@ impl Router {
     /// # Errors
     /// [`VrfError`]; it stays then.
     pub(super) fn delete_vrf(&mut self, name: VrfName) -> Result<(), VrfError> {
-        let id = self.vrfs.id(&name).ok_or(VrfError::UnknownVrf { vrf: name })?;
+        let id = self
+            .vrfs
+            .id(&name)
+            .ok_or(VrfError::UnknownVrf { vrf: name })?;
         if id == VrfId::DEFAULT {
             return Err(VrfError::DefaultVrf);
         }
@@ -149,7 +168,11 @@ impl Router {
         let leads = |set: &SetView<'_>| set.routes > 0 && *set.declared == NextHopSet::Vrf(id);
         let next_hops = self.hops.iter().filter(leads).count();
         if interfaces + next_hops > 0 {
-            return Err(VrfError::InUse { vrf: name, interfaces, next_hops });
+            return Err(VrfError::InUse {
+                vrf: name,
+                interfaces,
+                next_hops,
+            });
         }
         if self.rib.remove_vrf(id).is_ok() {
             self.vrfs.leaving.insert(id);
@@ -166,7 +189,9 @@ impl Router {
 
     /// A VRF as clients see it.
     pub(super) fn vrf_view(&self, id: VrfId) -> Result<VrfView, VrfError> {
-        let vrf = self.vrfs.get(id).ok_or_else(|| VrfError::UnknownVrf { vrf: self.vrfs.name(id) })?;
+        let vrf = self.vrfs.get(id).ok_or_else(|| VrfError::UnknownVrf {
+            vrf: self.vrfs.name(id),
+        })?;
         Ok(VrfView {
             spec: vrf.spec.clone(),
             id,

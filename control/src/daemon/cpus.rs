@@ -122,6 +122,7 @@ mod tests {
         let cpus = Cpus {
             workers: Some(list("1,3")),
             control: Some(list("0")),
+            ..Cpus::default()
         };
         assert_eq!(
             Placement::plan(&cpus, &list("0-3")),
@@ -134,6 +135,7 @@ mod tests {
         let cpus = Cpus {
             workers: None,
             control: Some(list("3")),
+            ..Cpus::default()
         };
         assert_eq!(Placement::plan(&cpus, &list("0-3")).workers, [2]);
     }
@@ -147,7 +149,7 @@ mod tests {
             let allowed: CpuList = allowed.into_iter().collect();
             // Workers on the first n allowed CPUs, or left to the router.
             let workers = workers.map(|index| allowed.iter().take(index.index(allowed.len()) + 1).collect());
-            let placement = Placement::plan(&Cpus { workers, control: None }, &allowed);
+            let placement = Placement::plan(&Cpus { workers, ..Cpus::default() }, &allowed);
             prop_assert!(!placement.workers.is_empty());
             prop_assert!(!placement.control.is_empty());
             prop_assert!(placement.control.iter().chain(placement.workers.iter().copied()).all(|cpu| allowed.contains(cpu)));

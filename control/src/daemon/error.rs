@@ -25,6 +25,9 @@ pub enum StartError {
         /// Why not.
         reason: Errno,
     },
+    /// The router could not be put together.
+    #[error(transparent)]
+    Assemble(#[from] super::assemble::AssembleError),
     /// Huge pages are required and too few are free.
     #[error(
         "{needed_mib} MiB of huge pages are needed and {free_mib} MiB are free; reserve more (write {} to \
@@ -63,6 +66,15 @@ pub enum StartError {
         /// Why not.
         reason: io::Error,
     },
+    /// The API cannot be served over TCP.
+    #[error("cannot serve the API over TCP: {0}")]
+    Tcp(#[from] crate::api::tls::TcpError),
+    /// The API cannot be served.
+    #[error("cannot serve the API: {0}")]
+    Serve(#[from] crate::api::server::ServeError),
+    /// The router refused a part of the configuration.
+    #[error("the router refuses a part of the configuration{}", .0.iter().map(|error| format!("\n  {error}")).collect::<String>())]
+    Apply(Vec<super::apply::ApplyError>),
     /// Metrics cannot be served.
     #[error("cannot serve metrics on {address}: {reason}; change `metrics.listen`")]
     Metrics {

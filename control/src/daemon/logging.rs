@@ -3,6 +3,7 @@
 use super::error::StartError;
 use crate::config::system::Log;
 use std::fmt;
+use std::io::IsTerminal;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::FmtContext;
@@ -16,7 +17,8 @@ use tracing_subscriber::registry::LookupSpan;
 pub fn start(log: &Log, verbose: u8) -> Result<(), StartError> {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter(log, verbose)?)
-        .with_writer(std::io::stderr);
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     // systemd sets this for services whose standard error goes to the journal.
     let started = if std::env::var_os("JOURNAL_STREAM").is_some() {
         builder.event_format(Journal::default()).try_init()

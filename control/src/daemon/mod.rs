@@ -6,12 +6,14 @@
 //! 1. [`cpus::Placement::confine_control_threads`], while the process has one thread: all later ones inherit it;
 //! 2. [`socket::claim`], so that a second router stops before it touches a device;
 //! 3. DPDK with [`Boot::eal_arguments`], the workers, the core, the exception thread;
-//! 4. the API, the metrics, [`service::ready`] and [`service::watchdog`];
+//! 4. the API on its listeners, the metrics, [`apply::apply`], [`service::ready`] and [`service::watchdog`];
 //! 5. [`service::stop_requested`], then [`service::stopping`] and everything in reverse order.
 //!
 //! Whatever fails on the way is a [`StartError`]: one sentence that says what to do.
 
+pub mod apply;
 mod args;
+pub mod assemble;
 pub mod cpus;
 pub mod eal;
 mod error;

@@ -1,6 +1,16 @@
 //! The life of the router, from a plan to a clean stop.
 
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
+
+use super::apply::apply;
+use super::assemble::Assembly;
 use super::{Boot, StartError, service, socket};
+use crate::api::server::{Listeners, serve};
+use crate::api::tls::TcpEndpoint;
+use crate::core::handle::CoreHandle;
+use crate::metrics::MetricsServer;
+use crate::model::system::ConfigView;
 
 /// Carries the plan out; returns when the router was told to stop.
 ///
@@ -9,18 +19,89 @@ use super::{Boot, StartError, service, socket};
 pub(super) fn run(boot: Boot) -> Result<(), StartError> {
     boot.log();
     boot.placement.confine_control_threads()?;
-    let (_claim, _listener) = socket::claim(&boot.config.socket)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    let (_claim, unix) = socket::claim(&boot.config.socket)?;
+    let tcp = boot
+        .config
+        .tcp
+        .as_ref()
+        .map(TcpEndpoint::bind)
+        .transpose()?;
+    let yaml = boot
+        .config
+        .to_yaml()
+        .map_err(|error| StartError::Output(std::io::Error::other(error)))?;
+    let runtime = Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(StartError::Threads)?;
+    let metrics = runtime.block_on(bind_metrics(&boot))?;
+    let assembly = Assembly::start(
+        &boot,
+        ConfigView {
+            yaml,
+            path: boot.file.clone(),
+        },
+    )?;
+    let outcome = live(
+        &runtime,
+        &boot,
+        assembly.core.clone(),
+        Listeners { unix, tcp },
+        metrics,
+    );
+    // Every task, and with it every handle of the core, ends before the core is waited for.
+    drop(runtime);
+    assembly.stop();
+    outcome
+}
+
+async fn bind_metrics(boot: &Boot) -> Result<Option<MetricsServer>, StartError> {
+    let Some(listen) = &boot.config.metrics.listen else {
+        return Ok(None);
+    };
+    let address = listen.address();
+    let server = crate::metrics::bind(address).await;
+    server
+        .map(Some)
+        .map_err(|reason| StartError::Metrics { address, reason })
+}
+
+/// Serves until a signal says to stop.
+fn live(
+    runtime: &Runtime,
+    boot: &Boot,
+    core: CoreHandle,
+    listeners: Listeners,
+    metrics: Option<MetricsServer>,
+) -> Result<(), StartError> {
+    let (stopper, stop) = watch::channel(false);
+    let stopped = |mut stop: watch::Receiver<bool>| async move {
+        // A sender that is gone means the same.
+        drop(stop.wait_for(|stop| *stop).await);
+    };
     runtime.block_on(async {
+        apply(&boot.config, &core)
+            .await
+            .map_err(StartError::Apply)?;
+        if let Some(metrics) = metrics {
+            tokio::spawn(metrics.serve(core.clone(), stopped(stop.clone())));
+        }
         let watchdog = tokio::spawn(service::watchdog(|| true));
+        let mut api = tokio::spawn(serve(core, listeners, stopped(stop)));
         service::ready(&format!("{} workers", boot.placement.workers.len()));
-        let stop = service::stop_requested().await.map_err(StartError::Threads);
-        service::stopping();
+        let outcome = tokio::select! {
+            signal = service::stop_requested() => {
+                tracing::info!("stopping on {}", signal.map_err(StartError::Threads)?);
+                service::stopping();
+                stopper.send_replace(true);
+                (&mut api).await
+            }
+            ended = &mut api => ended,
+        };
         watchdog.abort();
-        tracing::info!("stopping on {}", stop?);
-        Ok(())
+        match outcome {
+            Ok(served) => Ok(served?),
+            Err(panic) => Err(StartError::Threads(panic.into())),
+        }
     })
 }

@@ -12,8 +12,8 @@ use nix::unistd::Group;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown};
-use std::os::unix::net::UnixListener;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt, chown};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 /// The right to serve on a socket. Dropping it removes the socket and lets another router have it.
@@ -53,6 +53,19 @@ pub fn claim(socket: &Socket) -> Result<(Claim, UnixListener), StartError> {
             other => failed(other.into()),
         })?;
 
+    // The lock says that no router of this make is alive; whatever else stands there must not be
+    // replaced either.
+    if let Ok(found) = fs::symlink_metadata(path) {
+        if !found.file_type().is_socket() {
+            return Err(failed(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "something that is no socket is there",
+            )));
+        }
+        if UnixStream::connect(path).is_ok() {
+            return Err(StartError::SocketTaken(path.clone()));
+        }
+    }
     let unfinished = beside(path, ".new");
     match fs::remove_file(&unfinished) {
         Err(reason) if reason.kind() != io::ErrorKind::NotFound => return Err(failed(reason)),
@@ -108,7 +121,6 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 mod tests {
     use super::*;
     use std::os::unix::fs::MetadataExt;
-    use std::os::unix::net::UnixStream;
 
     fn socket(path: PathBuf) -> Socket {
         Socket {

@@ -10,8 +10,8 @@ use ferroute_dataplane::mac::Mac;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use tokio::sync::oneshot;
 
-use crate::twin::TwinIo;
 use crate::neighbour::{ConfiguredFull, Neighbour, NeighbourKey};
+use crate::twin::TwinIo;
 
 /// What the exception path needs to know of an interface beyond the snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -40,7 +40,11 @@ pub enum Command {
     /// No next hop leads to this neighbour any more.
     Unwant(NeighbourKey, AdjacencyId),
     /// Set a neighbour for good.
-    AddPermanent(NeighbourKey, Mac, oneshot::Sender<Result<(), ConfiguredFull>>),
+    AddPermanent(
+        NeighbourKey,
+        Mac,
+        oneshot::Sender<Result<(), ConfiguredFull>>,
+    ),
     /// Delete one neighbour; answers whether there was one.
     Delete(NeighbourKey, oneshot::Sender<bool>),
     /// Delete the neighbours of an interface that are not permanent.
@@ -59,7 +63,11 @@ impl InterfaceFacts {
     /// The facts of an interface with these addresses.
     #[must_use]
     pub fn new(name: String, addresses: &[IpNet], running: bool) -> Self {
-        let mut facts = Self { name, running, ..Self::default() };
+        let mut facts = Self {
+            name,
+            running,
+            ..Self::default()
+        };
         for net in addresses {
             match net {
                 IpNet::V4(net) => facts.ipv4.push(*net),
@@ -72,7 +80,10 @@ impl InterfaceFacts {
     /// Its addresses.
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
         let ipv6 = self.ipv6.iter().map(|net| IpAddr::V6(net.addr()));
-        self.ipv4.iter().map(|net| IpAddr::V4(net.addr())).chain(ipv6)
+        self.ipv4
+            .iter()
+            .map(|net| IpAddr::V4(net.addr()))
+            .chain(ipv6)
     }
 
     /// Whether the interface has this address.
@@ -85,7 +96,9 @@ impl InterfaceFacts {
     /// subnets of /31 and /32 have none (RFC 3021).
     #[must_use]
     pub fn is_broadcast(&self, address: Ipv4Addr) -> bool {
-        self.ipv4.iter().any(|net| net.prefix_len() < 31 && net.broadcast() == address)
+        self.ipv4
+            .iter()
+            .any(|net| net.prefix_len() < 31 && net.broadcast() == address)
     }
 
     /// The address from which to speak to `peer`: one of the same subnet if there is one, else the
@@ -99,7 +112,10 @@ impl InterfaceFacts {
             }
             IpAddr::V6(peer) => {
                 let local = peer.is_unicast_link_local();
-                let mut fits = self.ipv6.iter().filter(|net| net.addr().is_unicast_link_local() == local);
+                let mut fits = self
+                    .ipv6
+                    .iter()
+                    .filter(|net| net.addr().is_unicast_link_local() == local);
                 let near = fits.clone().find(|net| net.contains(&peer));
                 near.or_else(|| fits.next()).map(|net| net.addr().into())
             }
@@ -113,15 +129,28 @@ mod tests {
 
     #[test]
     fn the_source_is_of_the_peers_subnet_and_scope() {
-        let addresses = ["10.0.0.1/24", "10.1.0.1/24", "fe80::1/64", "2001:db8::1/64", "192.0.2.0/31"];
+        let addresses = [
+            "10.0.0.1/24",
+            "10.1.0.1/24",
+            "fe80::1/64",
+            "2001:db8::1/64",
+            "192.0.2.0/31",
+        ];
         let addresses = addresses.map(|a| a.parse().unwrap());
         let facts = InterfaceFacts::new("p0".into(), &addresses, true);
-        let source = |peer: &str| facts.source_for(peer.parse().unwrap()).map(|a| a.to_string());
+        let source = |peer: &str| {
+            facts
+                .source_for(peer.parse().unwrap())
+                .map(|a| a.to_string())
+        };
         assert_eq!(source("10.1.0.7").as_deref(), Some("10.1.0.1"));
         assert_eq!(source("198.51.100.1").as_deref(), Some("10.0.0.1"));
         assert_eq!(source("fe80::9").as_deref(), Some("fe80::1"));
         assert_eq!(source("2001:db8:9::1").as_deref(), Some("2001:db8::1"));
         assert!(facts.is_broadcast("10.0.0.255".parse().unwrap()));
-        assert!(!facts.is_broadcast("192.0.2.1".parse().unwrap()), "a /31 has no broadcast");
+        assert!(
+            !facts.is_broadcast("192.0.2.1".parse().unwrap()),
+            "a /31 has no broadcast"
+        );
     }
 }

@@ -37,11 +37,25 @@ impl ExceptionPath {
         }
     }
 
-    fn arp_outcome(&self, snapshot: &Snapshot, taken: &Taken) -> Result<(ArpOutcome, ArpOperation), DropReason> {
+    fn arp_outcome(
+        &self,
+        snapshot: &Snapshot,
+        taken: &Taken,
+    ) -> Result<(ArpOutcome, ArpOperation), DropReason> {
         let packet = ArpPacket::parse(taken.packet())?;
-        let facts = self.interfaces.get(&taken.interface).ok_or(DropReason::InterfaceDown)?;
-        let mac = snapshot.interface(taken.interface).map(|i| i.mac).ok_or(DropReason::InterfaceDown)?;
-        let interface = ArpInterface { id: taken.interface, mac, addresses: &facts.ipv4 };
+        let facts = self
+            .interfaces
+            .get(&taken.interface)
+            .ok_or(DropReason::InterfaceDown)?;
+        let mac = snapshot
+            .interface(taken.interface)
+            .map(|i| i.mac)
+            .ok_or(DropReason::InterfaceDown)?;
+        let interface = ArpInterface {
+            id: taken.interface,
+            mac,
+            addresses: &facts.ipv4,
+        };
         Ok((arp::receive(packet, &interface)?, packet.operation()))
     }
 
@@ -54,35 +68,56 @@ impl ExceptionPath {
             Ok(NdAction::Ignore) => self.counters.consumed.add(1),
             Ok(NdAction::Answer { learn, reply }) => {
                 if let Some((source, mac)) = learn {
-                    self.neighbours.solicitation(interface, source, mac, now_ns, &mut self.effects);
+                    self.neighbours
+                        .solicitation(interface, source, mac, now_ns, &mut self.effects);
                 }
                 self.send_nd(snapshot, interface, &reply);
                 self.counters.consumed.add(1);
             }
             Ok(NdAction::Advertised(seen)) => {
-                self.neighbours.advertisement(&seen, now_ns, &mut self.effects);
+                self.neighbours
+                    .advertisement(&seen, now_ns, &mut self.effects);
                 self.counters.consumed.add(1);
                 self.copy_to_twin(taken);
             }
             Ok(NdAction::Twin { learn }) => {
                 if let Some((source, mac)) = learn {
-                    self.neighbours.solicitation(interface, source, mac, now_ns, &mut self.effects);
+                    self.neighbours
+                        .solicitation(interface, source, mac, now_ns, &mut self.effects);
                 }
-                self.to_twin(taken);
+                self.give_to_twin(taken);
             }
         }
     }
 
     fn nd_action(&self, snapshot: &Snapshot, taken: &Taken) -> Result<NdAction, DropReason> {
         let packet = Ipv6Packet::parse(taken.packet()).map_err(DropReason::from)?;
-        let facts = self.interfaces.get(&taken.interface).ok_or(DropReason::InterfaceDown)?;
-        let mac = snapshot.interface(taken.interface).map(|i| i.mac).ok_or(DropReason::InterfaceDown)?;
-        let frame_source = taken.frame.get(6..).and_then(<[u8]>::first_chunk).map_or(Mac::ZERO, |octets| Mac::new(*octets));
-        nd::receive(&packet, frame_source, &NdInterface { id: taken.interface, mac, addresses: &facts.ipv6 })
+        let facts = self
+            .interfaces
+            .get(&taken.interface)
+            .ok_or(DropReason::InterfaceDown)?;
+        let mac = snapshot
+            .interface(taken.interface)
+            .map(|i| i.mac)
+            .ok_or(DropReason::InterfaceDown)?;
+        let frame_source = taken
+            .frame
+            .get(6..)
+            .and_then(<[u8]>::first_chunk)
+            .map_or(Mac::ZERO, |octets| Mac::new(*octets));
+        nd::receive(
+            &packet,
+            frame_source,
+            &NdInterface {
+                id: taken.interface,
+                mac,
+                addresses: &facts.ipv6,
+            },
+        )
     }
 
     fn copy_to_twin(&mut self, taken: Taken) {
-        self.to_twin(taken);
+        self.give_to_twin(taken);
         if let Some(Output::Twin { counted, .. }) = self.outputs.last_mut() {
             *counted = false;
         }
@@ -90,12 +125,23 @@ impl ExceptionPath {
 
     /// Asks for a neighbour's Ethernet address.
     pub(super) fn request(&mut self, snapshot: &Snapshot, key: NeighbourKey, request: Request) {
-        let (Some(facts), Some(link)) = (self.interfaces.get(&key.interface), snapshot.interface(key.interface)) else { return };
+        let (Some(facts), Some(link)) = (
+            self.interfaces.get(&key.interface),
+            snapshot.interface(key.interface),
+        ) else {
+            return;
+        };
         let mac = link.mac;
         match key.address {
             IpAddr::V4(target) => {
-                let interface = ArpInterface { id: key.interface, mac, addresses: &facts.ipv4 };
-                let Some(source) = interface.source_for(target) else { return };
+                let interface = ArpInterface {
+                    id: key.interface,
+                    mac,
+                    addresses: &facts.ipv4,
+                };
+                let Some(source) = interface.source_for(target) else {
+                    return;
+                };
                 let send = match request {
                     Request::Multicast => arp::request(mac, source, target),
                     Request::Unicast(believed) => arp::poll(mac, source, target, believed),
@@ -103,8 +149,14 @@ impl ExceptionPath {
                 self.send_arp(snapshot, key.interface, &send);
             }
             IpAddr::V6(target) => {
-                let interface = NdInterface { id: key.interface, mac, addresses: &facts.ipv6 };
-                let Some(source) = interface.source_for(target) else { return };
+                let interface = NdInterface {
+                    id: key.interface,
+                    mac,
+                    addresses: &facts.ipv6,
+                };
+                let Some(source) = interface.source_for(target) else {
+                    return;
+                };
                 let send = match request {
                     Request::Multicast => nd::solicitation(mac, source, target),
                     Request::Unicast(believed) => nd::probe(mac, source, target, believed),
@@ -116,20 +168,40 @@ impl ExceptionPath {
 
     /// Tells the link that an address is ours.
     pub(super) fn announce(&mut self, snapshot: &Snapshot, key: NeighbourKey) {
-        let Some(mac) = snapshot.interface(key.interface).map(|i| i.mac) else { return };
+        let Some(mac) = snapshot.interface(key.interface).map(|i| i.mac) else {
+            return;
+        };
         match key.address {
-            IpAddr::V4(address) => self.send_arp(snapshot, key.interface, &arp::announcement(mac, address)),
-            IpAddr::V6(address) => self.send_nd(snapshot, key.interface, &nd::announcement(mac, address)),
+            IpAddr::V4(address) => {
+                self.send_arp(snapshot, key.interface, &arp::announcement(mac, address))
+            }
+            IpAddr::V6(address) => {
+                self.send_nd(snapshot, key.interface, &nd::announcement(mac, address))
+            }
         }
     }
 
     fn send_arp(&mut self, snapshot: &Snapshot, interface: InterfaceId, send: &ArpSend) {
         self.counters.originated.add(1);
-        self.emit(snapshot, interface, send.destination, EtherType::ARP.get(), send.packet.bytes(), None);
+        self.emit(
+            snapshot,
+            interface,
+            send.destination,
+            EtherType::ARP.get(),
+            send.packet.bytes(),
+            None,
+        );
     }
 
     fn send_nd(&mut self, snapshot: &Snapshot, interface: InterfaceId, send: &NdSend) {
         self.counters.originated.add(1);
-        self.emit(snapshot, interface, send.destination, EtherType::IPV6.get(), &send.packet, None);
+        self.emit(
+            snapshot,
+            interface,
+            send.destination,
+            EtherType::IPV6.get(),
+            &send.packet,
+            None,
+        );
     }
 }

@@ -36,7 +36,12 @@ pub(super) enum Report {
 
 impl<'a> About<'a> {
     pub(super) fn taken(taken: &'a Taken) -> Self {
-        Self { packet: taken.packet(), interface: taken.interface, vrf: taken.vrf, group_frame: taken.group_frame }
+        Self {
+            packet: taken.packet(),
+            interface: taken.interface,
+            vrf: taken.vrf,
+            group_frame: taken.group_frame,
+        }
     }
 
     fn is_ipv6(&self) -> bool {
@@ -61,8 +66,15 @@ impl ExceptionPath {
 
     /// Ends a packet whose neighbour did not answer.
     pub(super) fn fail(&mut self, snapshot: &Snapshot, held: &Held, now_ns: u64) {
-        let Origin::Transit { interface, vrf } = held.origin else { return };
-        let about = About { packet: &held.packet, interface, vrf, group_frame: false };
+        let Origin::Transit { interface, vrf } = held.origin else {
+            return;
+        };
+        let about = About {
+            packet: &held.packet,
+            interface,
+            vrf,
+            group_frame: false,
+        };
         let report = if about.is_ipv6() {
             Report::V6(Icmp6Report::Unreachable(Unreachable6::Address))
         } else {
@@ -73,7 +85,13 @@ impl ExceptionPath {
     }
 
     /// Tells that a packet is too big for the next link.
-    pub(super) fn report_too_big(&mut self, snapshot: &Snapshot, about: &About<'_>, mtu: u16, now_ns: u64) {
+    pub(super) fn report_too_big(
+        &mut self,
+        snapshot: &Snapshot,
+        about: &About<'_>,
+        mtu: u16,
+        now_ns: u64,
+    ) {
         let report = if about.is_ipv6() {
             Report::V6(Icmp6Report::PacketTooBig { mtu })
         } else {
@@ -83,26 +101,47 @@ impl ExceptionPath {
     }
 
     /// Sends an error if the packet may cause one, the limit has room, and the router has an address to send it from.
-    pub(super) fn report(&mut self, snapshot: &Snapshot, about: &About<'_>, report: Report, now_ns: u64) {
-        let Some(error) = self.build(snapshot, about, report, now_ns) else { return };
+    pub(super) fn report(
+        &mut self,
+        snapshot: &Snapshot,
+        about: &About<'_>,
+        report: Report,
+        now_ns: u64,
+    ) {
+        let Some(error) = self.build(snapshot, about, report, now_ns) else {
+            return;
+        };
         if self.originate(snapshot, about.vrf, about.interface, error, now_ns) {
             self.counters.icmp_errors.add(1);
         }
     }
 
-    fn build(&mut self, snapshot: &Snapshot, about: &About<'_>, report: Report, now_ns: u64) -> Option<Vec<u8>> {
+    fn build(
+        &mut self,
+        snapshot: &Snapshot,
+        about: &About<'_>,
+        report: Report,
+        now_ns: u64,
+    ) -> Option<Vec<u8>> {
         let own = self.source_for(snapshot, about)?;
         match (report, own) {
             (Report::V4(report), IpAddr::V4(own)) => {
                 let packet = Ipv4Packet::parse(about.packet).ok()?;
                 let facts = self.interfaces.get(&about.interface)?;
-                icmp4::may_answer(&packet, about.group_frame, |address| facts.is_broadcast(address)).ok()?;
-                self.limiter4.take(report.kind(), now_ns).then(|| icmp4::build(report, own, &packet))
+                icmp4::may_answer(&packet, about.group_frame, |address| {
+                    facts.is_broadcast(address)
+                })
+                .ok()?;
+                self.limiter4
+                    .take(report.kind(), now_ns)
+                    .then(|| icmp4::build(report, own, &packet))
             }
             (Report::V6(report), IpAddr::V6(own)) => {
                 let packet = Ipv6Packet::parse(about.packet).ok()?;
                 icmp6::may_answer(&packet, about.group_frame, report).ok()?;
-                self.limiter6.take(report.kind(), now_ns).then(|| icmp6::build(report, own, &packet))
+                self.limiter6
+                    .take(report.kind(), now_ns)
+                    .then(|| icmp6::build(report, own, &packet))
             }
             _ => None,
         }
@@ -112,11 +151,18 @@ impl ExceptionPath {
     /// the same VRF.
     fn source_for(&self, snapshot: &Snapshot, about: &About<'_>) -> Option<IpAddr> {
         let peer = source(about.packet)?;
-        let here = self.interfaces.get(&about.interface).and_then(|facts| facts.source_for(peer));
+        let here = self
+            .interfaces
+            .get(&about.interface)
+            .and_then(|facts| facts.source_for(peer));
         here.or_else(|| {
-            let in_vrf = |id: &InterfaceId| snapshot.interface(*id).is_some_and(|i| i.vrf == about.vrf);
+            let in_vrf =
+                |id: &InterfaceId| snapshot.interface(*id).is_some_and(|i| i.vrf == about.vrf);
             let others = self.interfaces.iter().filter(|(id, _)| in_vrf(id));
-            others.filter_map(|(id, facts)| Some((*id, facts.source_for(peer)?))).min().map(|(_, address)| address)
+            others
+                .filter_map(|(id, facts)| Some((*id, facts.source_for(peer)?)))
+                .min()
+                .map(|(_, address)| address)
         })
     }
 }

@@ -25,7 +25,7 @@ impl ExceptionPath {
     /// Answers a packet to the router, or gives it to the twin.
     pub(super) fn local(&mut self, snapshot: &Snapshot, taken: Taken, now_ns: u64) {
         match self.answer(snapshot, &taken) {
-            Ok(Answer::Twin) => self.to_twin(taken),
+            Ok(Answer::Twin) => self.give_to_twin(taken),
             Ok(Answer::Send(replies)) => {
                 for reply in replies {
                     self.originate(snapshot, taken.vrf, taken.interface, reply, now_ns);
@@ -41,7 +41,9 @@ impl ExceptionPath {
     }
 
     fn answer(&mut self, snapshot: &Snapshot, taken: &Taken) -> Result<Answer, DropReason> {
-        let mtu = snapshot.interface(taken.interface).map_or(0, |i| usize::from(i.mtu_bytes));
+        let mtu = snapshot
+            .interface(taken.interface)
+            .map_or(0, |i| usize::from(i.mtu_bytes));
         let identification = &mut self.identification;
         let mut fresh = || {
             *identification = identification.wrapping_add(1);

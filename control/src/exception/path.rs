@@ -74,7 +74,12 @@ pub struct ExceptionPath {
 impl ExceptionPath {
     /// A path that knows no interface yet.
     #[must_use]
-    pub fn new(config: NeighbourConfig, limits: ErrorLimits, counters: Arc<ExceptionCounters>, seed: u64) -> Self {
+    pub fn new(
+        config: NeighbourConfig,
+        limits: ErrorLimits,
+        counters: Arc<ExceptionCounters>,
+        seed: u64,
+    ) -> Self {
         Self {
             neighbours: NeighbourTable::new(config, seed),
             announcer: Announcer::new(),
@@ -111,13 +116,15 @@ impl ExceptionPath {
             PuntReason::Arp => self.arp(snapshot, taken, now_ns),
             PuntReason::NeighbourDiscovery => self.neighbour_discovery(snapshot, taken, now_ns),
             PuntReason::Local => self.local(snapshot, taken, now_ns),
-            PuntReason::LinkMulticast | PuntReason::NonIp => self.to_twin(taken),
+            PuntReason::LinkMulticast | PuntReason::NonIp => self.give_to_twin(taken),
             PuntReason::TtlExpired
             | PuntReason::NoRoute
             | PuntReason::RouteUnreachable
             | PuntReason::RouteProhibited
             | PuntReason::BeyondScope => self.refuse(snapshot, &taken, now_ns),
-            PuntReason::TooBig { mtu, adjacency } => self.too_big(snapshot, taken, mtu, adjacency, now_ns),
+            PuntReason::TooBig { mtu, adjacency } => {
+                self.too_big(snapshot, taken, mtu, adjacency, now_ns)
+            }
             PuntReason::Glean { egress } => self.glean(taken, egress, now_ns),
             PuntReason::Unresolved { adjacency } => self.unresolved(taken, adjacency, now_ns),
             PuntReason::Ipv4Options => self.with_options(snapshot, taken, now_ns),
@@ -134,7 +141,10 @@ impl ExceptionPath {
         for key in due {
             self.announce(snapshot, key);
         }
-        let deadlines = [self.neighbours.next_deadline(), self.announcer.next_deadline()];
+        let deadlines = [
+            self.neighbours.next_deadline(),
+            self.announcer.next_deadline(),
+        ];
         deadlines.into_iter().flatten().min()
     }
 
@@ -154,18 +164,24 @@ impl ExceptionPath {
                 self.neighbours.unwant(key, now_ns, &mut self.effects);
             }
             Command::AddPermanent(key, mac, reply) => {
-                let outcome = self.neighbours.add_permanent(key, mac, now_ns, &mut self.effects);
+                let outcome = self
+                    .neighbours
+                    .add_permanent(key, mac, now_ns, &mut self.effects);
                 // Who asked may have gone.
                 let _gone = reply.send(outcome);
             }
             Command::Delete(key, reply) => {
                 let _gone = reply.send(self.neighbours.delete(key, now_ns, &mut self.effects));
             }
-            Command::Flush(interface) => self.neighbours.flush(interface, now_ns, &mut self.effects),
+            Command::Flush(interface) => {
+                self.neighbours.flush(interface, now_ns, &mut self.effects)
+            }
             Command::Used(keys) => self.neighbours.note_used(keys, now_ns),
             Command::List(after, most, reply) => {
                 let all = self.neighbours.iter();
-                let page = all.filter(|n| after.is_none_or(|after| n.key > after)).take(most);
+                let page = all
+                    .filter(|n| after.is_none_or(|after| n.key > after))
+                    .take(most);
                 drop(reply.send(page.collect()));
             }
             Command::Get(key, reply) => drop(reply.send(self.neighbours.get(&key))),
@@ -181,19 +197,23 @@ impl ExceptionPath {
         };
         let Some(facts) = facts else {
             self.announcer.cancel_interface(id);
-            return self.neighbours.interface_removed(id, now_ns, &mut self.effects);
+            return self
+                .neighbours
+                .interface_removed(id, now_ns, &mut self.effects);
         };
         let was_running = before.as_ref().is_some_and(|b| b.running);
         if !facts.running {
             self.announcer.cancel_interface(id);
-            self.neighbours.interface_down(id, now_ns, &mut self.effects);
+            self.neighbours
+                .interface_down(id, now_ns, &mut self.effects);
             return;
         }
         self.neighbours.interface_up(id, now_ns, &mut self.effects);
         for address in facts.addresses() {
             let had = was_running && before.as_ref().is_some_and(|b| b.has(address));
             if !had {
-                self.announcer.announce(NeighbourKey::new(id, address), now_ns);
+                self.announcer
+                    .announce(NeighbourKey::new(id, address), now_ns);
             }
         }
         for address in before.iter().flat_map(|b| b.addresses()) {
@@ -211,7 +231,9 @@ impl ExceptionPath {
                 Effect::Resolved { key, mac } | Effect::Changed { key, mac } => {
                     self.outputs.push(Output::Tell(Told::Resolved(key, mac)));
                 }
-                Effect::Lost { key, reason } => self.outputs.push(Output::Tell(Told::Lost(key, reason))),
+                Effect::Lost { key, reason } => {
+                    self.outputs.push(Output::Tell(Told::Lost(key, reason)))
+                }
                 Effect::Release { key, mac, packets } => {
                     for held in packets {
                         self.release(snapshot, key, mac, held, now_ns);
@@ -222,7 +244,9 @@ impl ExceptionPath {
                         self.fail(snapshot, &held, now_ns);
                     }
                 }
-                Effect::Drop { packet, discard, .. } => {
+                Effect::Drop {
+                    packet, discard, ..
+                } => {
                     if packet.origin != Origin::Router {
                         self.counters.drop_for(discard.drop_reason());
                     }
@@ -235,13 +259,22 @@ impl ExceptionPath {
     }
 
     /// Gives the frame of a punted packet to the twin of the interface on which it came.
-    pub(super) fn to_twin(&mut self, taken: Taken) {
-        let Taken { mut frame, interface, l3_offset, .. } = taken;
+    pub(super) fn give_to_twin(&mut self, taken: Taken) {
+        let Taken {
+            mut frame,
+            interface,
+            l3_offset,
+            ..
+        } = taken;
         if l3_offset > send::ETHERNET_BYTES && frame.len() >= l3_offset {
             // The twin of a VLAN interface speaks untagged: the type behind the tag moves up.
             frame.drain(12..l3_offset - 2);
         }
-        self.outputs.push(Output::Twin { interface, frame, counted: true });
+        self.outputs.push(Output::Twin {
+            interface,
+            frame,
+            counted: true,
+        });
     }
 
     /// Counts a punted packet as dropped.
@@ -249,4 +282,3 @@ impl ExceptionPath {
         self.counters.drop_for(reason);
     }
 }
-

@@ -18,24 +18,40 @@ const TYPE_VLAN: u16 = 0x8100;
 
 /// The type field of an IP packet.
 pub(super) fn ip_ethertype(packet: &[u8]) -> u16 {
-    if packet.first().is_some_and(|b| b >> 4 == 6) { 0x86dd } else { 0x0800 }
+    if packet.first().is_some_and(|b| b >> 4 == 6) {
+        0x86dd
+    } else {
+        0x0800
+    }
 }
 
 /// The destination of an IP packet whose header was checked.
 pub(super) fn destination(packet: &[u8]) -> Option<IpAddr> {
     if packet.first()? >> 4 == 6 {
-        packet.get(24..)?.first_chunk().map(|o| IpAddr::V6(Ipv6Addr::from_octets(*o)))
+        packet
+            .get(24..)?
+            .first_chunk()
+            .map(|o| IpAddr::V6(Ipv6Addr::from_octets(*o)))
     } else {
-        packet.get(16..)?.first_chunk().map(|o| IpAddr::V4(Ipv4Addr::from_octets(*o)))
+        packet
+            .get(16..)?
+            .first_chunk()
+            .map(|o| IpAddr::V4(Ipv4Addr::from_octets(*o)))
     }
 }
 
 /// The source of an IP packet whose header was checked.
 pub(super) fn source(packet: &[u8]) -> Option<IpAddr> {
     if packet.first()? >> 4 == 6 {
-        packet.get(8..)?.first_chunk().map(|o| IpAddr::V6(Ipv6Addr::from_octets(*o)))
+        packet
+            .get(8..)?
+            .first_chunk()
+            .map(|o| IpAddr::V6(Ipv6Addr::from_octets(*o)))
     } else {
-        packet.get(12..)?.first_chunk().map(|o| IpAddr::V4(Ipv4Addr::from_octets(*o)))
+        packet
+            .get(12..)?
+            .first_chunk()
+            .map(|o| IpAddr::V4(Ipv4Addr::from_octets(*o)))
     }
 }
 
@@ -59,7 +75,9 @@ pub(super) enum Way {
 
 /// Looks a destination up as the workers do.
 pub(super) fn way(snapshot: &Snapshot, vrf: VrfId, packet: &[u8]) -> Way {
-    let (Some(tables), Some(to)) = (snapshot.vrf(vrf), destination(packet)) else { return Way::None };
+    let (Some(tables), Some(to)) = (snapshot.vrf(vrf), destination(packet)) else {
+        return Way::None;
+    };
     let next_hop = match to {
         IpAddr::V4(to) => tables.ipv4.lookup(to.to_bits()),
         IpAddr::V6(to) => tables.ipv6.lookup(to.to_bits()),
@@ -67,7 +85,9 @@ pub(super) fn way(snapshot: &Snapshot, vrf: VrfId, packet: &[u8]) -> Way {
     match snapshot.next_hop(next_hop) {
         NextHop::Adjacency(id) => Way::Adjacency(id),
         NextHop::Group(group) => {
-            let member = snapshot.group(group).and_then(|g| g.pick(hash(snapshot, packet)));
+            let member = snapshot
+                .group(group)
+                .and_then(|g| g.pick(hash(snapshot, packet)));
             member.map_or(Way::None, Way::Adjacency)
         }
         NextHop::Glean(interface) => Way::Link(interface),
@@ -79,7 +99,14 @@ pub(super) fn way(snapshot: &Snapshot, vrf: VrfId, packet: &[u8]) -> Way {
 impl ExceptionPath {
     /// Sends an IP packet that the router made. `link` is the interface for destinations of link
     /// scope. Returns whether there is a way.
-    pub(super) fn originate(&mut self, snapshot: &Snapshot, vrf: VrfId, link: InterfaceId, packet: Vec<u8>, now_ns: u64) -> bool {
+    pub(super) fn originate(
+        &mut self,
+        snapshot: &Snapshot,
+        vrf: VrfId,
+        link: InterfaceId,
+        packet: Vec<u8>,
+        now_ns: u64,
+    ) -> bool {
         self.counters.originated.add(1);
         let way = match destination(&packet) {
             Some(IpAddr::V6(to)) if to.is_unicast_link_local() => Way::Link(link),
@@ -95,7 +122,13 @@ impl ExceptionPath {
             }
             Way::Link(interface) => {
                 if let Some(to) = destination(&packet) {
-                    self.send_or_hold(snapshot, NeighbourKey::new(interface, to), None, packet, now_ns);
+                    self.send_or_hold(
+                        snapshot,
+                        NeighbourKey::new(interface, to),
+                        None,
+                        packet,
+                        now_ns,
+                    );
                 }
                 true
             }
@@ -103,25 +136,54 @@ impl ExceptionPath {
         }
     }
 
-    fn send_or_hold(&mut self, snapshot: &Snapshot, key: NeighbourKey, adjacency: Option<AdjacencyId>, packet: Vec<u8>, now_ns: u64) {
+    fn send_or_hold(
+        &mut self,
+        snapshot: &Snapshot,
+        key: NeighbourKey,
+        adjacency: Option<AdjacencyId>,
+        packet: Vec<u8>,
+        now_ns: u64,
+    ) {
         let known = self.neighbours.get(&key).and_then(|n| n.mac);
         if let Some(mac) = known {
             let ethertype = ip_ethertype(&packet);
             return self.emit(snapshot, key.interface, mac, ethertype, &packet, adjacency);
         }
         let bytes = packet.len();
-        self.neighbours.hold(key, Held { packet, origin: Origin::Router }, bytes, now_ns, &mut self.effects);
+        self.neighbours.hold(
+            key,
+            Held {
+                packet,
+                origin: Origin::Router,
+            },
+            bytes,
+            now_ns,
+            &mut self.effects,
+        );
     }
 
     /// Sends a packet of another's by an adjacency, if that can be used; its TTL is the caller's
     /// business.
     pub(super) fn send_by(&mut self, snapshot: &Snapshot, id: AdjacencyId, packet: &[u8]) -> bool {
-        let Some(adjacency) = snapshot.adjacency(id).filter(|a| a.state == AdjacencyState::Resolved) else {
+        let Some(adjacency) = snapshot
+            .adjacency(id)
+            .filter(|a| a.state == AdjacencyState::Resolved)
+        else {
             return false;
         };
-        let mac = adjacency.header.first_chunk().map_or(Mac::ZERO, |octets| Mac::new(*octets));
+        let mac = adjacency
+            .header
+            .first_chunk()
+            .map_or(Mac::ZERO, |octets| Mac::new(*octets));
         let ethertype = ip_ethertype(packet);
-        self.emit(snapshot, adjacency.interface, mac, ethertype, packet, Some(id));
+        self.emit(
+            snapshot,
+            adjacency.interface,
+            mac,
+            ethertype,
+            packet,
+            Some(id),
+        );
         true
     }
 
@@ -135,7 +197,9 @@ impl ExceptionPath {
         payload: &[u8],
         adjacency: Option<AdjacencyId>,
     ) {
-        let Some(link) = snapshot.interface(interface).filter(|i| i.up) else { return };
+        let Some(link) = snapshot.interface(interface).filter(|i| i.up) else {
+            return;
+        };
         let Some(port) = link.port else { return };
         let mut frame = Vec::with_capacity(ETHERNET_BYTES + 4 + payload.len());
         frame.extend_from_slice(&to.octets());
@@ -146,13 +210,20 @@ impl ExceptionPath {
         }
         frame.extend_from_slice(&ethertype.to_be_bytes());
         frame.extend_from_slice(payload);
-        self.outputs.push(Output::Send { port, interface, adjacency, frame });
+        self.outputs.push(Output::Send {
+            port,
+            interface,
+            adjacency,
+            frame,
+        });
     }
 
     /// Sends what the kernel sent into a twin, unchanged; on a VLAN interface with its tag.
     pub fn from_twin(&mut self, snapshot: &Snapshot, interface: InterfaceId, mut frame: Vec<u8>) {
         self.counters.from_twin.add(1);
-        let link = snapshot.interface(interface).filter(|i| i.up && frame.len() >= ETHERNET_BYTES);
+        let link = snapshot
+            .interface(interface)
+            .filter(|i| i.up && frame.len() >= ETHERNET_BYTES);
         let Some((link, port)) = link.and_then(|l| l.port.map(|port| (l, port))) else {
             self.counters.from_twin_dropped.add(1);
             return;
@@ -163,6 +234,11 @@ impl ExceptionPath {
             frame.splice(12..12, [t0, t1, v0, v1]);
         }
         self.counters.from_twin_sent.add(1);
-        self.outputs.push(Output::Send { port, interface, adjacency: None, frame });
+        self.outputs.push(Output::Send {
+            port,
+            interface,
+            adjacency: None,
+            frame,
+        });
     }
 }

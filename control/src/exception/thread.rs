@@ -130,14 +130,20 @@ impl ExceptionThread {
         any
     }
 
-    fn take_from_twins(&mut self, injectors: &HashMap<PortId, Arc<ArrayQueue<Inject>>>, buffer: &mut [u8]) -> bool {
+    fn take_from_twins(
+        &mut self,
+        injectors: &HashMap<PortId, Arc<ArrayQueue<Inject>>>,
+        buffer: &mut [u8],
+    ) -> bool {
         let mut ready = Vec::new();
         if let Err(error) = self.twins.ready(0, &mut ready) {
             tracing::warn!(%error, "twins cannot be read");
         }
         for id in &ready {
             for _ in 0..TURN {
-                let Ok(length) = self.twins.recv(*id, buffer) else { break };
+                let Ok(length) = self.twins.recv(*id, buffer) else {
+                    break;
+                };
                 let frame = buffer[..length].to_vec();
                 self.path.from_twin(self.reader.snapshot(), *id, frame);
                 self.carry_out(injectors);
@@ -150,17 +156,30 @@ impl ExceptionThread {
         for output in self.path.take_outputs() {
             match output {
                 Output::Tell(told) => drop(self.told.send(told)),
-                Output::Twin { interface, frame, counted } => {
-                    match self.twins.send(interface, &frame) {
-                        _ if !counted => {}
-                        Ok(()) => self.counters.to_twin.add(1),
-                        Err(reason) => self.counters.drop_for(reason),
-                    }
-                }
-                Output::Send { port, interface, adjacency, frame } => {
+                Output::Twin {
+                    interface,
+                    frame,
+                    counted,
+                } => match self.twins.send(interface, &frame) {
+                    _ if !counted => {}
+                    Ok(()) => self.counters.to_twin.add(1),
+                    Err(reason) => self.counters.drop_for(reason),
+                },
+                Output::Send {
+                    port,
+                    interface,
+                    adjacency,
+                    frame,
+                } => {
                     let mbuf = self.source.alloc_with(&frame);
                     let sent = mbuf.zip(injectors.get(&port)).is_some_and(|(mbuf, ring)| {
-                        ring.push(Inject { mbuf, port, interface, adjacency }).is_ok()
+                        ring.push(Inject {
+                            mbuf,
+                            port,
+                            interface,
+                            adjacency,
+                        })
+                        .is_ok()
                     });
                     if !sent {
                         self.counters.inject_full.add(1);

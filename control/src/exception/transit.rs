@@ -37,14 +37,24 @@ fn may_fragment(packet: &[u8]) -> bool {
 
 impl ExceptionPath {
     /// Cuts a packet that is too big for the next link, or tells its sender.
-    pub(super) fn too_big(&mut self, snapshot: &Snapshot, taken: Taken, mtu: u16, adjacency: AdjacencyId, now_ns: u64) {
+    pub(super) fn too_big(
+        &mut self,
+        snapshot: &Snapshot,
+        taken: Taken,
+        mtu: u16,
+        adjacency: AdjacencyId,
+        now_ns: u64,
+    ) {
         if !may_fragment(taken.packet()) {
             self.report_too_big(snapshot, &About::taken(&taken), mtu, now_ns);
             return self.dropped(DropReason::PacketTooBig);
         }
         match cut(taken.packet(), mtu) {
             Ok(fragments) => {
-                let sent = fragments.iter().filter(|f| self.send_by(snapshot, adjacency, f)).count();
+                let sent = fragments
+                    .iter()
+                    .filter(|f| self.send_by(snapshot, adjacency, f))
+                    .count();
                 if sent == fragments.len() {
                     self.counters.forwarded.add(1);
                 } else {
@@ -72,14 +82,30 @@ impl ExceptionPath {
     }
 
     fn hold(&mut self, key: NeighbourKey, taken: Taken, now_ns: u64) {
-        let origin = Origin::Transit { interface: taken.interface, vrf: taken.vrf };
+        let origin = Origin::Transit {
+            interface: taken.interface,
+            vrf: taken.vrf,
+        };
         let packet = taken.packet().to_vec();
         let bytes = packet.len();
-        self.neighbours.hold(key, Held { packet, origin }, bytes, now_ns, &mut self.effects);
+        self.neighbours.hold(
+            key,
+            Held { packet, origin },
+            bytes,
+            now_ns,
+            &mut self.effects,
+        );
     }
 
     /// Sends what was held to its neighbour.
-    pub(super) fn release(&mut self, snapshot: &Snapshot, key: NeighbourKey, mac: Mac, held: Held, now_ns: u64) {
+    pub(super) fn release(
+        &mut self,
+        snapshot: &Snapshot,
+        key: NeighbourKey,
+        mac: Mac,
+        held: Held,
+        now_ns: u64,
+    ) {
         let Held { mut packet, origin } = held;
         let Origin::Transit { interface, vrf } = origin else {
             let ethertype = ip_ethertype(&packet);
@@ -97,7 +123,12 @@ impl ExceptionPath {
                 Err(reason) => return self.dropped(reason),
             }
         } else {
-            let about = About { packet: &packet, interface, vrf, group_frame: false };
+            let about = About {
+                packet: &packet,
+                interface,
+                vrf,
+                group_frame: false,
+            };
             self.report_too_big(snapshot, &about, mtu, now_ns);
             return self.dropped(DropReason::PacketTooBig);
         };
@@ -112,18 +143,28 @@ impl ExceptionPath {
     /// alert them; router alert concerns only protocols that the router does not speak.
     pub(super) fn with_options(&mut self, snapshot: &Snapshot, mut taken: Taken, now_ns: u64) {
         let (egress, adjacency) = match way(snapshot, taken.vrf, taken.packet()) {
-            Way::Adjacency(id) => (snapshot.adjacency(id).map(|a| a.interface).unwrap_or_default(), Some(id)),
+            Way::Adjacency(id) => (
+                snapshot
+                    .adjacency(id)
+                    .map(|a| a.interface)
+                    .unwrap_or_default(),
+                Some(id),
+            ),
             Way::Link(interface) => (interface, None),
-            Way::Own => return self.to_twin(taken),
+            Way::Own => return self.give_to_twin(taken),
             Way::None => return self.dropped(DropReason::NoRoute),
         };
         let offset = taken.l3_offset;
-        if let Err(RecordError { pointer }) = self.record(taken.frame.get_mut(offset..).unwrap_or_default(), egress) {
+        if let Err(RecordError { pointer }) =
+            self.record(taken.frame.get_mut(offset..).unwrap_or_default(), egress)
+        {
             let report = Report::V4(Icmp4Report::ParameterProblem { pointer });
             self.report(snapshot, &About::taken(&taken), report, now_ns);
             return self.dropped(DropReason::Ipv4Options);
         }
-        let Some(adjacency) = adjacency else { return self.glean(taken, egress, now_ns) };
+        let Some(adjacency) = adjacency else {
+            return self.glean(taken, egress, now_ns);
+        };
         let mtu = snapshot.adjacency(adjacency).map_or(0, |a| a.mtu_bytes);
         if taken.packet().len() > usize::from(mtu) {
             return self.too_big(snapshot, taken, mtu, adjacency, now_ns);
@@ -140,14 +181,32 @@ impl ExceptionPath {
 
     /// Writes the router's visit into the options of a packet that leaves by `egress`.
     fn record(&self, packet: &mut [u8], egress: InterfaceId) -> Result<(), RecordError> {
-        let Some((header, rest)) = Ipv4Header::split_mut(packet) else { return Ok(()) };
+        let Some((header, rest)) = Ipv4Header::split_mut(packet) else {
+            return Ok(());
+        };
         let length = header.header_length() - Ipv4Header::LEN;
-        let Some(options) = rest.get_mut(..length) else { return Ok(()) };
-        let own = |address: Ipv4Addr| self.interfaces.values().any(|facts| facts.has(address.into()));
+        let Some(options) = rest.get_mut(..length) else {
+            return Ok(());
+        };
+        let own = |address: Ipv4Addr| {
+            self.interfaces
+                .values()
+                .any(|facts| facts.has(address.into()))
+        };
         let to = header.destination().into();
-        let address = self.interfaces.get(&egress).and_then(|facts| facts.source_for(to));
+        let address = self
+            .interfaces
+            .get(&egress)
+            .and_then(|facts| facts.source_for(to));
         if let Some(IpAddr::V4(address)) = address {
-            ipv4_record::record(options, Visit { address, time_ms: time_of_day_ms() }, own)?;
+            ipv4_record::record(
+                options,
+                Visit {
+                    address,
+                    time_ms: time_of_day_ms(),
+                },
+                own,
+            )?;
             header.seal(options);
         }
         Ok(())
@@ -157,7 +216,9 @@ impl ExceptionPath {
 /// Milliseconds since midnight, universal time.
 fn time_of_day_ms() -> u32 {
     const DAY_MS: u128 = 24 * 3600 * 1000;
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     (since.as_millis() % DAY_MS) as u32
 }
 

@@ -47,11 +47,19 @@ impl DpdkHardware {
     /// Takes over DPDK, the packet buffers and the workers.
     #[must_use]
     pub fn new(eal: Eal, memory: MemoryFacts, pool: Mempool, workers: Vec<Worker>) -> Self {
-        Self { ports: BTreeMap::new(), workers, pool, memory, eal }
+        Self {
+            ports: BTreeMap::new(),
+            workers,
+            pool,
+            memory,
+            eal,
+        }
     }
 
     fn worker(&self, index: WorkerIndex) -> Result<&Worker, HardwareError> {
-        self.workers.get(index.index()).ok_or(HardwareError::NoWorker(index))
+        self.workers
+            .get(index.index())
+            .ok_or(HardwareError::NoWorker(index))
     }
 
     fn bound(&self, port: PortId) -> Result<&Bound, HardwareError> {
@@ -79,23 +87,46 @@ impl DpdkHardware {
     }
 
     /// Hands the queues of a port to the workers: first what sends, then what receives.
-    fn give_queues(&mut self, port: PortId, shape: &PortShape, rx: Vec<RxQueue>, tx: Vec<TxQueue>) -> Result<(), HardwareError> {
-        let owners: Vec<WorkerIndex> = self.workers.iter().take(tx.len()).map(|w| w.spec().index).collect();
+    fn give_queues(
+        &mut self,
+        port: PortId,
+        shape: &PortShape,
+        rx: Vec<RxQueue>,
+        tx: Vec<TxQueue>,
+    ) -> Result<(), HardwareError> {
+        let owners: Vec<WorkerIndex> = self
+            .workers
+            .iter()
+            .take(tx.len())
+            .map(|w| w.spec().index)
+            .collect();
         let mut tx = tx.into_iter();
         for (place, worker) in self.workers.iter().enumerate() {
             let sink = match tx.next() {
                 Some(queue) => TxSink::Queue(queue),
-                None => TxSink::Handoff(Arc::clone(self.workers[place % owners.len().max(1)].injects())),
+                None => TxSink::Handoff(Arc::clone(
+                    self.workers[place % owners.len().max(1)].injects(),
+                )),
             };
             drop(worker.set_tx(port, Some(Box::new(TxPort::new(port, sink))))?);
         }
         let everyone: Vec<WorkerIndex> = self.workers.iter().map(|w| w.spec().index).collect();
-        let pollers = if shape.workers.is_empty() { &everyone } else { &shape.workers };
+        let pollers = if shape.workers.is_empty() {
+            &everyone
+        } else {
+            &shape.workers
+        };
         // Ports of one queue each would otherwise all go to the first worker.
-        let first = if shape.workers.is_empty() { port.index() } else { 0 };
+        let first = if shape.workers.is_empty() {
+            port.index()
+        } else {
+            0
+        };
         let mut given = Vec::new();
         for (place, queue) in rx.into_iter().enumerate() {
-            let Some(&index) = pollers.get((first + place) % pollers.len().max(1)) else { break };
+            let Some(&index) = pollers.get((first + place) % pollers.len().max(1)) else {
+                break;
+            };
             let id = QueueId::new(queue.queue());
             self.worker(index)?.add_rx(port, queue)?;
             given.push((id, index));
@@ -124,7 +155,14 @@ impl Hardware for DpdkHardware {
             port.detach()?;
             return Err(HardwareError::TooManyPorts(MAX_PORTS));
         }
-        self.ports.insert(id, Bound { port, rx: Vec::new(), tx: Vec::new() });
+        self.ports.insert(
+            id,
+            Bound {
+                port,
+                rx: Vec::new(),
+                tx: Vec::new(),
+            },
+        );
         Ok(id)
     }
 
@@ -134,7 +172,11 @@ impl Hardware for DpdkHardware {
         }
         let workers = self.workers.len();
         let info = self.bound(port)?.port.info()?;
-        let pollers = if shape.workers.is_empty() { workers } else { shape.workers.len() };
+        let pollers = if shape.workers.is_empty() {
+            workers
+        } else {
+            shape.workers.len()
+        };
         let mut config = PortConfig {
             rx_queues: queue_count(shape.rx_queues, info.max_rx_queues, pollers)?,
             tx_queues: queue_count(shape.tx_queues, info.max_tx_queues, workers)?,
@@ -143,7 +185,9 @@ impl Hardware for DpdkHardware {
             ..PortConfig::default()
         };
         // A worker has one transmit queue of a port.
-        config.tx_queues = config.tx_queues.min(u16::try_from(workers).unwrap_or(u16::MAX));
+        config.tx_queues = config
+            .tx_queues
+            .min(u16::try_from(workers).unwrap_or(u16::MAX));
         config.rx_descriptors = shape.rx_descriptors.unwrap_or(config.rx_descriptors);
         config.tx_descriptors = shape.tx_descriptors.unwrap_or(config.tx_descriptors);
         self.take_queues(port)?;
@@ -180,7 +224,9 @@ impl Hardware for DpdkHardware {
             tx_queues: u16::try_from(bound.tx.len()).unwrap_or(u16::MAX),
             rx_descriptors: applied.map_or(0, |a| a.rx_descriptors),
             tx_descriptors: applied.map_or(0, |a| a.tx_descriptors),
-            offloads: applied.map(|a| offloads(a.rss, a.rx_offloads, a.tx_offloads)).unwrap_or_default(),
+            offloads: applied
+                .map(|a| offloads(a.rss, a.rx_offloads, a.tx_offloads))
+                .unwrap_or_default(),
         })
     }
 
@@ -204,8 +250,13 @@ impl Hardware for DpdkHardware {
 
     fn workers(&self) -> Vec<WorkerFacts> {
         let queues_of = |index: WorkerIndex| {
-            let all = self.ports.iter().flat_map(|(port, b)| b.rx.iter().map(|(q, by)| (*port, *q, *by)));
-            all.filter(|(_, _, by)| *by == index).map(|(port, queue, _)| (port, queue)).collect()
+            let all = self
+                .ports
+                .iter()
+                .flat_map(|(port, b)| b.rx.iter().map(|(q, by)| (*port, *q, *by)));
+            all.filter(|(_, _, by)| *by == index)
+                .map(|(port, queue, _)| (port, queue))
+                .collect()
         };
         let facts = |w: &Worker| WorkerFacts {
             index: w.spec().index,
@@ -237,7 +288,10 @@ fn offloads(rss: bool, rx: RxOffloads, tx: TxOffloads) -> Vec<&'static str> {
         (tx.contains(TxOffloads::MULTI_SEGMENT), "tx_multi_segment"),
         (tx.contains(TxOffloads::IPV4_CHECKSUM), "tx_ipv4_checksum"),
     ];
-    all.into_iter().filter(|(on, _)| *on).map(|(_, name)| name).collect()
+    all.into_iter()
+        .filter(|(on, _)| *on)
+        .map(|(_, name)| name)
+        .collect()
 }
 
 impl Drop for DpdkHardware {

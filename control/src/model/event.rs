@@ -83,11 +83,11 @@ pub enum Happening {
         /// Whether it hangs.
         hung: bool,
     },
-    /// A change was refused.
+    /// Something was refused.
     Refusal {
-        /// Who asked, if it is an owner of routes.
+        /// The owner whose batch had refused items, if it is about one.
         owner: Option<OwnerName>,
-        /// The stable word of the reason.
+        /// The stable word of the reason; of several, the first.
         reason: &'static str,
         /// The same for people.
         message: String,

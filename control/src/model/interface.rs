@@ -112,7 +112,7 @@ pub struct InterfaceCounters {
 
 reasons! {
     /// Why an operation on an interface failed.
-    InterfaceError {
+    pub enum InterfaceError {
         /// No interface has the name.
         UnknownInterface { /// The name.
             interface: InterfaceName } = "UNKNOWN_INTERFACE", NotFound, "there is no interface {interface}";

@@ -72,7 +72,7 @@ pub struct RecursionStep {
 
 reasons! {
     /// Why routes cannot be shown.
-    ListError {
+    pub enum ListError {
         /// No VRF has the name.
         UnknownVrf { /// The name.
             vrf: VrfName } = "UNKNOWN_VRF", NotFound, "there is no VRF {vrf}";

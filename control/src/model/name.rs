@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 reasons! {
     /// Why a text is no name.
-    NameError {
+    pub enum NameError {
         /// It is empty or too long.
         Length {
             /// How many bytes it has.

@@ -71,7 +71,7 @@ pub struct NeighbourFilter {
 
 reasons! {
     /// Why an operation on neighbours failed.
-    NeighbourError {
+    pub enum NeighbourError {
         /// No interface has the name.
         UnknownInterface { /// The name.
             interface: InterfaceName } = "UNKNOWN_INTERFACE", NotFound, "there is no interface {interface}";

@@ -166,7 +166,7 @@ pub struct AdjacencyView {
 
 reasons! {
     /// Why a next hop entry cannot be shown.
-    NextHopError {
+    pub enum NextHopError {
         /// The owner has no such set.
         UnknownNextHopSet { /// The owner.
             owner: OwnerName, /// The set's number.

@@ -5,7 +5,7 @@ use std::fmt;
 
 reasons! {
     /// Why a number is refused.
-    RangeError {
+    pub enum RangeError {
         /// It is out of its bounds.
         OutOfRange {
             /// The number.

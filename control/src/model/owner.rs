@@ -84,7 +84,7 @@ pub struct OwnerView {
 
 reasons! {
     /// Why an owner may not speak, or cannot be removed.
-    OwnerError {
+    pub enum OwnerError {
         /// Only the router itself is this owner.
         Reserved { /// The name.
             owner: OwnerName } = "OWNER_RESERVED", Precondition, "{owner} is the router itself";

@@ -11,7 +11,7 @@ use std::str::FromStr;
 
 reasons! {
     /// Why a text names no device.
-    DeviceError {
+    pub enum DeviceError {
         /// It is empty, too long, or has a character that device strings do not have.
         Invalid = "DEVICE_INVALID", Invalid,
             "a device is a PCI address such as 0000:3b:00.0 or a DPDK device string such as net_tap0,iface=x, in at most 255 printable characters without spaces";
@@ -63,7 +63,7 @@ pub struct PortSpec {
 }
 
 /// What of a port can be chosen.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PortSettings {
     /// Receive queues; by default one for each of its workers.
     pub rx_queues: Choice<NonZeroU16>,
@@ -79,6 +79,23 @@ pub struct PortSettings {
     pub promiscuous: bool,
     /// Who polls the receive queues: queue `i` goes to `workers[i % n]`; empty: all workers.
     pub workers: Vec<WorkerIndex>,
+    /// Whether its interfaces have kernel twins, where the router has any.
+    pub twin: bool,
+}
+
+impl Default for PortSettings {
+    fn default() -> Self {
+        Self {
+            rx_queues: Choice::Auto,
+            tx_queues: Choice::Auto,
+            rx_descriptors: Choice::Auto,
+            tx_descriptors: Choice::Auto,
+            mtu: Choice::Auto,
+            promiscuous: false,
+            workers: Vec::new(),
+            twin: true,
+        }
+    }
 }
 
 /// Changes to a port; what is absent stays.
@@ -132,6 +149,8 @@ pub struct PortView {
     pub mtu: Mtu,
     /// Whether the device takes frames for other stations too.
     pub promiscuous: bool,
+    /// Whether its interfaces have kernel twins, where the router has any.
+    pub twin: bool,
     /// Which worker polls which receive queue.
     pub queues: Vec<(QueueId, WorkerIndex)>,
     /// The link.
@@ -176,7 +195,7 @@ pub struct PortStats {
 
 reasons! {
     /// Why an operation on a port failed.
-    PortError {
+    pub enum PortError {
         /// No port has the name.
         UnknownPort { /// The name.
             port: InterfaceName } = "UNKNOWN_PORT", NotFound, "there is no port {port}";

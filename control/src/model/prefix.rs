@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 reasons! {
     /// Why octets are no address or prefix.
-    AddressError {
+    pub enum AddressError {
         /// They are neither 4 nor 16 octets.
         InvalidAddress {
             /// How many there are.
@@ -43,7 +43,7 @@ reasons! {
 
 reasons! {
     /// Why octets are no Ethernet address of a station.
-    MacError {
+    pub enum MacError {
         /// They are not six, or are a group's, or all zero.
         Invalid { /// How many there are.
             octets: usize } = "MAC_INVALID", Invalid,
@@ -265,3 +265,6 @@ impl fmt::Display for InterfaceAddress {
         self.0.fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,11 +34,25 @@ pub trait Reason: std::error::Error {
     fn metadata(&self) -> Vec<(&'static str, String)>;
 }
 
+impl Reason for std::convert::Infallible {
+    fn reason(&self) -> &'static str {
+        match *self {}
+    }
+
+    fn class(&self) -> Class {
+        match *self {}
+    }
+
+    fn metadata(&self) -> Vec<(&'static str, String)> {
+        match *self {}
+    }
+}
+
 /// Declares an error enum whose every variant has a reason, a class and a sentence.
 macro_rules! reasons {
     (
         $(#[$meta:meta])*
-        $name:ident {
+        $visibility:vis enum $name:ident {
             $(
                 $(#[$variant_meta:meta])*
                 $variant:ident $({ $($(#[$field_meta:meta])* $field:ident: $kind:ty),+ $(,)? })?
@@ -48,7 +62,7 @@ macro_rules! reasons {
     ) => {
         $(#[$meta])*
         #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-        pub enum $name {
+        $visibility enum $name {
             $(
                 $(#[$variant_meta])*
                 #[error($message)]

@@ -26,7 +26,7 @@ impl std::fmt::Display for VrfRef {
 
 reasons! {
     /// Why a route or a next hop set was refused.
-    RouteError {
+    pub enum RouteError {
         /// An address has neither 4 nor 16 octets.
         InvalidAddress { /// How many it has.
             octets: usize } = "INVALID_ADDRESS", Invalid, "an IP address has 4 or 16 octets, not {octets}";

@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 
 reasons! {
     /// Why a text names no network namespace.
-    NamespaceError {
+    pub enum NamespaceError {
         /// It is too long or has a character that names of namespaces do not have.
         Invalid = "NAMESPACE_INVALID", Invalid, "a network namespace is named by 1 to 255 printable characters without '/', as under /run/netns";
     }
@@ -73,7 +73,7 @@ pub struct VrfView {
 
 reasons! {
     /// Why an operation on a VRF failed.
-    VrfError {
+    pub enum VrfError {
         /// No VRF has the name.
         UnknownVrf { /// The name.
             vrf: VrfName } = "UNKNOWN_VRF", NotFound, "there is no VRF {vrf}";

@@ -56,21 +56,35 @@ impl<M: Copy + Ord> Buckets<M> {
         let lightest = *weights.values().min()?;
         let size = self.slots.len().max(size(weights.len(), lightest, total));
         // Doubling repeats the buckets, so that each hash finds the member that it found before.
-        let before = self.slots.iter().copied().cycle().take(if self.slots.is_empty() { 0 } else { size });
+        let before = self
+            .slots
+            .iter()
+            .copied()
+            .cycle()
+            .take(if self.slots.is_empty() { 0 } else { size });
 
         let mut held = BTreeMap::<M, u64>::new();
-        before.clone().for_each(|member| *held.entry(member).or_default() += 1);
+        before
+            .clone()
+            .for_each(|member| *held.entry(member).or_default() += 1);
         let mut shares: Vec<Share> = weights
             .iter()
             .map(|(member, weight)| {
                 let due = size as u64 * weight;
                 let (least, most) = bounds(due, total);
-                Share { due, quota: held.get(member).copied().unwrap_or(0).clamp(least, most) }
+                Share {
+                    due,
+                    quota: held.get(member).copied().unwrap_or(0).clamp(least, most),
+                }
             })
             .collect();
         balance(&mut shares, size as u64, total);
 
-        let mut lacking: BTreeMap<M, u64> = weights.keys().copied().zip(shares.iter().map(|share| share.quota)).collect();
+        let mut lacking: BTreeMap<M, u64> = weights
+            .keys()
+            .copied()
+            .zip(shares.iter().map(|share| share.quota))
+            .collect();
         let mut slots: Vec<Option<M>> = before
             .map(|member| {
                 let quota = lacking.get_mut(&member).filter(|quota| **quota > 0)?;
@@ -80,7 +94,10 @@ impl<M: Copy + Ord> Buckets<M> {
             .collect();
         slots.resize(size, None);
         let mut next = interleaved(lacking);
-        let slots = slots.into_iter().map(|slot| slot.or_else(|| next.next())).collect::<Option<_>>()?;
+        let slots = slots
+            .into_iter()
+            .map(|slot| slot.or_else(|| next.next()))
+            .collect::<Option<_>>()?;
         Some(Self { slots })
     }
 
@@ -93,15 +110,24 @@ impl<M: Copy + Ord> Buckets<M> {
 
 /// How many buckets a group needs.
 fn size(members: usize, lightest: u64, total: u64) -> usize {
-    let for_lightest = usize::try_from((LEAST_SHARE * total).div_ceil(lightest)).unwrap_or(MAX_BUCKETS);
-    let wanted = for_lightest.max(members * BUCKETS_PER_MEMBER).max(MIN_BUCKETS);
-    if wanted > MAX_BUCKETS { MAX_BUCKETS.max(members.next_power_of_two()) } else { wanted.next_power_of_two() }
+    let for_lightest =
+        usize::try_from((LEAST_SHARE * total).div_ceil(lightest)).unwrap_or(MAX_BUCKETS);
+    let wanted = for_lightest
+        .max(members * BUCKETS_PER_MEMBER)
+        .max(MIN_BUCKETS);
+    if wanted > MAX_BUCKETS {
+        MAX_BUCKETS.max(members.next_power_of_two())
+    } else {
+        wanted.next_power_of_two()
+    }
 }
 
 /// The least and the most buckets with which a member is left alone.
 fn bounds(due: u64, total: u64) -> (u64, u64) {
     let least = (due / total).min((due * (1000 - TOLERANCE_PERMILLE)).div_ceil(1000 * total));
-    let most = due.div_ceil(total).max(due * (1000 + TOLERANCE_PERMILLE) / (1000 * total));
+    let most = due
+        .div_ceil(total)
+        .max(due * (1000 + TOLERANCE_PERMILLE) / (1000 * total));
     (least.max(1), most.max(1))
 }
 
@@ -112,12 +138,21 @@ fn balance(shares: &mut [Share], size: u64, total: u64) {
     let give = sum < size;
     let urgency = |share: &Share| if give { lack(share) } else { -lack(share) };
     // The first of equals, by the order of the members.
-    let mut heap: BinaryHeap<_> =
-        shares.iter().enumerate().map(|(at, share)| (urgency(share), std::cmp::Reverse(at))).collect();
+    let mut heap: BinaryHeap<_> = shares
+        .iter()
+        .enumerate()
+        .map(|(at, share)| (urgency(share), std::cmp::Reverse(at)))
+        .collect();
     for _ in 0..sum.abs_diff(size) {
-        let Some((_, std::cmp::Reverse(at))) = heap.pop() else { return };
+        let Some((_, std::cmp::Reverse(at))) = heap.pop() else {
+            return;
+        };
         let share = &mut shares[at];
-        share.quota = if give { share.quota + 1 } else { share.quota - 1 };
+        share.quota = if give {
+            share.quota + 1
+        } else {
+            share.quota - 1
+        };
         if give || share.quota > 1 {
             heap.push((urgency(share), std::cmp::Reverse(at)));
         }
@@ -126,7 +161,10 @@ fn balance(shares: &mut [Share], size: u64, total: u64) {
 
 /// Each member as often as it says, one of each in turn.
 fn interleaved<M: Copy>(lacking: BTreeMap<M, u64>) -> impl Iterator<Item = M> {
-    let mut left: Vec<_> = lacking.into_iter().filter(|(_, count)| *count > 0).collect();
+    let mut left: Vec<_> = lacking
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .collect();
     let mut at = 0;
     std::iter::from_fn(move || {
         if at >= left.len() {
@@ -147,7 +185,10 @@ mod tests {
 
     fn counts(buckets: &Buckets<u32>) -> BTreeMap<u32, usize> {
         let mut counts = BTreeMap::new();
-        buckets.slots().iter().for_each(|member| *counts.entry(*member).or_default() += 1);
+        buckets
+            .slots()
+            .iter()
+            .for_each(|member| *counts.entry(*member).or_default() += 1);
         counts
     }
 
@@ -156,18 +197,30 @@ mod tests {
         let size = buckets.slots().len();
         let total: u64 = members.iter().map(|(_, weight)| u64::from(*weight)).sum();
         let counts = counts(buckets);
-        assert!(size.is_power_of_two() && size >= MIN_BUCKETS && size >= BUCKETS_PER_MEMBER * members.len().min(512));
+        assert!(
+            size.is_power_of_two()
+                && size >= MIN_BUCKETS
+                && size >= BUCKETS_PER_MEMBER * members.len().min(512)
+        );
         assert_eq!(counts.len(), members.len());
         for (member, weight) in members {
             let share = size as f64 * f64::from(*weight) / total as f64;
             let off = (counts[member] as f64 - share).abs();
-            assert!(off <= f64::max(share * 0.05, 1.0), "{member}: {} of {share}, {size} buckets", counts[member]);
+            assert!(
+                off <= f64::max(share * 0.05, 1.0),
+                "{member}: {} of {share}, {size} buckets",
+                counts[member]
+            );
         }
     }
 
     fn moved(before: &Buckets<u32>, after: &Buckets<u32>) -> Vec<(u32, u32)> {
         let before = before.slots().iter().cycle();
-        before.zip(after.slots()).filter(|(a, b)| a != b).map(|(a, b)| (*a, *b)).collect()
+        before
+            .zip(after.slots())
+            .filter(|(a, b)| a != b)
+            .map(|(a, b)| (*a, *b))
+            .collect()
     }
 
     #[test]
@@ -177,7 +230,10 @@ mod tests {
             let buckets = Buckets::new(&members).unwrap();
             let share = buckets.slots().len() as f64 / f64::from(count);
             for (member, held) in counts(&buckets) {
-                assert!((held as f64 - share).abs() <= share * 0.05, "{member} of {count}: {held} for {share}");
+                assert!(
+                    (held as f64 - share).abs() <= share * 0.05,
+                    "{member} of {count}: {held} for {share}"
+                );
             }
         }
     }
@@ -188,7 +244,11 @@ mod tests {
             let members: Vec<_> = (0..count).map(|member| (member, 1)).collect();
             let full = Buckets::new(&members).unwrap();
             for gone in [0, count / 2, count - 1] {
-                let rest: Vec<_> = members.iter().copied().filter(|(member, _)| *member != gone).collect();
+                let rest: Vec<_> = members
+                    .iter()
+                    .copied()
+                    .filter(|(member, _)| *member != gone)
+                    .collect();
                 let without = full.next(&rest).unwrap();
                 assert_fair(&without, &rest);
                 assert!(moved(&full, &without).iter().all(|(from, _)| *from == gone));
@@ -203,7 +263,13 @@ mod tests {
     fn no_member_no_buckets() {
         assert_eq!(Buckets::<u32>::new(&[]), None);
         assert_eq!(Buckets::new(&[(1, 0)]), None);
-        assert!(Buckets::new(&[(1, 0), (2, 1)]).unwrap().slots().iter().all(|member| *member == 2));
+        assert!(
+            Buckets::new(&[(1, 0), (2, 1)])
+                .unwrap()
+                .slots()
+                .iter()
+                .all(|member| *member == 2)
+        );
     }
 
     fn weights() -> impl Strategy<Value = Vec<u32>> {

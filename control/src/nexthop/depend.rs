@@ -17,7 +17,12 @@ impl NextHops {
                     if let Memo::Known(_) = std::mem::take(&mut entry.memo) {
                         self.dirty.push(id);
                     }
-                    nodes.extend(entry.dependents.iter().map(|gateway| Node::Gateway(*gateway)));
+                    nodes.extend(
+                        entry
+                            .dependents
+                            .iter()
+                            .map(|gateway| Node::Gateway(*gateway)),
+                    );
                 }
                 Node::Gateway(id) => {
                     let entry = self.gateways.get_mut(id);
@@ -46,14 +51,21 @@ impl NextHops {
                 self.links.add(interface, id);
             }
         }
-        let gateways = looked_up(&declared).map(|gateway| self.gateways.acquire(gateway, id)).collect();
+        let gateways = looked_up(&declared)
+            .map(|gateway| self.gateways.acquire(gateway, id))
+            .collect();
         let entry = &mut self.sets[id.index()];
         entry.gateways = gateways;
         entry.declared = declared;
     }
 
     /// Takes back what [`declare`](Self::declare) did, for what is no more declared.
-    pub(super) fn undeclare(&mut self, id: NextHopSetId, declared: &NextHopSet, gateways: &[GatewayId]) {
+    pub(super) fn undeclare(
+        &mut self,
+        id: NextHopSetId,
+        declared: &NextHopSet,
+        gateways: &[GatewayId],
+    ) {
         for hop in declared.members() {
             if let Some(interface) = hop.interface() {
                 self.links.remove(interface, id);
@@ -82,8 +94,20 @@ impl NextHops {
 /// The gateways that a set looks up, in the order of its members.
 pub(super) fn looked_up(set: &NextHopSet) -> impl Iterator<Item = Gateway> {
     set.members().iter().filter_map(|hop| match hop.via {
-        Via::Recursive { vrf, address } => Some(Gateway { vrf, address, interface: None }),
-        Via::Connected { vrf, address, interface } => Some(Gateway { vrf, address, interface: Some(interface) }),
+        Via::Recursive { vrf, address } => Some(Gateway {
+            vrf,
+            address,
+            interface: None,
+        }),
+        Via::Connected {
+            vrf,
+            address,
+            interface,
+        } => Some(Gateway {
+            vrf,
+            address,
+            interface: Some(interface),
+        }),
         Via::OnLink { .. } | Via::Link { .. } => None,
     })
 }
@@ -117,5 +141,8 @@ impl Board for NextHops {
             self.sets[set.index()].dependents.insert(gateway);
         }
         self.gateways.get_mut(gateway).trace = trace;
+    }
+    fn goes_on(&mut self, _: usize) -> bool {
+        true
     }
 }

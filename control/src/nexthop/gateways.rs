@@ -41,17 +41,25 @@ impl Gateways {
     }
 
     pub(super) fn ids(&self) -> impl Iterator<Item = GatewayId> {
-        self.by_vrf.values().flat_map(|by_address| by_address.values().copied())
+        self.by_vrf
+            .values()
+            .flat_map(|by_address| by_address.values().copied())
     }
 
     /// The gateway's number, for one more user.
     pub(super) fn acquire(&mut self, gateway: Gateway, user: NextHopSetId) -> GatewayId {
         let by_address = self.by_vrf.entry(gateway.vrf).or_default();
-        let id = *by_address.entry((gateway.address, gateway.interface)).or_insert_with(|| {
-            let entry =
-                GatewayEntry { gateway, memo: Memo::Unknown, trace: Trace::default(), users: BTreeSet::new() };
-            GatewayId(self.entries.insert(entry))
-        });
+        let id = *by_address
+            .entry((gateway.address, gateway.interface))
+            .or_insert_with(|| {
+                let entry = GatewayEntry {
+                    gateway,
+                    memo: Memo::Unknown,
+                    trace: Trace::default(),
+                    users: BTreeSet::new(),
+                };
+                GatewayId(self.entries.insert(entry))
+            });
         self.get_mut(id).users.insert(user);
         id
     }
@@ -75,7 +83,9 @@ impl Gateways {
 
     /// The gateways whose value a route of this prefix can change.
     pub(super) fn affected_by(&self, vrf: VrfId, prefix: IpNet) -> Vec<Node> {
-        let Some(by_address) = self.by_vrf.get(&vrf) else { return Vec::new() };
+        let Some(by_address) = self.by_vrf.get(&vrf) else {
+            return Vec::new();
+        };
         let last = match prefix {
             IpNet::V4(net) => IpAddr::V4(net.broadcast()),
             IpNet::V6(net) => IpAddr::V6(net.broadcast()),

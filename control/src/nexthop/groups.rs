@@ -57,7 +57,10 @@ impl NextHops {
     /// How many groups the owner has.
     #[must_use]
     pub fn groups_of(&self, owner: OwnerId) -> usize {
-        let range = GroupKey { owner, number: 0 }..=GroupKey { owner, number: u32::MAX };
+        let range = GroupKey { owner, number: 0 }..=GroupKey {
+            owner,
+            number: u32::MAX,
+        };
         self.groups.range(range).count()
     }
 
@@ -72,7 +75,10 @@ impl NextHops {
         set: NextHopSet,
         lookup: &impl Lookup,
     ) -> Result<(NextHopSetId, Option<Arc<NextHopSet>>), PutGroupError> {
-        let key = GroupKey { owner: session.owner(), number };
+        let key = GroupKey {
+            owner: session.owner(),
+            number,
+        };
         let generation = session.generation();
         let Some(&id) = self.groups.get(&key) else {
             let id = self.add(Arc::new(set), Some(key), generation, lookup)?;
@@ -89,9 +95,14 @@ impl NextHops {
             return Err(PutGroupError::FamilyMismatch);
         }
         let old = entry.gateways.clone();
-        let new: Vec<_> = looked_up(&set).map(|gateway| self.gateways.acquire(gateway, id)).collect();
+        let new: Vec<_> = looked_up(&set)
+            .map(|gateway| self.gateways.acquire(gateway, id))
+            .collect();
         if let Err(circle) = self.check_declaration(id, &set, &new, lookup) {
-            let only_new: Vec<_> = new.into_iter().filter(|gateway| !old.contains(gateway)).collect();
+            let only_new: Vec<_> = new
+                .into_iter()
+                .filter(|gateway| !old.contains(gateway))
+                .collect();
             self.release_gateways(id, &only_new);
             return Err(PutGroupError::Loop(circle));
         }
@@ -118,13 +129,18 @@ impl NextHops {
     /// Removes the owner's groups that were last declared before `generation` and have no route;
     /// says how many. To be called when the owner's routes of older generations are swept.
     pub fn sweep_groups(&mut self, owner: OwnerId, generation: u32) -> usize {
-        let range = GroupKey { owner, number: 0 }..=GroupKey { owner, number: u32::MAX };
+        let range = GroupKey { owner, number: 0 }..=GroupKey {
+            owner,
+            number: u32::MAX,
+        };
         let old: Vec<_> = self
             .groups
             .range(range)
             .filter(|(_, id)| self.sets[id.index()].generation < generation)
             .map(|(key, _)| *key)
             .collect();
-        old.into_iter().filter(|key| self.remove_group(*key).is_ok()).count()
+        old.into_iter()
+            .filter(|key| self.remove_group(*key).is_ok())
+            .count()
     }
 }

@@ -31,7 +31,10 @@ impl Links {
 
     /// The sets with a member that names the interface.
     pub(super) fn sets(&self, interface: InterfaceId) -> impl Iterator<Item = NextHopSetId> {
-        self.0.get(&interface).into_iter().flat_map(|link| link.sets.iter().copied())
+        self.0
+            .get(&interface)
+            .into_iter()
+            .flat_map(|link| link.sets.iter().copied())
     }
 
     pub(super) fn add(&mut self, interface: InterfaceId, set: NextHopSetId) {
@@ -46,7 +49,11 @@ impl Links {
     }
 
     fn tidy(&mut self, interface: InterfaceId) {
-        if self.0.get(&interface).is_some_and(|link| !link.up && link.sets.is_empty()) {
+        if self
+            .0
+            .get(&interface)
+            .is_some_and(|link| !link.up && link.sets.is_empty())
+        {
             self.0.remove(&interface);
         }
     }

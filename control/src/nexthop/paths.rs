@@ -24,7 +24,10 @@ impl PathSum {
         for path in paths {
             // At most (2^16 - 1) * (2^32 - 1) * 2^16, which fits.
             let share = u64::from(weight.get()) * u64::from(path.weight) * UNIT / total.max(1);
-            *self.shares.entry((path.interface, path.neighbour)).or_default() += share.max(1);
+            *self
+                .shares
+                .entry((path.interface, path.neighbour))
+                .or_default() += share.max(1);
         }
     }
 
@@ -40,12 +43,19 @@ impl PathSum {
         let divisor = self.shares.values().copied().fold(0, gcd).max(1);
         let largest = self.shares.values().copied().max().unwrap_or(0) / divisor;
         let excess_bits = (u64::BITS - largest.leading_zeros()).saturating_sub(u32::BITS);
-        let weight = |share: u64| u32::try_from((share / divisor) >> excess_bits).unwrap_or(u32::MAX).max(1);
-        let paths = self.shares.iter().map(|(&(interface, neighbour), &share)| Path {
-            interface,
-            neighbour,
-            weight: weight(share),
-        });
+        let weight = |share: u64| {
+            u32::try_from((share / divisor) >> excess_bits)
+                .unwrap_or(u32::MAX)
+                .max(1)
+        };
+        let paths = self
+            .shares
+            .iter()
+            .map(|(&(interface, neighbour), &share)| Path {
+                interface,
+                neighbour,
+                weight: weight(share),
+            });
         Resolved::Paths(paths.collect())
     }
 }
@@ -54,7 +64,9 @@ impl FromIterator<Path> for PathSum {
     fn from_iter<I: IntoIterator<Item = Path>>(paths: I) -> Self {
         let mut sum = Self::default();
         for path in paths {
-            *sum.shares.entry((path.interface, path.neighbour)).or_default() += u64::from(path.weight);
+            *sum.shares
+                .entry((path.interface, path.neighbour))
+                .or_default() += u64::from(path.weight);
         }
         sum
     }

@@ -48,11 +48,17 @@ pub(super) struct Value {
 
 impl Value {
     fn unresolved(reason: Unresolved) -> Self {
-        Self { resolved: Resolved::Unresolved(reason), depth: 0 }
+        Self {
+            resolved: Resolved::Unresolved(reason),
+            depth: 0,
+        }
     }
 
     fn action(action: Action) -> Self {
-        Self { resolved: Resolved::Action(action), depth: 0 }
+        Self {
+            resolved: Resolved::Action(action),
+            depth: 0,
+        }
     }
 }
 
@@ -71,7 +77,7 @@ pub(super) enum Memo {
 /// Which routes a gateway's value rests on.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Trace {
-    /// The sets that were looked at.
+    /// The sets that were looked at, in this order.
     pub(super) sets: SmallVec<[NextHopSetId; 2]>,
     /// The length of the shortest prefix that was looked at: routes of shorter prefixes play no part.
     pub(super) floor: u8,
@@ -92,6 +98,8 @@ pub(super) trait Board {
     fn memo(&self, node: Node) -> &Memo;
     fn put(&mut self, node: Node, memo: Memo);
     fn trace(&mut self, gateway: GatewayId, trace: Trace);
+    /// Asked before each step, with how many values wait for it: whether to take it, or to leave the rest unknown.
+    fn goes_on(&mut self, waiting: usize) -> bool;
 }
 
 /// Computes the value of `node` and of all that it needs.
@@ -122,7 +130,9 @@ pub(super) fn evaluate<B: Board>(board: &mut B, node: Node, lookup: &impl Lookup
                 }
             }
         }
-        let Some(&top) = stack.last() else { return };
+        let Some(&top) = stack.last().filter(|_| board.goes_on(stack.len())) else {
+            return;
+        };
         let step = match top {
             Node::Set(set) => resolve_set(board, set),
             Node::Gateway(gateway) => {
@@ -146,8 +156,12 @@ fn resolve_set<B: Board>(board: &B, set: NextHopSetId) -> Step {
     let members = match declared {
         NextHopSet::Unicast(members) => members,
         NextHopSet::Vrf(vrf) => return Step::Done(Value::action(Action::Vrf(*vrf))),
-        NextHopSet::Broadcast(interface) => return Step::Done(Value::action(Action::Broadcast(*interface))),
-        NextHopSet::Local(interface) => return Step::Done(Value::action(Action::Local(*interface))),
+        NextHopSet::Broadcast(interface) => {
+            return Step::Done(Value::action(Action::Broadcast(*interface)));
+        }
+        NextHopSet::Local(interface) => {
+            return Step::Done(Value::action(Action::Local(*interface)));
+        }
         NextHopSet::Blackhole => return Step::Done(Value::action(Action::Blackhole)),
         NextHopSet::Unreachable => return Step::Done(Value::action(Action::Unreachable)),
         NextHopSet::Prohibit => return Step::Done(Value::action(Action::Prohibit)),
@@ -162,7 +176,9 @@ fn resolve_set<B: Board>(board: &B, set: NextHopSetId) -> Step {
             Via::OnLink { interface, address } => board.hops().on_link(interface, Some(address)),
             Via::Link { interface } => board.hops().on_link(interface, None),
             Via::Recursive { .. } | Via::Connected { .. } => {
-                let Some(&gateway) = gateways.next() else { continue };
+                let Some(&gateway) = gateways.next() else {
+                    continue;
+                };
                 let Memo::Known(value) = board.memo(Node::Gateway(gateway)) else {
                     return Step::Needs(Node::Gateway(gateway));
                 };
@@ -178,7 +194,9 @@ fn resolve_set<B: Board>(board: &B, set: NextHopSetId) -> Step {
             Resolved::Unresolved(Unresolved::Loop(circle)) => {
                 return Step::Done(Value::unresolved(Unresolved::Loop(circle)));
             }
-            Resolved::Action(_) if !pathless.as_ref().is_some_and(Resolved::is_usable) => pathless = Some(resolved),
+            Resolved::Action(_) if !pathless.as_ref().is_some_and(Resolved::is_usable) => {
+                pathless = Some(resolved)
+            }
             Resolved::Action(_) | Resolved::Unresolved(_) => pathless = pathless.or(Some(resolved)),
         }
     }
@@ -198,9 +216,7 @@ fn resolve_gateway<B: Board>(board: &B, gateway: Gateway, lookup: &impl Lookup) 
             return ControlFlow::Break(());
         }
         trace.floor = length;
-        if !trace.sets.contains(&set) {
-            trace.sets.push(set);
-        }
+        trace.sets.push(set);
         let step = match gateway.interface {
             Some(_) => connected_through(board, gateway, set),
             None => recursive_through(board, gateway, set),
@@ -218,7 +234,11 @@ fn resolve_gateway<B: Board>(board: &B, gateway: Gateway, lookup: &impl Lookup) 
     });
     let step = found.unwrap_or_else(|| {
         trace.floor = 0;
-        let none = if gateway.interface.is_some() { Unresolved::NotOnLink(gateway) } else { Unresolved::NoRoute(gateway) };
+        let none = if gateway.interface.is_some() {
+            Unresolved::NotOnLink(gateway)
+        } else {
+            Unresolved::NoRoute(gateway)
+        };
         Step::Done(Value::unresolved(reason.unwrap_or(none)))
     });
     (step, trace)
@@ -240,13 +260,19 @@ fn recursive_through<B: Board>(board: &B, gateway: Gateway, set: NextHopSetId) -
         Resolved::Unresolved(why @ Unresolved::Loop(_)) => Value::unresolved(why.clone()),
         Resolved::Unresolved(why) => return Verdict::Not(Some(why.clone())),
         _ if value.depth >= MAX_DEPTH => Value::unresolved(Unresolved::TooDeep),
-        Resolved::Paths(paths) => {
-            Value { resolved: towards(gateway.address, paths), depth: value.depth + 1 }
+        Resolved::Paths(paths) => Value {
+            resolved: towards(gateway.address, paths),
+            depth: value.depth + 1,
+        },
+        Resolved::Action(Action::Local(_) | Action::Broadcast(_)) => {
+            Value::unresolved(Unresolved::GatewayIsLocal(gateway))
         }
-        Resolved::Action(Action::Local(_) | Action::Broadcast(_)) => Value::unresolved(Unresolved::GatewayIsLocal(gateway)),
         Resolved::Action(Action::Vrf(_)) => Value::unresolved(Unresolved::OtherVrf(gateway)),
         // A gateway that is routed to a blackhole drops what goes through it (RFC 5635 section 3).
-        Resolved::Action(action) => Value { resolved: Resolved::Action(*action), depth: value.depth + 1 },
+        Resolved::Action(action) => Value {
+            resolved: Resolved::Action(*action),
+            depth: value.depth + 1,
+        },
     };
     Verdict::Is(Step::Done(value))
 }
@@ -257,9 +283,16 @@ fn connected_through<B: Board>(board: &B, gateway: Gateway, set: NextHopSetId) -
     let (declared, _) = board.declared(set);
     let on_link = |hop: &&NextHop| matches!(hop.via, Via::Link { interface } if Some(interface) == gateway.interface);
     if let NextHopSet::Local(_) | NextHopSet::Broadcast(_) = declared {
-        return Verdict::Is(Step::Done(Value::unresolved(Unresolved::GatewayIsLocal(gateway))));
+        return Verdict::Is(Step::Done(Value::unresolved(Unresolved::GatewayIsLocal(
+            gateway,
+        ))));
     }
-    match declared.members().iter().find(on_link).and_then(NextHop::interface) {
+    match declared
+        .members()
+        .iter()
+        .find(on_link)
+        .and_then(NextHop::interface)
+    {
         Some(interface) => {
             let resolved = board.hops().on_link(interface, Some(gateway.address));
             Verdict::Is(Step::Done(Value { resolved, depth: 1 }))
@@ -273,6 +306,9 @@ fn towards(gateway: IpAddr, paths: &Arc<[Path]>) -> Resolved {
     if paths.iter().all(|path| path.neighbour.is_some()) {
         return Resolved::Paths(Arc::clone(paths));
     }
-    let towards = paths.iter().map(|path| Path { neighbour: path.neighbour.or(Some(gateway)), ..*path });
+    let towards = paths.iter().map(|path| Path {
+        neighbour: path.neighbour.or(Some(gateway)),
+        ..*path
+    });
     PathSum::from_iter(towards).finish()
 }

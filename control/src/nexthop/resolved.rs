@@ -112,7 +112,9 @@ pub struct Loop(Arc<[Gateway]>);
 impl Loop {
     /// The loop through these, which starts with the least, so that equal loops are equal values.
     pub(super) fn new(mut gateways: Vec<Gateway>) -> Self {
-        let least = (0..gateways.len()).min_by_key(|&at| gateways[at]).unwrap_or(0);
+        let least = (0..gateways.len())
+            .min_by_key(|&at| gateways[at])
+            .unwrap_or(0);
         gateways.rotate_left(least);
         Self(gateways.into())
     }

@@ -106,7 +106,11 @@ impl NextHop {
                 Via::OnLink { interface, address }
             }
             _ if onlink => return Err(NextHopError::OnLinkForm),
-            (Some(address), Some(interface)) => Via::Connected { vrf, address, interface },
+            (Some(address), Some(interface)) => Via::Connected {
+                vrf,
+                address,
+                interface,
+            },
             (Some(address), None) if is_link_local(address) => {
                 return Err(NextHopError::LinkLocalWithoutInterface { address });
             }
@@ -121,7 +125,9 @@ impl NextHop {
     #[must_use]
     pub fn gateway(&self) -> Option<IpAddr> {
         match self.via {
-            Via::Recursive { address, .. } | Via::Connected { address, .. } | Via::OnLink { address, .. } => Some(address),
+            Via::Recursive { address, .. }
+            | Via::Connected { address, .. }
+            | Via::OnLink { address, .. } => Some(address),
             Via::Link { .. } => None,
         }
     }
@@ -130,7 +136,9 @@ impl NextHop {
     #[must_use]
     pub fn interface(&self) -> Option<InterfaceId> {
         match self.via {
-            Via::Connected { interface, .. } | Via::OnLink { interface, .. } | Via::Link { interface } => Some(interface),
+            Via::Connected { interface, .. }
+            | Via::OnLink { interface, .. }
+            | Via::Link { interface } => Some(interface),
             Via::Recursive { .. } => None,
         }
     }
@@ -142,7 +150,10 @@ fn is_station(address: IpAddr) -> bool {
             !(v4.octets()[0] == 0 || v4.is_loopback() || v4.is_multicast() || v4.is_broadcast())
         }
         IpAddr::V6(v6) => {
-            !(v6.is_unspecified() || v6.is_loopback() || v6.is_multicast() || v6.to_ipv4_mapped().is_some())
+            !(v6.is_unspecified()
+                || v6.is_loopback()
+                || v6.is_multicast()
+                || v6.to_ipv4_mapped().is_some())
         }
     }
 }
@@ -187,7 +198,8 @@ pub enum NextHopSet {
 impl NextHopSet {
     /// A set of these members. The weights of members that go the same way are added, up to 65535.
     pub fn unicast(members: impl IntoIterator<Item = NextHop>) -> Result<Self, NextHopError> {
-        let mut sorted: SmallVec<[NextHop; 1]> = members.into_iter().take(MAX_MEMBERS + 1).collect();
+        let mut sorted: SmallVec<[NextHop; 1]> =
+            members.into_iter().take(MAX_MEMBERS + 1).collect();
         if sorted.is_empty() {
             return Err(NextHopError::Empty);
         }
@@ -220,7 +232,10 @@ impl NextHopSet {
     /// The set with one member.
     #[must_use]
     pub fn single(via: Via) -> Self {
-        Self::Unicast(Members(smallvec![NextHop { via, weight: NonZeroU16::MIN }]))
+        Self::Unicast(Members(smallvec![NextHop {
+            via,
+            weight: NonZeroU16::MIN
+        }]))
     }
 
     /// The members of a unicast set; none of another.
@@ -235,6 +250,8 @@ impl NextHopSet {
     /// Whether a gateway is IPv4, which serves no IPv6 prefix (RFC 8950 goes the other way only).
     #[must_use]
     pub fn has_ipv4_gateway(&self) -> bool {
-        self.members().iter().any(|hop| hop.gateway().is_some_and(|gateway| gateway.is_ipv4()))
+        self.members()
+            .iter()
+            .any(|hop| hop.gateway().is_some_and(|gateway| gateway.is_ipv4()))
     }
 }

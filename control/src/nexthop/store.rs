@@ -147,7 +147,11 @@ impl NextHops {
     /// The set that is declared so, made if it is new.
     ///
     /// It stays until a [`collect`](Self::collect) finds it without a route.
-    pub fn intern(&mut self, set: NextHopSet, lookup: &impl Lookup) -> Result<NextHopSetId, SetsFull> {
+    pub fn intern(
+        &mut self,
+        set: NextHopSet,
+        lookup: &impl Lookup,
+    ) -> Result<NextHopSetId, SetsFull> {
         if let Some(&id) = self.interned.get(&set) {
             return Ok(id);
         }
@@ -166,7 +170,9 @@ impl NextHops {
 
     /// All sets and groups, by number.
     pub fn iter(&self) -> impl Iterator<Item = SetView<'_>> {
-        self.sets.iter().map(|(index, entry)| view(NextHopSetId::at(index), entry))
+        self.sets
+            .iter()
+            .map(|(index, entry)| view(NextHopSetId::at(index), entry))
     }
 
     /// What the set came to at the last settlement; `None` if it does not exist.
@@ -234,9 +240,13 @@ impl NextHops {
     pub fn collect(&mut self) -> Vec<NextHopSetId> {
         let mut gone = Vec::new();
         for id in std::mem::take(&mut self.idle) {
-            let Some(entry) = self.sets.get_mut(id.index()) else { continue };
+            let Some(entry) = self.sets.get_mut(id.index()) else {
+                continue;
+            };
             entry.idle = false;
-            let named = entry.group.is_some_and(|key| self.groups.get(&key) == Some(&id));
+            let named = entry
+                .group
+                .is_some_and(|key| self.groups.get(&key) == Some(&id));
             if entry.routes == 0 && !named {
                 let entry = self.sets.remove(id.index());
                 self.undeclare(id, &entry.declared, &entry.gateways);
@@ -277,7 +287,11 @@ impl NextHops {
     /// What a hop out of this interface comes to.
     pub(super) fn on_link(&self, interface: InterfaceId, neighbour: Option<IpAddr>) -> Resolved {
         if self.links.is_up(interface) {
-            Resolved::Paths(Arc::new([Path { interface, neighbour, weight: 1 }]))
+            Resolved::Paths(Arc::new([Path {
+                interface,
+                neighbour,
+                weight: 1,
+            }]))
         } else {
             Resolved::Unresolved(Unresolved::InterfaceDown(interface))
         }

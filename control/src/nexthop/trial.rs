@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use smallvec::{SmallVec, smallvec};
 
 use super::resolve::{Board, Lookup, Memo, Node, Trace, evaluate};
-use super::resolved::{Loop, Resolved, Unresolved};
+use super::resolved::{Gateway, Loop, Resolved, Unresolved};
 use super::set::NextHopSet;
 use super::store::{GatewayId, NextHopSetId, NextHops};
 
@@ -15,9 +15,16 @@ use super::store::{GatewayId, NextHopSetId, NextHops};
 struct Trial<'a> {
     hops: &'a NextHops,
     memos: HashMap<Node, Memo>,
+    traces: HashMap<GatewayId, Trace>,
     /// A set that is taken to declare something else.
     instead: Option<(NextHopSetId, &'a NextHopSet, &'a [GatewayId])>,
+    steps_left: usize,
 }
+
+/// Most steps of a trial, and most sets and gateways in a row that it follows, so that no web of routes makes the next
+/// one expensive: a step takes some 100 ns.
+const TRIAL_STEPS: usize = 2000;
+const TRIAL_DEPTH: usize = 64;
 
 impl Board for Trial<'_> {
     fn hops(&self) -> &NextHops {
@@ -39,7 +46,14 @@ impl Board for Trial<'_> {
         self.memos.insert(node, memo);
     }
 
-    fn trace(&mut self, _: GatewayId, _: Trace) {}
+    fn trace(&mut self, gateway: GatewayId, trace: Trace) {
+        self.traces.insert(gateway, trace);
+    }
+
+    fn goes_on(&mut self, waiting: usize) -> bool {
+        self.steps_left = self.steps_left.saturating_sub(1);
+        self.steps_left > 0 && waiting <= TRIAL_DEPTH
+    }
 }
 
 /// Most gateways that are looked at to see that a route plays no part in its own resolution.
@@ -48,6 +62,9 @@ const QUICK_LIMIT: usize = 32;
 impl NextHops {
     /// Fails if a route of `prefix` with `set` would be reached through itself. `with` are the routes
     /// with this one among them.
+    ///
+    /// A route that merely leads to a loop of others is no mistake of its own, and heals with them. A loop
+    /// of more than some thirty gateways is not seen here, but comes out unresolved all the same.
     pub(crate) fn check_route(
         &self,
         set: NextHopSetId,
@@ -55,7 +72,12 @@ impl NextHops {
         prefix: IpNet,
         with: &impl Lookup,
     ) -> Result<(), Loop> {
-        if self.rests_on(set, vrf, prefix) { self.check(set, None, with) } else { Ok(()) }
+        if !self.rests_on(set, vrf, prefix) {
+            return Ok(());
+        }
+        self.check(set, None, with, |gateway, floor| {
+            gateway.vrf == vrf && floor == prefix.prefix_len() && prefix.contains(&gateway.address)
+        })
     }
 
     /// Fails if `set` would lead back to itself if it declared this.
@@ -66,24 +88,40 @@ impl NextHops {
         gateways: &[GatewayId],
         lookup: &impl Lookup,
     ) -> Result<(), Loop> {
-        self.check(set, Some((set, declared, gateways)), lookup)
+        self.check(set, Some((set, declared, gateways)), lookup, |_, _| true)
     }
 
+    /// Fails if `set` is in a loop that a gateway closes: by looking at `set`, and at a route that `closes`
+    /// accepts, given the gateway and the length of the route's prefix.
     fn check<'a>(
         &'a self,
         set: NextHopSetId,
         instead: Option<(NextHopSetId, &'a NextHopSet, &'a [GatewayId])>,
         lookup: &impl Lookup,
+        closes: impl Fn(Gateway, u8) -> bool,
     ) -> Result<(), Loop> {
-        let mut trial = Trial { hops: self, memos: HashMap::new(), instead };
+        let mut trial = Trial {
+            hops: self,
+            memos: HashMap::new(),
+            traces: HashMap::new(),
+            instead,
+            steps_left: TRIAL_STEPS,
+        };
         evaluate(&mut trial, Node::Set(set), lookup);
-        match trial.memo(Node::Set(set)) {
-            Memo::Known(value) => match &value.resolved {
-                Resolved::Unresolved(Unresolved::Loop(circle)) => Err(circle.clone()),
-                _ => Ok(()),
-            },
-            Memo::Unknown | Memo::Pending => Ok(()),
-        }
+        let Memo::Known(value) = trial.memo(Node::Set(set)) else {
+            return Ok(());
+        };
+        let Resolved::Unresolved(Unresolved::Loop(circle)) = &value.resolved else {
+            return Ok(());
+        };
+        let closed = trial.traces.iter().any(|(id, trace)| {
+            let gateway = self.gateway(*id);
+            // What a gateway in a loop looked at last is what leads it there.
+            trace.sets.last() == Some(&set)
+                && circle.gateways().contains(&gateway)
+                && closes(gateway, trace.floor)
+        });
+        if closed { Err(circle.clone()) } else { Ok(()) }
     }
 
     /// Whether a route of this prefix could play a part in what `set` comes to. May err on the side of yes.

@@ -96,7 +96,11 @@ impl Key for Key6 {
 
     fn new(address: u128, length: u8) -> Self {
         let address = address & u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
-        Self { high: (address >> 64) as u64, low: address as u64, length }
+        Self {
+            high: (address >> 64) as u64,
+            low: address as u64,
+            length,
+        }
     }
 
     fn address(self) -> u128 {

@@ -10,18 +10,30 @@ use super::work::Task;
 
 impl Rib {
     /// Begins a session of the owner with this name, which is made if it is new.
-    pub fn owner_connect(&mut self, name: &str, tenure: Tenure, now_ns: u64) -> Result<Connected, OwnerError> {
+    pub fn owner_connect(
+        &mut self,
+        name: &str,
+        tenure: Tenure,
+        now_ns: u64,
+    ) -> Result<Connected, OwnerError> {
         self.owners.connect(name, tenure, now_ns)
     }
 
     /// Ends a session. The owner's routes stay for its grace time, unless it is persistent.
     pub fn owner_gone(&mut self, session: Session, now_ns: u64) {
-        let Some(owner) = self.owners.of(session) else { return };
+        let Some(owner) = self.owners.of(session) else {
+            return;
+        };
         owner.state = match owner.state {
-            OwnerState::Persistent { sessions } => OwnerState::Persistent { sessions: sessions.saturating_sub(1) },
+            OwnerState::Persistent { sessions } => OwnerState::Persistent {
+                sessions: sessions.saturating_sub(1),
+            },
             OwnerState::Live | OwnerState::Replaying { .. } => {
                 owner.serial = NO_SESSION;
-                OwnerState::Stale { since_ns: now_ns, until_ns: now_ns.saturating_add(owner.grace_ns) }
+                OwnerState::Stale {
+                    since_ns: now_ns,
+                    until_ns: now_ns.saturating_add(owner.grace_ns),
+                }
             }
             state @ (OwnerState::Stale { .. } | OwnerState::Expiring) => state,
         };
@@ -34,7 +46,10 @@ impl Rib {
         if let OwnerState::Replaying { .. } = owner.state {
             owner.state = OwnerState::Live;
         }
-        self.start(Task::Sweep { owner: session.owner(), before: session.generation() });
+        self.start(Task::Sweep {
+            owner: session.owner(),
+            before: session.generation(),
+        });
         Ok(())
     }
 
@@ -43,20 +58,30 @@ impl Rib {
         let id = self.owners.by_name(name).ok_or(OwnerError::Unknown)?;
         let owner = self.owners.get_mut(id).ok_or(OwnerError::Unknown)?;
         match owner.state {
-            OwnerState::Live | OwnerState::Replaying { .. } | OwnerState::Persistent { sessions: 1.. } => {
+            OwnerState::Live
+            | OwnerState::Replaying { .. }
+            | OwnerState::Persistent { sessions: 1.. } => {
                 return Err(OwnerError::Busy);
             }
             OwnerState::Expiring => {}
-            OwnerState::Stale { .. } | OwnerState::Persistent { sessions: 0 } => self.expire_owner(id),
+            OwnerState::Stale { .. } | OwnerState::Persistent { sessions: 0 } => {
+                self.expire_owner(id)
+            }
         }
         Ok(id)
     }
 
     /// Starts the sweeps of owners whose grace time is over.
     pub fn expire(&mut self, now_ns: u64) {
-        let due: Vec<_> = self.owners.iter().filter(|id| self.deadline(*id).is_some_and(|at| at <= now_ns)).collect();
+        let due: Vec<_> = self
+            .owners
+            .iter()
+            .filter(|id| self.deadline(*id).is_some_and(|at| at <= now_ns))
+            .collect();
         for id in due {
-            let Some(owner) = self.owners.get_mut(id) else { continue };
+            let Some(owner) = self.owners.get_mut(id) else {
+                continue;
+            };
             if let OwnerState::Replaying { .. } = owner.state {
                 owner.state = OwnerState::Live;
                 let before = owner.generation;
@@ -75,7 +100,9 @@ impl Rib {
 
     fn deadline(&self, id: OwnerId) -> Option<u64> {
         match self.owners.get(id)?.state {
-            OwnerState::Replaying { until_ns } | OwnerState::Stale { until_ns, .. } => Some(until_ns),
+            OwnerState::Replaying { until_ns } | OwnerState::Stale { until_ns, .. } => {
+                Some(until_ns)
+            }
             OwnerState::Persistent { .. } | OwnerState::Live | OwnerState::Expiring => None,
         }
     }
@@ -105,7 +132,8 @@ impl Rib {
     #[must_use]
     pub fn is_behind(&self, owner: OwnerId, generation: u32) -> bool {
         self.owners.get(owner).is_none_or(|owner| {
-            generation < owner.generation || matches!(owner.state, OwnerState::Stale { .. } | OwnerState::Expiring)
+            generation < owner.generation
+                || matches!(owner.state, OwnerState::Stale { .. } | OwnerState::Expiring)
         })
     }
 
@@ -116,7 +144,11 @@ impl Rib {
 
     /// Removes a VRF with all its routes, as [`work`](Self::work). Until the end of that it exists but takes no routes.
     pub fn remove_vrf(&mut self, vrf: VrfId) -> Result<(), RouteError> {
-        let tables = self.vrfs.get_mut(&vrf).filter(|vrf| !vrf.leaving).ok_or(RouteError::UnknownVrf(vrf))?;
+        let tables = self
+            .vrfs
+            .get_mut(&vrf)
+            .filter(|vrf| !vrf.leaving)
+            .ok_or(RouteError::UnknownVrf(vrf))?;
         tables.leaving = true;
         self.start(Task::RemoveVrf(vrf));
         Ok(())

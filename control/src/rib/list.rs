@@ -96,7 +96,13 @@ impl Rib {
         routes: &mut Vec<RouteView>,
     ) -> Option<IpNet> {
         let vrf = self.vrfs.get(&query.vrf)?;
-        let mut page = Page { rib: self, hops, query, limit, routes };
+        let mut page = Page {
+            rib: self,
+            hops,
+            query,
+            limit,
+            routes,
+        };
         let after = after.map(AnyKey::from_net);
         let (after4, after6) = match after {
             Some(AnyKey::V4(key)) => (Some(key), None),
@@ -163,7 +169,11 @@ impl Page<'_> {
         if after.is_some_and(|after| after >= within.last()) {
             return None;
         }
-        for (visits, (key, candidates)) in table.map.range((start, Bound::Included(within.last()))).enumerate() {
+        for (visits, (key, candidates)) in table
+            .map
+            .range((start, Bound::Included(within.last())))
+            .enumerate()
+        {
             self.add(key.net(), Some(candidates));
             if self.routes.len() >= self.limit || visits >= MAX_VISITS {
                 return Some(key.net());
@@ -179,6 +189,7 @@ impl Page<'_> {
             .iter()
             .filter(|route| query.owner.is_none_or(|owner| owner == route.owner))
             .filter(|route| !query.only_best || route.installed);
-        self.routes.extend(matching.map(|route| rib.view(hops, prefix, route)));
+        self.routes
+            .extend(matching.map(|route| rib.view(hops, prefix, route)));
     }
 }

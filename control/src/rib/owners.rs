@@ -54,8 +54,16 @@ impl Owner {
     }
 
     fn connected(&self, owner: OwnerId) -> Connected {
-        let session = Session { owner, serial: self.serial, generation: self.generation };
-        Connected { session, epoch: self.epoch(), held_routes: self.routes }
+        let session = Session {
+            owner,
+            serial: self.serial,
+            generation: self.generation,
+        };
+        Connected {
+            session,
+            epoch: self.epoch(),
+            held_routes: self.routes,
+        }
     }
 
     /// The state of an owner that just got its session.
@@ -63,7 +71,9 @@ impl Owner {
         if self.old_routes == 0 {
             OwnerState::Live
         } else {
-            OwnerState::Replaying { until_ns: now_ns.saturating_add(self.grace_ns) }
+            OwnerState::Replaying {
+                until_ns: now_ns.saturating_add(self.grace_ns),
+            }
         }
     }
 
@@ -72,7 +82,6 @@ impl Owner {
         self.epochs.retain(|(generation, _)| *generation >= before);
     }
 }
-
 
 /// All owners.
 #[derive(Debug, Default)]
@@ -102,7 +111,10 @@ impl Owners {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = OwnerId> {
-        (0..=u16::MAX).map(OwnerId).take(self.slots.len()).filter(|id| self.get(*id).is_some())
+        (0..=u16::MAX)
+            .map(OwnerId)
+            .take(self.slots.len())
+            .filter(|id| self.get(*id).is_some())
     }
 
     pub(super) fn view(&self, id: OwnerId) -> Option<OwnerView<'_>> {
@@ -120,7 +132,8 @@ impl Owners {
 
     /// The owner of a session that has not ended.
     pub(super) fn of(&mut self, session: Session) -> Option<&mut Owner> {
-        self.get_mut(session.owner).filter(|owner| owner.serial == session.serial)
+        self.get_mut(session.owner)
+            .filter(|owner| owner.serial == session.serial)
     }
 
     /// Counts a route that came.
@@ -139,7 +152,12 @@ impl Owners {
         }
     }
 
-    pub(super) fn connect(&mut self, name: &str, tenure: Tenure, now_ns: u64) -> Result<Connected, OwnerError> {
+    pub(super) fn connect(
+        &mut self,
+        name: &str,
+        tenure: Tenure,
+        now_ns: u64,
+    ) -> Result<Connected, OwnerError> {
         let id = match self.by_name(name) {
             Some(id) => id,
             None => self.add(name)?,
@@ -148,12 +166,16 @@ impl Owners {
         let owner = self.get_mut(id).ok_or(OwnerError::Unknown)?;
         match owner.state {
             OwnerState::Live | OwnerState::Replaying { .. } => return Err(OwnerError::Busy),
-            OwnerState::Persistent { sessions: 1.. } if tenure != Tenure::Persistent => return Err(OwnerError::Busy),
+            OwnerState::Persistent { sessions: 1.. } if tenure != Tenure::Persistent => {
+                return Err(OwnerError::Busy);
+            }
             _ => {}
         }
         match (tenure, owner.state) {
             (Tenure::Persistent, OwnerState::Persistent { sessions }) => {
-                owner.state = OwnerState::Persistent { sessions: sessions + 1 };
+                owner.state = OwnerState::Persistent {
+                    sessions: sessions + 1,
+                };
             }
             (Tenure::Persistent, state) => {
                 if state == OwnerState::Expiring {
@@ -164,7 +186,11 @@ impl Owners {
             }
             (Tenure::Epochs { epoch, grace_ns }, state) => {
                 let last = owner.epoch();
-                let epoch = if epoch == 0 { last.saturating_add(1) } else { epoch };
+                let epoch = if epoch == 0 {
+                    last.saturating_add(1)
+                } else {
+                    epoch
+                };
                 if epoch < last {
                     return Err(OwnerError::EpochBehind { last });
                 }
@@ -183,7 +209,11 @@ impl Owners {
     }
 
     fn add(&mut self, name: &str) -> Result<OwnerId, OwnerError> {
-        let slot = self.slots.iter().position(Option::is_none).unwrap_or(self.slots.len());
+        let slot = self
+            .slots
+            .iter()
+            .position(Option::is_none)
+            .unwrap_or(self.slots.len());
         let id = OwnerId(u16::try_from(slot).map_err(|_| OwnerError::TooMany)?);
         let owner = Owner {
             name: name.into(),

@@ -15,17 +15,50 @@ const PERSISTENT: usize = 1;
 
 #[derive(Clone, Debug)]
 enum Op {
-    Insert { owner: usize, vrf: u32, prefix: usize, distance: u8, metric: u32, set: usize, undo: bool },
-    Remove { owner: usize, vrf: u32, prefix: usize, undo: bool },
-    Connect { owner: usize, epoch: u64 },
-    Gone { owner: usize },
-    EndOfRib { owner: usize },
-    RemoveOwner { owner: usize },
-    Pass { ns: u64 },
-    Interface { interface: u32, up: bool },
-    RemoveVrf { vrf: u32 },
-    AddVrf { vrf: u32 },
-    Work { budget: usize },
+    Insert {
+        owner: usize,
+        vrf: u32,
+        prefix: usize,
+        distance: u8,
+        metric: u32,
+        set: usize,
+        undo: bool,
+    },
+    Remove {
+        owner: usize,
+        vrf: u32,
+        prefix: usize,
+        undo: bool,
+    },
+    Connect {
+        owner: usize,
+        epoch: u64,
+    },
+    Gone {
+        owner: usize,
+    },
+    EndOfRib {
+        owner: usize,
+    },
+    RemoveOwner {
+        owner: usize,
+    },
+    Pass {
+        ns: u64,
+    },
+    Interface {
+        interface: u32,
+        up: bool,
+    },
+    RemoveVrf {
+        vrf: u32,
+    },
+    AddVrf {
+        vrf: u32,
+    },
+    Work {
+        budget: usize,
+    },
     Drain,
     Collect,
 }
@@ -54,9 +87,25 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 fn prefixes() -> Vec<IpNet> {
-    ["0.0.0.0/0", "10.0.0.0/8", "10.1.0.0/16", "10.1.0.0/32", "255.255.255.255/32", "::/0", "fd00::/8", "fd00::/127", "fd00::1/128"]
+    let ipv4 = [
+        "0.0.0.0/0",
+        "10.0.0.0/8",
+        "10.1.0.0/16",
+        "10.1.0.0/32",
+        "10.1.0.1/32",
+        "255.255.255.255/32",
+    ];
+    let ipv6 = [
+        "::/0",
+        "fd00::/8",
+        "fd00::/127",
+        "fd00::/128",
+        "fd00::1/128",
+    ];
+    ipv4.into_iter()
+        .chain(ipv6)
         .map(|prefix| prefix.parse().unwrap())
-        .to_vec()
+        .collect()
 }
 
 fn set(which: usize) -> NextHopSet {
@@ -108,7 +157,10 @@ struct World {
 impl World {
     fn new() -> Self {
         Self {
-            rib: Rib::new(Limits { per_vrf: usize::MAX, total: usize::MAX }),
+            rib: Rib::new(Limits {
+                per_vrf: usize::MAX,
+                total: usize::MAX,
+            }),
             hops: NextHops::new(1000, true),
             now_ns: 0,
             sessions: [None; NAMES.len()],
@@ -121,9 +173,19 @@ impl World {
     }
 
     fn apply(&mut self, changes: Vec<BestChange>) {
-        for BestChange { vrf, prefix, old, new } in changes {
+        for BestChange {
+            vrf,
+            prefix,
+            old,
+            new,
+        } in changes
+        {
             assert_ne!(old, new);
-            assert_eq!(self.fib.get(&(vrf, prefix)).copied(), old, "{prefix} of {vrf}");
+            assert_eq!(
+                self.fib.get(&(vrf, prefix)).copied(),
+                old,
+                "{prefix} of {vrf}"
+            );
             match new {
                 Some(best) => self.fib.insert((vrf, prefix), best),
                 None => self.fib.remove(&(vrf, prefix)),
@@ -132,19 +194,45 @@ impl World {
     }
 
     fn doom(&mut self, owner: usize, before: u32) {
-        let routes = self.routes.iter_mut().filter(|((.., name), _)| *name == NAMES[owner]);
-        routes.filter(|(_, route)| route.generation < before).for_each(|(_, route)| route.doomed = true);
+        let routes = self
+            .routes
+            .iter_mut()
+            .filter(|((.., name), _)| *name == NAMES[owner]);
+        routes
+            .filter(|(_, route)| route.generation < before)
+            .for_each(|(_, route)| route.doomed = true);
     }
 
     fn step(&mut self, op: Op) {
         let mut changes = Vec::new();
         match op {
-            Op::Insert { owner, vrf, prefix, distance, metric, set: which, undo } => {
+            Op::Insert {
+                owner,
+                vrf,
+                prefix,
+                distance,
+                metric,
+                set: which,
+                undo,
+            } => {
                 let (vrf, prefix) = (VrfId::new(vrf), prefixes()[prefix]);
                 let set = self.hops.intern(set(which), &self.rib).unwrap();
-                let attributes = Attributes { distance, metric, set };
-                let Some(session) = self.sessions[owner] else { return };
-                let outcome = self.rib.insert(&mut self.hops, session, vrf, prefix, attributes, &mut changes);
+                let attributes = Attributes {
+                    distance,
+                    metric,
+                    set,
+                };
+                let Some(session) = self.sessions[owner] else {
+                    return;
+                };
+                let outcome = self.rib.insert(
+                    &mut self.hops,
+                    session,
+                    vrf,
+                    prefix,
+                    attributes,
+                    &mut changes,
+                );
                 let model = self.owners[owner].clone().unwrap_or_default();
                 let expected = if !model.connected {
                     Some(RouteError::SessionOver)
@@ -160,15 +248,29 @@ impl World {
                     if undo {
                         self.rib.undo(&mut self.hops, token, &mut changes);
                     } else {
-                        let route = ModelRoute { attributes, generation: model.generation, epoch: model.epoch, doomed: false };
+                        let route = ModelRoute {
+                            attributes,
+                            generation: model.generation,
+                            epoch: model.epoch,
+                            doomed: false,
+                        };
                         self.routes.insert((vrf, prefix, NAMES[owner]), route);
                     }
                 }
             }
-            Op::Remove { owner, vrf, prefix, undo } => {
+            Op::Remove {
+                owner,
+                vrf,
+                prefix,
+                undo,
+            } => {
                 let (vrf, prefix) = (VrfId::new(vrf), prefixes()[prefix]);
-                let Some(session) = self.sessions[owner] else { return };
-                let outcome = self.rib.remove(&mut self.hops, session, vrf, prefix, &mut changes);
+                let Some(session) = self.sessions[owner] else {
+                    return;
+                };
+                let outcome = self
+                    .rib
+                    .remove(&mut self.hops, session, vrf, prefix, &mut changes);
                 let key = (vrf, prefix, NAMES[owner]);
                 let there = self.routes.get(&key).map(|route| route.doomed);
                 match outcome {
@@ -182,22 +284,33 @@ impl World {
                         }
                     }
                     Err(RouteError::NoSuchRoute(_)) => assert_ne!(there, Some(false)),
-                    Err(RouteError::SessionOver) => assert!(self.owners[owner].as_ref().is_none_or(|owner| !owner.connected)),
+                    Err(RouteError::SessionOver) => assert!(
+                        self.owners[owner]
+                            .as_ref()
+                            .is_none_or(|owner| !owner.connected)
+                    ),
                     Err(RouteError::UnknownVrf(_)) => assert_ne!(self.vrfs.get(&vrf), Some(&false)),
                     Err(other) => panic!("{other}"),
                 }
             }
             Op::Connect { owner, epoch } => self.connect(owner, epoch),
             Op::Gone { owner } => {
-                let Some(session) = self.sessions[owner] else { return };
+                let Some(session) = self.sessions[owner] else {
+                    return;
+                };
                 self.rib.owner_gone(session, self.now_ns);
-                if let Some(model) = self.owners[owner].as_mut().filter(|model| model.connected && owner != PERSISTENT) {
+                if let Some(model) = self.owners[owner]
+                    .as_mut()
+                    .filter(|model| model.connected && owner != PERSISTENT)
+                {
                     model.connected = false;
                     model.deadline = Some(self.now_ns + GRACE_NS);
                 }
             }
             Op::EndOfRib { owner } => {
-                let Some(session) = self.sessions[owner] else { return };
+                let Some(session) = self.sessions[owner] else {
+                    return;
+                };
                 if self.rib.end_of_rib(session).is_ok() {
                     let model = self.owners[owner].as_mut().unwrap();
                     assert!(model.connected);
@@ -215,7 +328,9 @@ impl World {
                 if owner != PERSISTENT {
                     let outcome = self.rib.remove_owner(NAMES[owner]).map(drop);
                     // A sweep may have forgotten it by now.
-                    let expiring = self.owners[owner].as_ref().is_some_and(|model| model.expiring);
+                    let expiring = self.owners[owner]
+                        .as_ref()
+                        .is_some_and(|model| model.expiring);
                     assert!(outcome == expected || expiring && outcome == Err(OwnerError::Unknown));
                     if outcome.is_ok() {
                         self.expire(owner);
@@ -226,11 +341,17 @@ impl World {
                 self.now_ns += ns;
                 self.rib.expire(self.now_ns);
                 for owner in 0..NAMES.len() {
-                    let Some(model) = &mut self.owners[owner] else { continue };
+                    let Some(model) = &mut self.owners[owner] else {
+                        continue;
+                    };
                     if model.deadline.is_some_and(|at| at <= self.now_ns) {
                         model.deadline = None;
                         let generation = model.generation;
-                        if model.connected { self.doom(owner, generation) } else { self.expire(owner) }
+                        if model.connected {
+                            self.doom(owner, generation)
+                        } else {
+                            self.expire(owner)
+                        }
                     }
                 }
             }
@@ -249,7 +370,10 @@ impl World {
                 assert_eq!(outcome, self.vrfs.get(&vrf) == Some(&false));
                 if outcome {
                     self.vrfs.insert(vrf, true);
-                    self.routes.iter_mut().filter(|((of, ..), _)| *of == vrf).for_each(|(_, route)| route.doomed = true);
+                    self.routes
+                        .iter_mut()
+                        .filter(|((of, ..), _)| *of == vrf)
+                        .for_each(|(_, route)| route.doomed = true);
                 }
             }
             Op::AddVrf { vrf } => {
@@ -278,7 +402,11 @@ impl World {
             Op::Collect => {
                 for id in self.hops.collect() {
                     assert!(self.hops.get(id).is_none());
-                    assert!(self.routes.values().all(|route| route.attributes.set != id || route.doomed));
+                    assert!(
+                        self.routes
+                            .values()
+                            .all(|route| route.attributes.set != id || route.doomed)
+                    );
                 }
             }
         }
@@ -286,7 +414,9 @@ impl World {
     }
 
     fn expire(&mut self, owner: usize) {
-        let Some(model) = &mut self.owners[owner] else { return };
+        let Some(model) = &mut self.owners[owner] else {
+            return;
+        };
         model.expiring = true;
         model.deadline = None;
         self.doom(owner, u32::MAX);
@@ -295,24 +425,36 @@ impl World {
     fn connect(&mut self, owner: usize, epoch: u64) {
         let name = NAMES[owner];
         if owner == PERSISTENT {
-            let connected = self.rib.owner_connect(name, Tenure::Persistent, self.now_ns).unwrap();
+            let connected = self
+                .rib
+                .owner_connect(name, Tenure::Persistent, self.now_ns)
+                .unwrap();
             self.sessions[owner] = Some(connected.session);
             self.owners[owner].get_or_insert_default().connected = true;
             return;
         }
         if self.rib.owner(name).is_none() {
             // Never there, or forgotten.
-            assert!(self.owners[owner].as_ref().is_none_or(|model| model.expiring));
+            assert!(
+                self.owners[owner]
+                    .as_ref()
+                    .is_none_or(|model| model.expiring)
+            );
             self.owners[owner] = None;
             self.routes.retain(|(.., of), _| *of != name);
         }
-        let tenure = Tenure::Epochs { epoch, grace_ns: GRACE_NS };
+        let tenure = Tenure::Epochs {
+            epoch,
+            grace_ns: GRACE_NS,
+        };
         let outcome = self.rib.owner_connect(name, tenure, self.now_ns);
         let model = self.owners[owner].get_or_insert_default();
         let wanted = if epoch == 0 { model.epoch + 1 } else { epoch };
         match outcome {
             Err(OwnerError::Busy) => assert!(model.connected),
-            Err(OwnerError::EpochBehind { last }) => assert!(last == model.epoch && wanted < last && !model.connected),
+            Err(OwnerError::EpochBehind { last }) => {
+                assert!(last == model.epoch && wanted < last && !model.connected)
+            }
             Err(other) => panic!("{other}"),
             Ok(connected) => {
                 assert!(!model.connected && wanted >= model.epoch);
@@ -338,8 +480,13 @@ impl World {
         let mut by_set = BTreeMap::<_, u32>::new();
         for vrf in [VrfId::new(0), VrfId::new(1)] {
             for (prefix, routes) in self.list(vrf) {
-                let installed = routes.iter().find(|route| route.state == RouteState::Active);
-                let best = installed.map(|route| Best { owner: route.owner, set: route.attributes.set });
+                let installed = routes
+                    .iter()
+                    .find(|route| route.state == RouteState::Active);
+                let best = installed.map(|route| Best {
+                    owner: route.owner,
+                    set: route.attributes.set,
+                });
                 assert_eq!(self.rib.installed(vrf, prefix), best);
                 assert_eq!(self.fib.get(&(vrf, prefix)).copied(), best);
                 for route in routes {
@@ -350,7 +497,11 @@ impl World {
                 }
             }
         }
-        assert!(self.fib.keys().all(|(vrf, prefix)| self.rib.installed(*vrf, *prefix).is_some()));
+        assert!(
+            self.fib
+                .keys()
+                .all(|(vrf, prefix)| self.rib.installed(*vrf, *prefix).is_some())
+        );
         assert_eq!(self.rib.len(), listed.len());
         for set in self.hops.iter() {
             assert_eq!(set.routes, by_set.get(&set.id).copied().unwrap_or(0));
@@ -362,8 +513,13 @@ impl World {
             let model = &self.routes[&(vrf, prefix, name)];
             assert_eq!(route.attributes, model.attributes);
             assert_eq!(route.epoch, model.epoch);
-            let owner = self.owners[NAMES.iter().position(|known| *known == name).unwrap()].as_ref().unwrap();
-            assert_eq!(route.stale, !owner.connected || model.generation < owner.generation);
+            let owner = self.owners[NAMES.iter().position(|known| *known == name).unwrap()]
+                .as_ref()
+                .unwrap();
+            assert_eq!(
+                route.stale,
+                !owner.connected || model.generation < owner.generation
+            );
         }
         self.check_lookups();
         if !self.rib.has_work() && self.rechecked {
@@ -376,7 +532,12 @@ impl World {
         let mut best = BTreeMap::new();
         for ((vrf, prefix, name), route) in self.routes.iter().filter(|(_, route)| !route.doomed) {
             if self.hops.is_usable(route.attributes.set) {
-                let rank = (route.attributes.distance, route.attributes.metric, *name, route.attributes.set);
+                let rank = (
+                    route.attributes.distance,
+                    route.attributes.metric,
+                    *name,
+                    route.attributes.set,
+                );
                 let first = best.entry((*vrf, *prefix)).or_insert(rank);
                 *first = rank.min(*first);
             }
@@ -384,11 +545,24 @@ impl World {
         let fib: BTreeMap<_, _> = self
             .fib
             .iter()
-            .map(|(key, best)| (*key, (self.rib.owner_by_id(best.owner).unwrap().name, best.set)))
+            .map(|(key, best)| {
+                (
+                    *key,
+                    (self.rib.owner_by_id(best.owner).unwrap().name, best.set),
+                )
+            })
             .collect();
-        assert_eq!(fib, best.into_iter().map(|(key, (.., name, set))| (key, (name, set))).collect());
+        assert_eq!(
+            fib,
+            best.into_iter()
+                .map(|(key, (.., name, set))| (key, (name, set)))
+                .collect()
+        );
         for view in self.rib.owners() {
-            let routes = self.routes.iter().filter(|((.., name), route)| *name == view.name && !route.doomed);
+            let routes = self
+                .routes
+                .iter()
+                .filter(|((.., name), route)| *name == view.name && !route.doomed);
             assert_eq!(view.routes as usize, routes.count());
         }
     }
@@ -396,9 +570,15 @@ impl World {
     fn check_lookups(&self) {
         for prefix in prefixes() {
             for vrf in [VrfId::new(0), VrfId::new(1)] {
-                let covering = self.fib.iter().filter(|((of, net), _)| *of == vrf && net.contains(&prefix.addr()));
+                let covering = self
+                    .fib
+                    .iter()
+                    .filter(|((of, net), _)| *of == vrf && net.contains(&prefix.addr()));
                 let longest = covering.max_by_key(|((_, net), _)| net.prefix_len());
-                assert_eq!(self.rib.lookup(vrf, prefix.addr()), longest.map(|((_, net), best)| (*net, *best)));
+                assert_eq!(
+                    self.rib.lookup(vrf, prefix.addr()),
+                    longest.map(|((_, net), best)| (*net, *best))
+                );
             }
         }
     }
@@ -413,18 +593,35 @@ impl World {
         }
         for prefix in prefixes() {
             let of = |wanted: &dyn Fn(&IpNet) -> bool| -> Vec<_> {
-                all.iter().filter(|(net, _)| wanted(net)).flat_map(|(_, routes)| routes.clone()).collect()
+                all.iter()
+                    .filter(|(net, _)| wanted(net))
+                    .flat_map(|(_, routes)| routes.clone())
+                    .collect()
             };
             let same = |net: &IpNet| net.addr().is_ipv4() == prefix.addr().is_ipv4();
-            assert_eq!(self.pages(vrf, Prefixes::Exact(prefix)), of(&|net| *net == prefix));
-            assert_eq!(self.pages(vrf, Prefixes::Longer(prefix)), of(&|net| same(net) && prefix.contains(net)));
-            assert_eq!(self.pages(vrf, Prefixes::Shorter(prefix)), of(&|net| same(net) && net.contains(&prefix)));
+            assert_eq!(
+                self.pages(vrf, Prefixes::Exact(prefix)),
+                of(&|net| *net == prefix)
+            );
+            assert_eq!(
+                self.pages(vrf, Prefixes::Longer(prefix)),
+                of(&|net| same(net) && prefix.contains(net))
+            );
+            assert_eq!(
+                self.pages(vrf, Prefixes::Shorter(prefix)),
+                of(&|net| same(net) && net.contains(&prefix))
+            );
         }
         all
     }
 
     fn pages(&self, vrf: VrfId, prefixes: Prefixes) -> Vec<RouteView> {
-        let query = Query { vrf, prefixes, owner: None, only_best: false };
+        let query = Query {
+            vrf,
+            prefixes,
+            owner: None,
+            only_best: false,
+        };
         let (mut routes, mut after) = (Vec::new(), None);
         loop {
             let mut page = Vec::new();

@@ -36,11 +36,18 @@ pub(super) struct Route {
 impl Route {
     /// The route that goes to the FIB, of these.
     pub(super) fn best(self) -> Best {
-        Best { owner: self.owner, set: self.set }
+        Best {
+            owner: self.owner,
+            set: self.set,
+        }
     }
 
     pub(super) fn attributes(self) -> Attributes {
-        Attributes { distance: self.distance, metric: self.metric, set: self.set }
+        Attributes {
+            distance: self.distance,
+            metric: self.metric,
+            set: self.set,
+        }
     }
 
     /// `Less` if this is preferred: by distance, then metric, then the owner's name.
@@ -92,7 +99,10 @@ impl Candidates {
     }
 
     pub(super) fn installed(&self) -> Option<Best> {
-        self.as_slice().iter().find(|route| route.installed).map(|route| route.best())
+        self.as_slice()
+            .iter()
+            .find(|route| route.installed)
+            .map(|route| route.best())
     }
 
     /// Puts a route in its place, instead of the one that its owner had; gives that back.
@@ -103,8 +113,13 @@ impl Candidates {
             }
             *self = Self::Many(Box::new(smallvec![*only]));
         }
-        let Self::Many(routes) = self else { return None };
-        let before = routes.iter().position(|other| other.owner == route.owner).map(|at| routes.remove(at));
+        let Self::Many(routes) = self else {
+            return None;
+        };
+        let before = routes
+            .iter()
+            .position(|other| other.owner == route.owner)
+            .map(|at| routes.remove(at));
         let place = routes.partition_point(|other| other.preference(&route, owners).is_lt());
         routes.insert(place, route);
         before

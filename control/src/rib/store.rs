@@ -43,7 +43,6 @@ pub struct BestChange {
 
 /// How to take a change back.
 #[derive(Clone, Copy, Debug)]
-#[must_use = "drop it if the change is to stay"]
 pub struct Undo {
     vrf: VrfId,
     prefix: IpNet,
@@ -83,7 +82,13 @@ impl Rib {
     /// No VRF, no owner, no route.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { vrfs: BTreeMap::new(), owners: Owners::default(), limits, routes: 0, jobs: VecDeque::new() }
+        Self {
+            vrfs: BTreeMap::new(),
+            owners: Owners::default(),
+            limits,
+            routes: 0,
+            jobs: VecDeque::new(),
+        }
     }
 
     /// Makes the empty tables of a VRF.
@@ -109,10 +114,21 @@ impl Rib {
         attributes: Attributes,
         changes: &mut Vec<BestChange>,
     ) -> Result<Undo, RouteError> {
-        let Attributes { distance, metric, set } = attributes;
+        let Attributes {
+            distance,
+            metric,
+            set,
+        } = attributes;
         let key = exact_key(prefix)?;
         let owner = self.owners.of(session).ok_or(RouteError::SessionOver)?;
-        let route = Route { set, metric, generation: owner.generation, owner: session.owner, distance, installed: false };
+        let route = Route {
+            set,
+            metric,
+            generation: owner.generation,
+            owner: session.owner,
+            distance,
+            installed: false,
+        };
         if !self.has_vrf(vrf) {
             return Err(RouteError::UnknownVrf(vrf));
         }
@@ -120,10 +136,21 @@ impl Rib {
         if matches!(key, AnyKey::V6(_)) && declared.has_ipv4_gateway() {
             return Err(RouteError::FamilyMismatch(prefix));
         }
-        let with = WithRoute { rib: self, vrf, prefix, route };
-        hops.check_route(set, vrf, prefix, &with).map_err(RouteError::Loop)?;
+        let with = WithRoute {
+            rib: self,
+            vrf,
+            prefix,
+            route,
+        };
+        hops.check_route(set, vrf, prefix, &with)
+            .map_err(RouteError::Loop)?;
         let before = self.put(hops, vrf, key, route, changes)?;
-        Ok(Undo { vrf, prefix, owner: session.owner, before })
+        Ok(Undo {
+            vrf,
+            prefix,
+            owner: session.owner,
+            before,
+        })
     }
 
     /// Withdraws the owner's route of a prefix.
@@ -140,14 +167,26 @@ impl Rib {
         if !self.has_vrf(vrf) {
             return Err(RouteError::UnknownVrf(vrf));
         }
-        let before = self.take(hops, vrf, key, session.owner, changes).ok_or(RouteError::NoSuchRoute(prefix))?;
-        Ok(Undo { vrf, prefix, owner: session.owner, before: Some(before) })
+        let before = self
+            .take(hops, vrf, key, session.owner, changes)
+            .ok_or(RouteError::NoSuchRoute(prefix))?;
+        Ok(Undo {
+            vrf,
+            prefix,
+            owner: session.owner,
+            before: Some(before),
+        })
     }
 
     /// Takes a change back, for batches that stand or fall as a whole. The changes of a batch are taken
     /// back last first, before [`NextHops::collect`] and before any work of the RIB goes on.
     pub fn undo(&mut self, hops: &mut NextHops, undo: Undo, changes: &mut Vec<BestChange>) {
-        let Undo { vrf, prefix, owner, before } = undo;
+        let Undo {
+            vrf,
+            prefix,
+            owner,
+            before,
+        } = undo;
         let key = AnyKey::from_net(prefix);
         match before {
             // There was room for it before, and nothing else came since.
@@ -164,11 +203,20 @@ impl Rib {
         route: Route,
         changes: &mut Vec<BestChange>,
     ) -> Result<Option<Route>, RouteError> {
-        let vrf = self.vrfs.get_mut(&vrf_id).filter(|vrf| !vrf.leaving).ok_or(RouteError::UnknownVrf(vrf_id))?;
+        let vrf = self
+            .vrfs
+            .get_mut(&vrf_id)
+            .filter(|vrf| !vrf.leaving)
+            .ok_or(RouteError::UnknownVrf(vrf_id))?;
         let room = if self.routes >= self.limits.total {
-            Err(RouteError::Full { limit: self.limits.total })
+            Err(RouteError::Full {
+                limit: self.limits.total,
+            })
         } else if vrf.routes >= self.limits.per_vrf {
-            Err(RouteError::VrfFull { vrf: vrf_id, limit: self.limits.per_vrf })
+            Err(RouteError::VrfFull {
+                vrf: vrf_id,
+                limit: self.limits.per_vrf,
+            })
         } else {
             Ok(())
         };
@@ -259,13 +307,17 @@ impl Rib {
     #[must_use]
     pub fn lookup(&self, vrf: VrfId, address: IpAddr) -> Option<(IpNet, Best)> {
         let mut found = None;
-        self.walk(vrf, address.into(), &mut |prefix, candidates| match candidates.installed() {
-            Some(best) => {
-                found = Some((prefix, best));
-                ControlFlow::Break(())
-            }
-            None => ControlFlow::Continue(()),
-        });
+        self.walk(
+            vrf,
+            address.into(),
+            &mut |prefix, candidates| match candidates.installed() {
+                Some(best) => {
+                    found = Some((prefix, best));
+                    ControlFlow::Break(())
+                }
+                None => ControlFlow::Continue(()),
+            },
+        );
         found
     }
 
@@ -276,10 +328,16 @@ impl Rib {
         within: IpNet,
         visit: &mut dyn FnMut(IpNet, &Candidates) -> ControlFlow<()>,
     ) {
-        let Some(vrf) = self.vrfs.get(&vrf) else { return };
+        let Some(vrf) = self.vrfs.get(&vrf) else {
+            return;
+        };
         match AnyKey::from_net(within) {
-            AnyKey::V4(key) => vrf.v4.covering(key, |key, candidates| visit(key.net(), candidates)),
-            AnyKey::V6(key) => vrf.v6.covering(key, |key, candidates| visit(key.net(), candidates)),
+            AnyKey::V4(key) => vrf
+                .v4
+                .covering(key, |key, candidates| visit(key.net(), candidates)),
+            AnyKey::V6(key) => vrf
+                .v6
+                .covering(key, |key, candidates| visit(key.net(), candidates)),
         }
     }
 }
@@ -292,11 +350,18 @@ impl Lookup for Rib {
         visit: &mut dyn FnMut(u8, NextHopSetId) -> ControlFlow<()>,
     ) {
         self.walk(vrf, address.into(), &mut |prefix, candidates| {
-            candidates.as_slice().iter().try_for_each(|route| visit(prefix.prefix_len(), route.set))
+            candidates
+                .as_slice()
+                .iter()
+                .try_for_each(|route| visit(prefix.prefix_len(), route.set))
         });
     }
 }
 
 fn exact_key(prefix: IpNet) -> Result<AnyKey, RouteError> {
-    if prefix == prefix.trunc() { Ok(AnyKey::from_net(prefix)) } else { Err(RouteError::HostBits(prefix)) }
+    if prefix == prefix.trunc() {
+        Ok(AnyKey::from_net(prefix))
+    } else {
+        Err(RouteError::HostBits(prefix))
+    }
 }

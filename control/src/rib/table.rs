@@ -28,7 +28,12 @@ impl Elected {
     pub(super) fn report(self, vrf: VrfId, prefix: IpNet, changes: &mut Vec<BestChange>) {
         let Self { old, new } = self;
         if old != new {
-            changes.push(BestChange { vrf, prefix, old, new });
+            changes.push(BestChange {
+                vrf,
+                prefix,
+                old,
+                new,
+            });
         }
     }
 }
@@ -41,7 +46,9 @@ pub(super) struct Table<K> {
 
 impl<K> Default for Table<K> {
     fn default() -> Self {
-        Self { map: BTreeMap::new() }
+        Self {
+            map: BTreeMap::new(),
+        }
     }
 }
 
@@ -50,7 +57,11 @@ impl<K: Key> Table<K> {
     ///
     /// Costs a few descents, not one for each length: the greatest key up to the one sought either covers it,
     /// or says by the bits in common how long the next that does can be.
-    pub(super) fn covering(&self, within: K, mut visit: impl FnMut(K, &Candidates) -> ControlFlow<()>) {
+    pub(super) fn covering(
+        &self,
+        within: K,
+        mut visit: impl FnMut(K, &Candidates) -> ControlFlow<()>,
+    ) {
         let address = within.address();
         let mut bound = within;
         while let Some((&key, candidates)) = self.map.range(..=bound).next_back() {
@@ -91,7 +102,13 @@ impl<K: Key> Table<K> {
                 }
                 let old = candidates.installed();
                 let before = candidates.put(route, owners);
-                Ok((before, Elected { old, new: candidates.elect(usable) }))
+                Ok((
+                    before,
+                    Elected {
+                        old,
+                        new: candidates.elect(usable),
+                    },
+                ))
             }
         }
     }
@@ -103,7 +120,9 @@ impl<K: Key> Table<K> {
         owner: OwnerId,
         usable: impl Fn(NextHopSetId) -> bool,
     ) -> Option<(Route, Elected)> {
-        let Entry::Occupied(mut place) = self.map.entry(key) else { return None };
+        let Entry::Occupied(mut place) = self.map.entry(key) else {
+            return None;
+        };
         let candidates = place.get_mut();
         let before = *candidates.of(owner)?;
         let old = candidates.installed();

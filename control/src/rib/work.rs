@@ -87,18 +87,29 @@ impl Rib {
     }
 
     pub(super) fn start(&mut self, task: Task) {
-        self.jobs.push_back(Job { task, at: task.start(), removed: 0 });
+        self.jobs.push_back(Job {
+            task,
+            at: task.start(),
+            removed: 0,
+        });
     }
 
     /// Goes on with sweeps, removals and rechecks, over at most `budget` prefixes (some 10 ns each, and as
     /// much as a withdrawal for those that go). Says what came to its end.
     ///
     /// Meanwhile everything else may be called: routes that come or change are taken as they then are.
-    pub fn work(&mut self, hops: &mut NextHops, budget: usize, changes: &mut Vec<BestChange>) -> Vec<Finished> {
+    pub fn work(
+        &mut self,
+        hops: &mut NextHops,
+        budget: usize,
+        changes: &mut Vec<BestChange>,
+    ) -> Vec<Finished> {
         let mut left = budget;
         let mut finished = Vec::new();
         while left > 0 {
-            let Some(mut job) = self.jobs.pop_front() else { break };
+            let Some(mut job) = self.jobs.pop_front() else {
+                break;
+            };
             if self.step(hops, &mut job, &mut left, changes) {
                 finished.extend(self.finish(&job));
             } else {
@@ -120,7 +131,9 @@ impl Rib {
             return true;
         }
         let (Place::V4(id, _) | Place::V6(id, _)) = job.at;
-        let Some(vrf) = self.vrfs.get_mut(&id) else { return !self.next_vrf(job, id) };
+        let Some(vrf) = self.vrfs.get_mut(&id) else {
+            return !self.next_vrf(job, id);
+        };
         let mut piece = Piece {
             task: job.task,
             vrf: id,
@@ -130,7 +143,10 @@ impl Rib {
             removed: 0,
         };
         let next = match job.at {
-            Place::V4(id, after) => match vrf.v4.scan(after, left, |key, routes| piece.visit(key, routes)) {
+            Place::V4(id, after) => match vrf
+                .v4
+                .scan(after, left, |key, routes| piece.visit(key, routes))
+            {
                 Some(key) => Some(Place::V4(id, Some(key))),
                 None => Some(Place::V6(id, None)),
             },
@@ -154,7 +170,10 @@ impl Rib {
 
     /// Goes on to the VRF after this one; `false` if the job has none to go to.
     fn next_vrf(&self, job: &mut Job, after: VrfId) -> bool {
-        let next = self.vrfs.range((Bound::Excluded(after), Bound::Unbounded)).next();
+        let next = self
+            .vrfs
+            .range((Bound::Excluded(after), Bound::Unbounded))
+            .next();
         match (job.task, next) {
             (Task::RemoveVrf(_), _) | (_, None) => false,
             (_, Some((vrf, _))) => {
@@ -165,7 +184,9 @@ impl Rib {
     }
 
     fn nothing_to_sweep(&self, task: Task) -> bool {
-        let Task::Sweep { owner, before } = task else { return false };
+        let Task::Sweep { owner, before } = task else {
+            return false;
+        };
         self.owners.get(owner).is_none_or(|owner| {
             owner.routes == 0 || owner.old_routes == 0 && before <= owner.generation
         })
@@ -179,15 +200,23 @@ impl Rib {
                 Some(Finished::VrfRemoved(vrf))
             }
             Task::Sweep { owner: id, before } => {
-                let again = |job: &Job| matches!(job.task, Task::Sweep { owner, .. } if owner == id);
+                let again =
+                    |job: &Job| matches!(job.task, Task::Sweep { owner, .. } if owner == id);
                 let last = !self.jobs.iter().any(again);
                 let owner = self.owners.get_mut(id)?;
                 owner.swept(before);
                 if owner.state == OwnerState::Expiring && last {
                     self.owners.forget(id);
-                    return Some(Finished::Expired { owner: id, routes: job.removed });
+                    return Some(Finished::Expired {
+                        owner: id,
+                        routes: job.removed,
+                    });
                 }
-                Some(Finished::Swept { owner: id, generation: before, routes: job.removed })
+                Some(Finished::Swept {
+                    owner: id,
+                    generation: before,
+                    routes: job.removed,
+                })
             }
         }
     }
@@ -217,16 +246,21 @@ impl Piece<'_> {
             return true;
         }
         let old = candidates.installed();
-        let any_left = !hit || candidates.retain(|route| {
-            let goes = goes(route);
-            if goes {
-                self.removed += 1;
-                self.hops.release(route.set, K::IPV6);
-                self.owners.discount(route);
-            }
-            !goes
-        });
-        let new = if any_left { candidates.elect(|set| self.hops.is_usable(set)) } else { None };
+        let any_left = !hit
+            || candidates.retain(|route| {
+                let goes = goes(route);
+                if goes {
+                    self.removed += 1;
+                    self.hops.release(route.set, K::IPV6);
+                    self.owners.discount(route);
+                }
+                !goes
+            });
+        let new = if any_left {
+            candidates.elect(|set| self.hops.is_usable(set))
+        } else {
+            None
+        };
         if hit {
             self.hops.note_changed(self.vrf, key.net());
         }

@@ -1,8 +1,8 @@
 //! Looking up a burst of keys together.
 //!
-//! A lookup waits for memory: for the root's entry, then for a node or cell, then for the next. A
-//! burst waits for all of its keys at once: each round asks for the lines of all keys that are not answered
-//! yet, and only then reads them.
+//! A lookup waits for memory: for the root's entry, then for a node or cell, then for the next. A burst waits for
+//! all of its keys at once: it goes through the trie level by level, and each level asks for everything that the
+//! next one reads. Which keys are done after a level cannot be predicted, so no branch depends on it.
 
 use super::arena::{Arena, Words};
 use super::cell;
@@ -10,106 +10,188 @@ use super::entry::Entry;
 use super::key::Key;
 use super::lookup::{View, default, load};
 use super::prefetch::prefetch;
+#[cfg(target_arch = "x86_64")]
+use super::simd::below_root as vector;
 use crate::ids::{BURST, NextHopId};
+
+/// With how many lanes that the root does not answer SIMD is faster than a list of them.
+const WORTHWHILE: usize = 16;
+
+/// The views of a burst, by lane.
+pub(super) trait Views: Copy {
+    /// The view of a lane.
+    fn view(self, lane: usize) -> View;
+    /// The views from a lane on.
+    fn skip(self, lanes: usize) -> Self;
+}
+
+/// Each lane has a view of its own.
+impl Views for &[View] {
+    #[inline(always)]
+    fn view(self, lane: usize) -> View {
+        self.get(lane).copied().unwrap_or_default()
+    }
+
+    #[inline(always)]
+    fn skip(self, lanes: usize) -> Self {
+        self.get(lanes..).unwrap_or_default()
+    }
+}
+
+/// All lanes have the same view.
+impl Views for View {
+    #[inline(always)]
+    fn view(self, _: usize) -> View {
+        self
+    }
+
+    #[inline(always)]
+    fn skip(self, _: usize) -> Self {
+        self
+    }
+}
 
 /// Looks each key up in the trie of its view: `out[i]` becomes the next hop of `keys[i]` in `views[i]`.
 ///
-/// Where the slices differ in length, the shortest counts. They may be of any length;
-/// [`BURST`] keys are worked on together.
+/// Where the slices differ in length, the shortest counts. They may be of any length; [`BURST`] keys are worked
+/// on together.
 pub fn lookup_batch<K: Key>(arena: &Arena, views: &[View], keys: &[K], out: &mut [NextHopId]) {
-    let count = views.len().min(keys.len()).min(out.len());
-    let bursts = views[..count]
-        .chunks(BURST)
-        .zip(keys[..count].chunks(BURST))
-        .zip(out[..count].chunks_mut(BURST));
-    for ((views, keys), out) in bursts {
-        burst(arena.words(), |i| views[i], keys, out);
-    }
+    let keys = &keys[..keys.len().min(views.len())];
+    in_bursts::<K, true>(arena.words(), views, keys, out);
 }
 
 /// Looks all keys up in one trie: `out[i]` becomes the next hop of `keys[i]`. Lengths as in [`lookup_batch`].
 pub fn lookup_burst<K: Key>(arena: &Arena, view: View, keys: &[K], out: &mut [NextHopId]) {
-    let count = keys.len().min(out.len());
-    for (keys, out) in keys[..count]
-        .chunks(BURST)
-        .zip(out[..count].chunks_mut(BURST))
-    {
-        burst(arena.words(), |_| view, keys, out);
-    }
+    in_bursts::<K, true>(arena.words(), view, keys, out);
 }
 
-/// Numbers of lanes of a burst. Their count is kept apart, in a register.
-type Lanes = [u8; BURST];
-
-/// Appends `lane` to the first `count` of `lanes` if `wanted`, and returns their count. Without a branch: which
-/// lanes go on is not predictable.
-#[inline(always)]
-fn push_if(lanes: &mut Lanes, count: usize, lane: usize, wanted: bool) -> usize {
-    lanes[count % BURST] = lane as u8;
-    count + usize::from(wanted)
-}
-
-#[inline(always)]
-fn first(lanes: &Lanes, count: usize) -> impl Iterator<Item = usize> {
-    lanes.iter().take(count).map(|lane| usize::from(*lane) % BURST)
-}
-
-#[inline(always)]
-fn burst<K: Key>(words: &Words, view: impl Fn(usize) -> View, keys: &[K], out: &mut [NextHopId]) {
-    let (mut open, mut opens) = ([0; BURST], 0);
-    for (lane, (key, out)) in keys.iter().zip(out.iter_mut()).enumerate() {
-        let entry = load(words, view(lane).word(key.top()));
-        *out = NextHopId::new(entry.bits());
-        opens = push_if(&mut open, opens, lane, !entry.is_answer());
-    }
-    if opens > 0 {
-        rest(words, view, keys, out, &open, opens);
-    }
-}
-
-#[inline(always)]
-fn rest<K: Key>(
+/// As the public functions; without `SIMD`, by the means of every CPU.
+#[inline]
+pub(super) fn in_bursts<K: Key, const SIMD: bool>(
     words: &Words,
-    view: impl Fn(usize) -> View,
+    views: impl Views,
     keys: &[K],
     out: &mut [NextHopId],
-    open: &Lanes,
-    opens: usize,
+) {
+    for (i, (keys, out)) in keys.chunks(BURST).zip(out.chunks_mut(BURST)).enumerate() {
+        let views = views.skip(i * BURST);
+        if let (Ok(keys), Ok(out)) = (
+            keys.try_into(),
+            <&mut [NextHopId; BURST]>::try_from(&mut *out),
+        ) {
+            burst::<K, SIMD>(words, views, keys, out, BURST);
+            continue;
+        }
+        let mut padded = [K::from_top(0); BURST];
+        let mut answers = [NextHopId::NO_ROUTE; BURST];
+        let count = keys.len().min(out.len());
+        for (padded, key) in padded.iter_mut().zip(keys) {
+            *padded = *key;
+        }
+        burst::<K, SIMD>(words, views, &padded, &mut answers, count);
+        for (out, answer) in out.iter_mut().zip(answers) {
+            *out = answer;
+        }
+    }
+}
+
+/// The first `count` lookups of a burst. What `out` has beyond them is [`NextHopId::NO_ROUTE`].
+#[inline]
+fn burst<K: Key, const SIMD: bool>(
+    words: &Words,
+    views: impl Views,
+    keys: &[K; BURST],
+    out: &mut [NextHopId; BURST],
+    count: usize,
+) {
+    // The lanes that the root does not answer.
+    let (mut open, mut opened) = ([0; BURST], 0);
+    for (lane, (key, out)) in keys.iter().zip(out.iter_mut()).enumerate().take(count) {
+        let entry = load(words, views.view(lane).word(key.top()));
+        *out = NextHopId::new(entry.bits());
+        opened = push_if(&mut open, opened, lane, !entry.is_answer());
+    }
+    if opened == 0 {
+        return;
+    }
+    let done = SIMD && opened >= WORTHWHILE && vector(words, views, keys, out);
+    if !done {
+        below_root(words, views, keys, out, lanes(&open, opened));
+    }
+    for lane in lanes(&open, opened) {
+        if out[lane] == NextHopId::NO_ROUTE {
+            out[lane] = NextHopId::new(default(words, views.view(lane), keys[lane]));
+        }
+    }
+}
+
+/// Stands for SIMD on CPUs for which there is none here.
+#[cfg(not(target_arch = "x86_64"))]
+fn vector<K: Key>(_: &Words, _: impl Views, _: &[K; BURST], _: &mut [NextHopId; BURST]) -> bool {
+    false
+}
+
+/// Goes on with the lanes `open`; `out` holds their entries of the root. For every CPU.
+#[inline(always)]
+fn below_root<K: Key>(
+    words: &Words,
+    views: impl Views,
+    keys: &[K; BURST],
+    out: &mut [NextHopId; BURST],
+    open: impl Iterator<Item = usize>,
 ) {
     let (mut nodes, mut node_count) = ([0; BURST], 0);
     let (mut cells, mut cell_count) = ([0; BURST], 0);
+    // What each lane reads next.
     let mut word = [0; BURST];
-    for lane in first(open, opens) {
-        let entry = Entry::from_bits(out[lane].get());
-        let byte = if entry.is_node() { keys[lane].byte(view(lane).stride()) } else { 0 };
+    let mut go_on = |word: &mut [u32; BURST], lane: usize, entry: Entry, depth: u32| {
+        let at = views.view(lane).stride() + depth;
+        let byte = if entry.is_node() {
+            keys[lane].byte(at)
+        } else {
+            0
+        };
         word[lane] = entry.target() | byte;
         prefetch(&words[word[lane] as usize]);
-        node_count = push_if(&mut nodes, node_count, lane, entry.is_node());
         cell_count = push_if(&mut cells, cell_count, lane, entry.is_cell());
+    };
+    for lane in open {
+        let entry = Entry::from_bits(out[lane].get());
+        go_on(&mut word, lane, entry, 0);
+        node_count = push_if(&mut nodes, node_count, lane, entry.is_node());
     }
-    let mut depth = 0;
-    while node_count > 0 {
-        depth += 8;
+    for depth in (8..K::BITS).step_by(8) {
+        if node_count == 0 {
+            break;
+        }
         // The list is rewritten while it is read, never ahead of the reader.
         let count = node_count;
         node_count = 0;
         for i in 0..count {
             let lane = usize::from(nodes[i % BURST]) % BURST;
             let entry = load(words, word[lane]);
-            let byte = if entry.is_node() { keys[lane].byte(view(lane).stride() + depth) } else { 0 };
             out[lane] = NextHopId::new(entry.bits());
-            word[lane] = entry.target() | byte;
-            prefetch(&words[word[lane] as usize]);
+            go_on(&mut word, lane, entry, depth);
             node_count = push_if(&mut nodes, node_count, lane, entry.is_node());
-            cell_count = push_if(&mut cells, cell_count, lane, entry.is_cell());
         }
     }
-    for lane in first(&cells, cell_count) {
+    for lane in lanes(&cells, cell_count) {
         out[lane] = NextHopId::new(cell::answer(words, word[lane], keys[lane]));
     }
-    for lane in first(open, opens) {
-        if out[lane] == NextHopId::NO_ROUTE {
-            out[lane] = NextHopId::new(default(words, view(lane), keys[lane]));
-        }
-    }
+}
+
+/// Appends `lane` to the first `count` of `list` if `wanted`, and returns their new count. (The count is no part of
+/// the list, so that it stays in a register.)
+#[inline(always)]
+fn push_if(list: &mut [u8; BURST], count: usize, lane: usize, wanted: bool) -> usize {
+    list[count % BURST] = lane as u8;
+    count + usize::from(wanted)
+}
+
+/// The first `count` of `list`.
+#[inline(always)]
+fn lanes(list: &[u8; BURST], count: usize) -> impl Iterator<Item = usize> {
+    list.iter()
+        .take(count)
+        .map(|lane| usize::from(*lane) % BURST)
 }

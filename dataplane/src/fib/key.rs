@@ -14,6 +14,8 @@ mod sealed {
 pub trait Key: sealed::Sealed + Copy + Ord + Debug + Send + Sync + 'static {
     /// The width of an address in bits.
     const BITS: u32;
+    /// How many bits the root of a large table decides.
+    const MAX_ROOT_STRIDE: u32;
     /// The prefix type of the family.
     type Net: Copy + Debug;
 
@@ -25,6 +27,8 @@ pub trait Key: sealed::Sealed + Copy + Ord + Debug + Send + Sync + 'static {
     fn inside(net: Self::Net, host: Self) -> Self;
     /// The first 32 bits.
     fn top(self) -> u32;
+    /// The 32 bits from bit `32 * at` on; `at` is below `BITS / 32`.
+    fn word(self, at: u32) -> u32;
     /// The eight bits from bit `at` on, counted from the first; `at` is below `BITS`.
     fn byte(self, at: u32) -> u32;
     /// The key that starts with the bits `top` and ends in zeros.
@@ -43,6 +47,7 @@ pub trait Key: sealed::Sealed + Copy + Ord + Debug + Send + Sync + 'static {
 
 impl Key for u32 {
     const BITS: u32 = 32;
+    const MAX_ROOT_STRIDE: u32 = 24;
     type Net = Ipv4Net;
 
     fn split(net: Ipv4Net) -> (Self, u32) {
@@ -59,6 +64,11 @@ impl Key for u32 {
 
     #[inline(always)]
     fn top(self) -> u32 {
+        self
+    }
+
+    #[inline(always)]
+    fn word(self, _: u32) -> u32 {
         self
     }
 
@@ -97,6 +107,9 @@ impl Key for u32 {
 
 impl Key for u128 {
     const BITS: u32 = 128;
+    /// A larger root would save no time (measured up to 100 k routes): the few nodes below the first 16
+    /// bits that routes share stay in the nearest cache.
+    const MAX_ROOT_STRIDE: u32 = 16;
     type Net = Ipv6Net;
 
     fn split(net: Ipv6Net) -> (Self, u32) {
@@ -117,8 +130,19 @@ impl Key for u128 {
     }
 
     #[inline(always)]
+    fn word(self, at: u32) -> u32 {
+        let half = if at < 2 { self >> 64 } else { self } as u64;
+        if at.is_multiple_of(2) {
+            (half >> 32) as u32
+        } else {
+            half as u32
+        }
+    }
+
+    #[inline(always)]
     fn byte(self, at: u32) -> u32 {
-        (self.wrapping_shl(at) >> 120) as u32
+        let half = if at < 64 { self >> 64 } else { self } as u64;
+        (half.wrapping_shl(at) >> 56) as u32
     }
 
     fn from_top(top: u32) -> Self {

@@ -27,7 +27,8 @@ pub struct TrieReader<K: Key> {
 }
 
 /// Where a trie's root is and what its default route says: taken once for each trie in a burst, and
-/// not kept beyond it, since what it names is freed after the next grace period.
+/// not kept beyond it, since what it names is freed after the next grace period. The default view is
+/// that of an empty trie.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct View {
     head: u32,
@@ -69,8 +70,10 @@ impl<K: Key> TrieReader<K> {
 impl View {
     #[inline(always)]
     fn of(words: &Words, head: u32) -> Self {
-        let [root, default] =
-            [HEAD_ROOT, HEAD_DEFAULT].map(|i| words[(head | i) as usize].load(Acquire));
+        // The default first: a root that was replaced before the default was read would go with a default
+        // that it never had.
+        let default = words[(head | HEAD_DEFAULT) as usize].load(Acquire);
+        let root = words[(head | HEAD_ROOT) as usize].load(Acquire);
         Self {
             head,
             root,
@@ -78,7 +81,13 @@ impl View {
         }
     }
 
-    /// How many bits of the key the root decides.
+    /// The root's first word.
+    #[inline(always)]
+    pub(super) fn root(self) -> u32 {
+        self.root & !3
+    }
+
+    /// How many bits of the key the root decides; 0 in the default view.
     #[inline(always)]
     pub(super) fn stride(self) -> u32 {
         self.root % 4 * 8
@@ -87,7 +96,8 @@ impl View {
     /// The word of the root's entry for a key that starts with the bits `top`.
     #[inline(always)]
     pub(super) fn word(self, top: u32) -> u32 {
-        (self.root & !3).wrapping_add(top.wrapping_shr(32 - self.stride()))
+        self.root()
+            .wrapping_add((u64::from(top) >> (32 - self.stride())) as u32)
     }
 
     /// Whether the default route is still the one that this view has.

@@ -1,6 +1,5 @@
 //! The writer's side of a trie.
 
-use super::alloc::Class;
 use super::arena::Arena;
 use super::blocks::{Block, Blocks, NODE_STRIDE};
 use super::cell::Route;
@@ -9,6 +8,7 @@ use super::entry::{Entry, VALUE};
 use super::error::FibError;
 use super::key::Key;
 use super::lookup::{HEAD_DEFAULT, HEAD_ROOT, TrieReader};
+use super::pool::Class;
 use super::resize::{Fit, fit};
 use crate::ids::NextHopId;
 use std::sync::Arc;
@@ -150,7 +150,7 @@ impl<K: Key> Drop for Trie<K> {
 
 /// Gives a trie the root that fits its number of prefixes. Where memory does not suffice it keeps the one it has.
 fn adapt<K: Key>(mut blocks: Blocks<'_>, head: u32, root: &mut Block, prefixes: usize) {
-    let resized = match fit(root.stride, prefixes) {
+    let resized = match fit::<K>(root.stride, prefixes) {
         Fit::Good => return,
         Fit::Grow => blocks.grow::<K>(*root, prefixes),
         Fit::Shrink => blocks.shrink::<K>(*root, prefixes),

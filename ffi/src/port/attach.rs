@@ -5,6 +5,7 @@ use crate::eal::Eal;
 use crate::error::Errno;
 use crate::raw;
 use std::ffi::{CStr, CString};
+use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::path::Path;
 use std::sync::Arc;
@@ -84,7 +85,7 @@ pub enum AttachError {
         /// What DPDK said.
         errno: Errno,
     },
-    /// The device works, but has no Ethernet port.
+    /// The device works, but has no Ethernet port. It stays with DPDK.
     #[error("{device} is not an Ethernet device")]
     NotEthernet {
         /// The string that was given.
@@ -140,11 +141,14 @@ pub(super) fn all_ports() -> impl Iterator<Item = u16> {
 
 impl Port {
     /// Attaches a device while DPDK runs: a PCI address (`0000:3b:00.0`), or a device string with
-    /// arguments (`net_tap0,iface=x`). Takes a device that DPDK found when it started just so.
+    /// arguments (`net_tap0,iface=x`). Takes a device that DPDK found when it started just so; of a
+    /// device with several ports, each call takes the next.
+    ///
+    /// Drivers of kernel interfaces find or make these in the calling thread's network namespace.
     ///
     /// # Errors
     ///
-    /// See [`AttachError`]. Nothing stays behind.
+    /// See [`AttachError`].
     pub fn attach(eal: &Eal, device: &str) -> Result<Self, AttachError> {
         let malformed = || AttachError::Malformed {
             device: device.to_owned(),
@@ -166,7 +170,8 @@ impl Port {
             None => {
                 // SAFETY: DPDK is started, and the lock keeps other attaches out.
                 let result = unsafe { raw::rte_dev_probe(devargs.as_ptr()) };
-                Errno::check(result).map_err(|errno| diagnose(device, errno))?;
+                Errno::check(result)
+                    .map_err(|errno| diagnose(device, errno, Path::new(PCI_DEVICES)))?;
                 matching(&devargs)
                     .first()
                     .copied()
@@ -220,6 +225,7 @@ impl Port {
             device: Arc::new(Device::new(eal.clone(), id)),
             applied: None,
             promiscuous_wanted: false,
+            not_sync: PhantomData,
         }
     }
 }
@@ -253,11 +259,13 @@ const SHARING_DRIVERS: &[&str] = &[
     "mana",
 ];
 
+const PCI_DEVICES: &str = "/sys/bus/pci/devices";
+
 /// Why a probe failed, in words that say what to do.
-fn diagnose(device: &str, errno: Errno) -> AttachError {
+fn diagnose(device: &str, errno: Errno, pci_devices: &Path) -> AttachError {
     let device = device.to_owned();
     if let Some(address) = pci_address(&device) {
-        let sysfs = Path::new("/sys/bus/pci/devices").join(address);
+        let sysfs = pci_devices.join(address);
         if !sysfs.exists() {
             return AttachError::NoSuchDevice { device, errno };
         }
@@ -300,4 +308,88 @@ fn pci_address(device: &str) -> Option<String> {
         _ => None,
     }
     .map(|address| address.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn pci_addresses_are_told_from_names() {
+        let long = Some("0000:3b:00.1".to_owned());
+        for text in [
+            "0000:3b:00.1",
+            "3b:00.1",
+            "pci:0000:3B:00.1",
+            "3b:00.1,representor=0",
+        ] {
+            assert_eq!(pci_address(text), long, "{text}");
+        }
+        for text in [
+            "",
+            "net_tap0,iface=a.b",
+            "3b:00",
+            "3b:0.1",
+            "net_pcap0,rx_pcap=00:00.1",
+        ] {
+            assert_eq!(pci_address(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_failed_probe_is_explained_by_what_holds_the_device() {
+        let root = tempfile::tempdir().unwrap();
+        for (address, driver) in [
+            ("0000:01:00.0", Some("ixgbe")),
+            ("0000:02:00.0", Some("vfio-pci")),
+            ("0000:03:00.0", None),
+        ] {
+            let folder = root.path().join(address);
+            std::fs::create_dir(&folder).unwrap();
+            if let Some(driver) = driver {
+                symlink(
+                    Path::new("../../drivers").join(driver),
+                    folder.join("driver"),
+                )
+                .unwrap();
+            }
+        }
+        let explain = |device: &str, number| diagnose(device, Errno::new(number), root.path());
+        let device = "0000:01:00.0".to_owned();
+        let expected = AttachError::BoundToKernel {
+            device: device.clone(),
+            driver: "ixgbe".to_owned(),
+        };
+        assert_eq!(explain(&device, libc::ENODEV), expected);
+        assert!(
+            expected
+                .to_string()
+                .contains("dpdk-devbind.py -b vfio-pci 0000:01:00.0")
+        );
+        assert!(matches!(
+            explain("02:00.0", libc::EBUSY),
+            AttachError::Busy { .. }
+        ));
+        assert!(matches!(
+            explain("02:00.0", libc::ENODEV),
+            AttachError::NoDriver { .. }
+        ));
+        assert!(matches!(
+            explain("02:00.0", libc::EIO),
+            AttachError::Refused { .. }
+        ));
+        assert!(matches!(
+            explain("03:00.0", libc::ENODEV),
+            AttachError::NotBound { .. }
+        ));
+        assert!(matches!(
+            explain("04:00.0", libc::ENODEV),
+            AttachError::NoSuchDevice { .. }
+        ));
+        assert!(matches!(
+            explain("net_x0", libc::EFAULT),
+            AttachError::NoDriver { .. }
+        ));
+    }
 }

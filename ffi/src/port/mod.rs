@@ -15,6 +15,7 @@ mod attach;
 mod config;
 mod device;
 mod info;
+mod plan;
 mod stats;
 
 pub use attach::{AttachError, DetachError, Found, ports};
@@ -26,15 +27,19 @@ pub(crate) use device::Device;
 
 use crate::error::Errno;
 use crate::raw;
+use std::cell::Cell;
 use std::ffi::c_int;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
-/// A device.
+/// A device. It may move to another thread, but not be shared: drivers keep state of their own
+/// behind calls that only read, such as those for counters.
 #[derive(Debug)]
 pub struct Port {
     device: Arc<Device>,
     applied: Option<Applied>,
     promiscuous_wanted: bool,
+    not_sync: PhantomData<Cell<()>>,
 }
 
 /// Why a port did not do what it was told.

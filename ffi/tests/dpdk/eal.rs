@@ -44,7 +44,8 @@ fn refused_arguments_are_an_error_value() {
         EalError::ZeroByte("a\0b".to_owned())
     );
     let mut arguments = arguments();
-    arguments.push("--no-such-option".to_owned());
+    arguments.pop();
+    arguments.push("--lcores=nonsense".to_owned());
     assert!(matches!(
         Eal::init(&arguments).unwrap_err(),
         EalError::InvalidArguments(_)

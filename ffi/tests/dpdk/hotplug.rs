@@ -100,3 +100,20 @@ fn devices_that_are_not_there_are_named_in_the_error() {
     }
     assert_eq!(ports(&dpdk), []);
 }
+
+#[test]
+fn devices_come_while_threads_are_registered() {
+    let mut arguments = arguments();
+    arguments.retain(|argument| argument != "--no-shconf");
+    let dpdk = Eal::init(&arguments).unwrap();
+    std::thread::spawn(move || {
+        let _registration = dpdk_sys::ThreadRegistration::register(&dpdk).unwrap();
+        for _ in 0..2 {
+            Port::attach(&dpdk, "net_null0").unwrap().detach().unwrap();
+        }
+    })
+    .join()
+    .unwrap();
+    // Sharing files with other processes is what this test is about; DPDK does not remove them.
+    std::fs::remove_dir_all(super::runtime_folder()).unwrap();
+}

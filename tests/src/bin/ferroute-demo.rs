@@ -102,9 +102,9 @@ impl Demo {
         text += "\nRates: packets and bytes a second\n";
         text += &self.rates()?;
         for (title, words) in [
-            ("Interfaces", "interface show"),
+            ("Interfaces", "link show"),
             ("Routes", "route show"),
-            ("Neighbours", "neighbour show"),
+            ("Neighbours", "neigh show"),
             ("Drops", "drops"),
         ] {
             text += &format!("\n{title}: ferroute {words}\n{}", self.router.cli(words)?);
@@ -226,11 +226,15 @@ fn open_shell(lab: &TwoHosts) -> Result<bool, LabError> {
         "This shell is host a. Host b is {} and {}.",
         lab.b.v4.behind, lab.b.v6.behind
     );
-    println!("The router: $FERROUTE --socket $FERROUTE_SOCKET … (exit ends the lab)");
+    println!("`ferroute` speaks to the router between them; `exit` ends the lab.");
     let shell = std::env::var("SHELL").unwrap_or_else(|_| "/bin/sh".to_owned());
+    let mut path = program("");
+    path.as_mut_os_string().push(":");
+    path.as_mut_os_string()
+        .push(std::env::var_os("PATH").unwrap_or_default());
     let mut command = lab.a.namespace().command(&shell);
     command
-        .env("FERROUTE", program("ferroute"))
+        .env("PATH", path)
         .env("FERROUTE_SOCKET", router.socket());
     let started = command.status();
     started.map_err(|source| LabError::Start {

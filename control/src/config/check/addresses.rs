@@ -1,7 +1,8 @@
 //! Rules about interface addresses: none twice in a VRF, and no two links of a VRF with the same prefix.
 
-use super::{Checker, at, vrf_of};
+use super::{Checker, at};
 use crate::config::mistake::Problem;
+use crate::model::name::VrfName;
 use ipnet::IpNet;
 
 /// Link-local addresses are told apart by their link. A host address within another link's prefix is a
@@ -26,9 +27,9 @@ fn is_link_local(net: IpNet) -> bool {
 
 pub(super) fn check(checker: &mut Checker<'_>) {
     let config = checker.config;
-    let mut seen: Vec<(&str, usize, usize, IpNet)> = Vec::new();
+    let mut seen: Vec<(VrfName, usize, usize, IpNet)> = Vec::new();
     for (place, interface) in config.interfaces.iter().enumerate() {
-        let vrf = vrf_of(interface.vrf.as_ref());
+        let vrf = interface.vrf;
         for (item, address) in interface.addresses.iter().enumerate() {
             let clash = seen.iter().find(|(other_vrf, other_place, _, other)| {
                 *other_vrf == vrf && overlap(address.net(), *other, *other_place == place)

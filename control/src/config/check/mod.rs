@@ -12,11 +12,8 @@ use super::Config;
 use super::cpus::CpuList;
 use super::document::{Document, Step};
 use super::mistake::{Mistake, Problem, nearest};
-use super::text::Name;
+use crate::model::name::{InterfaceName, VrfName};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The name of the VRF that always exists.
-const DEFAULT_VRF: &str = "default";
 
 /// A way into the document, such as `at!["ports", 1, "mtu"]`.
 macro_rules! at {
@@ -40,29 +37,31 @@ pub(super) fn check(config: &Config, document: &Document, allowed: &CpuList) -> 
 struct Checker<'a> {
     config: &'a Config,
     document: &'a Document,
-    ports: BTreeSet<&'a str>,
-    vrfs: BTreeSet<&'a str>,
+    ports: BTreeSet<InterfaceName>,
+    vrfs: BTreeSet<VrfName>,
     /// Every interface that will exist, and the VRF that it is in.
-    interfaces: BTreeMap<&'a str, &'a str>,
+    interfaces: BTreeMap<InterfaceName, VrfName>,
     mistakes: Vec<Mistake>,
 }
 
 impl<'a> Checker<'a> {
     fn new(config: &'a Config, document: &'a Document) -> Self {
-        let ports: BTreeSet<_> = config.ports.iter().map(|port| port.name.as_str()).collect();
+        let ports: BTreeSet<_> = config.ports.iter().map(|port| port.name).collect();
         let vrfs = config
             .vrfs
             .iter()
-            .map(|vrf| vrf.name.as_str())
-            .chain([DEFAULT_VRF])
+            .map(|vrf| vrf.name)
+            .chain([VrfName::default()])
             .collect();
-        let mut interfaces: BTreeMap<_, _> =
-            ports.iter().map(|port| (*port, DEFAULT_VRF)).collect();
+        let mut interfaces: BTreeMap<_, _> = ports
+            .iter()
+            .map(|port| (*port, VrfName::default()))
+            .collect();
         interfaces.extend(
             config
                 .interfaces
                 .iter()
-                .map(|interface| (interface.name.as_str(), vrf_of(interface.vrf.as_ref()))),
+                .map(|interface| (interface.name, interface.vrf)),
         );
         Self {
             config,
@@ -77,9 +76,10 @@ impl<'a> Checker<'a> {
     /// Reports what is wrong with the value at the end of `path`.
     fn report(&mut self, path: &[Step<'_>], problem: Problem) {
         let node = self.document.find(path);
+        let (mark, field) = (self.document.mark(node), self.document.field(node));
         self.mistakes.push(Mistake {
-            mark: self.document.mark(node),
-            field: self.document.field(node),
+            mark,
+            field,
             problem,
         });
     }
@@ -89,41 +89,57 @@ impl<'a> Checker<'a> {
         self.document.mark(self.document.find(path)).line
     }
 
-    /// Reports a VRF that does not exist.
-    fn vrf(&mut self, path: &[Step<'_>], vrf: Option<&Name>) {
-        if let Some(vrf) =
-            vrf.filter(|vrf| !self.vrfs.contains(vrf.as_str()) && self.document.is_whole("vrfs"))
-        {
-            let near = nearest(vrf.as_str(), self.vrfs.iter().copied());
-            self.report(
+    /// Reports a port, VRF or interface that does not exist.
+    fn no_such<'b>(
+        &mut self,
+        path: &[Step<'_>],
+        what: &'static str,
+        name: &str,
+        known: impl Iterator<Item = &'b str>,
+    ) {
+        let near = nearest(name, known);
+        self.report(
+            path,
+            Problem::NoSuch {
+                what,
+                name: name.to_owned(),
+                near,
+            },
+        );
+    }
+
+    /// Reports a port if it does not exist.
+    fn port(&mut self, path: &[Step<'_>], port: InterfaceName) {
+        if !self.ports.contains(&port) && self.document.is_whole("ports") {
+            let known = self.ports.clone();
+            self.no_such(
                 path,
-                Problem::NoSuch {
-                    what: "VRF",
-                    name: vrf.to_string(),
-                    near,
-                },
+                "port",
+                port.as_str(),
+                known.iter().map(InterfaceName::as_str),
             );
         }
     }
 
-    /// Reports an interface that does not exist.
-    fn interface(&mut self, path: &[Step<'_>], interface: &Name) {
+    /// Reports a VRF if it does not exist.
+    fn vrf(&mut self, path: &[Step<'_>], vrf: VrfName) {
+        if !self.vrfs.contains(&vrf) && self.document.is_whole("vrfs") {
+            let known = self.vrfs.clone();
+            self.no_such(path, "VRF", vrf.as_str(), known.iter().map(VrfName::as_str));
+        }
+    }
+
+    /// Reports an interface if it does not exist.
+    fn interface(&mut self, path: &[Step<'_>], interface: InterfaceName) {
         let whole = self.document.is_whole("ports") && self.document.is_whole("interfaces");
-        if whole && !self.interfaces.contains_key(interface.as_str()) {
-            let near = nearest(interface.as_str(), self.interfaces.keys().copied());
-            self.report(
+        if whole && !self.interfaces.contains_key(&interface) {
+            let known = self.interfaces.clone();
+            self.no_such(
                 path,
-                Problem::NoSuch {
-                    what: "interface",
-                    name: interface.to_string(),
-                    near,
-                },
+                "interface",
+                interface.as_str(),
+                known.keys().map(InterfaceName::as_str),
             );
         }
     }
-}
-
-/// The VRF's name, where none stands for the default one.
-fn vrf_of(vrf: Option<&Name>) -> &str {
-    vrf.map_or(DEFAULT_VRF, Name::as_str)
 }

@@ -1,9 +1,11 @@
 //! Rules about names: each is given once, and each reference leads somewhere.
 
-use super::{Checker, DEFAULT_VRF, at};
-use crate::config::links::InterfaceKind;
-use crate::config::mistake::{Problem, nearest};
-use crate::config::number::Mtu;
+use super::{Checker, at};
+use crate::config::links::{Interface, Port};
+use crate::config::mistake::Problem;
+use crate::model::interface::{InterfaceKind, VirtualKind};
+use crate::model::name::VrfName;
+use crate::model::number::Mtu;
 use ferroute_dataplane::ids::MAX_PORTS;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -55,7 +57,7 @@ fn vrfs(checker: &mut Checker<'_>) {
         "vrfs",
         "name",
         "VRF",
-        config.vrfs.iter().map(|vrf| Some(&vrf.name)),
+        config.vrfs.iter().map(|vrf| Some(vrf.name)),
     );
     unique(
         checker,
@@ -65,7 +67,7 @@ fn vrfs(checker: &mut Checker<'_>) {
         config.vrfs.iter().map(|vrf| vrf.table),
     );
     for (place, vrf) in config.vrfs.iter().enumerate() {
-        if vrf.name.as_str() == DEFAULT_VRF {
+        if vrf.name == VrfName::default() {
             checker.report(
                 at!["vrfs", place, "name"],
                 Problem::Rule("the VRF default always exists; it is not listed"),
@@ -87,14 +89,17 @@ fn ports(checker: &mut Checker<'_>) {
         "ports",
         "name",
         "port",
-        config.ports.iter().map(|port| Some(&port.name)),
+        config.ports.iter().map(|port| Some(port.name)),
     );
     unique(
         checker,
         "ports",
         "device",
         "device",
-        config.ports.iter().map(|port| Some(port.device.identity())),
+        config
+            .ports
+            .iter()
+            .map(|port| port.device.as_str().split(',').next()),
     );
     if config.ports.len() > MAX_PORTS {
         checker.report(
@@ -118,7 +123,7 @@ fn interfaces(checker: &mut Checker<'_>) {
         config
             .interfaces
             .iter()
-            .map(|interface| Some(&interface.name)),
+            .map(|interface| Some(interface.name)),
     );
     let kinds: Vec<_> = config
         .interfaces
@@ -126,84 +131,72 @@ fn interfaces(checker: &mut Checker<'_>) {
         .map(|interface| interface.kind(|name| checker.ports.contains(name)))
         .collect();
     let vlans = kinds.iter().map(|kind| match kind {
-        Some(InterfaceKind::Vlan { port, vlan }) => Some(format!("{vlan} on {port}")),
+        Some(InterfaceKind::Virtual(VirtualKind::Vlan { parent, vlan_id })) => {
+            Some(format!("{vlan_id} on {parent}"))
+        }
         _ => None,
     });
     unique(checker, "interfaces", "name", "VLAN", vlans);
-
-    let ports_known = checker.document.is_whole("ports");
-    for (place, (interface, kind)) in config.interfaces.iter().zip(&kinds).enumerate() {
-        checker.vrf(at!["interfaces", place, "vrf"], interface.vrf.as_ref());
-        let mut above = None;
-        match kind {
-            Some(InterfaceKind::Vlan { port, .. }) => {
-                match config
-                    .ports
-                    .iter()
-                    .find(|candidate| candidate.name == *port)
-                {
-                    Some(port) => above = Some(port.mtu),
-                    None if ports_known => {
-                        let near = nearest(port.as_str(), checker.ports.iter().copied());
-                        let field = if interface.port.is_some() {
-                            "port"
-                        } else {
-                            "name"
-                        };
-                        checker.report(
-                            at!["interfaces", place, field],
-                            Problem::NoSuch {
-                                what: "port",
-                                name: port.to_string(),
-                                near,
-                            },
-                        );
-                    }
-                    None => {}
-                }
-                if checker.ports.contains(interface.name.as_str()) {
+    for (place, (interface, kind)) in config.interfaces.iter().zip(kinds).enumerate() {
+        checker.vrf(at!["interfaces", place, "vrf"], interface.vrf);
+        let port = match kind {
+            Some(InterfaceKind::Port) => Some(interface.name),
+            Some(InterfaceKind::Virtual(VirtualKind::Vlan { parent, .. })) => {
+                let field = if interface.port.is_some() {
+                    "port"
+                } else {
+                    "name"
+                };
+                checker.port(at!["interfaces", place, field], parent);
+                if checker.ports.contains(&interface.name) {
                     let message = "this is the name of a port, whose own interface is no VLAN";
                     checker.report(at!["interfaces", place, "name"], Problem::Rule(message));
                 }
+                Some(parent)
             }
-            Some(InterfaceKind::Port) => {
-                above = config
-                    .ports
-                    .iter()
-                    .find(|port| port.name == interface.name)
-                    .map(|port| port.mtu)
+            Some(InterfaceKind::Virtual(VirtualKind::Loopback)) => None,
+            None => {
+                if checker.document.is_whole("ports") {
+                    let message = "neither a port, nor <port>.<vlan>; give it `port` and `vlan`, or `loopback: true`, not both";
+                    checker.report(at!["interfaces", place, "name"], Problem::Rule(message));
+                }
+                None
             }
-            Some(InterfaceKind::Loopback) => {}
-            None if ports_known => {
-                let message = "neither a port, nor <port>.<vlan>; give it `port` and `vlan`, or `loopback: true`, not both";
-                checker.report(at!["interfaces", place, "name"], Problem::Rule(message));
-            }
-            None => {}
-        }
-        let mtu = interface.mtu.or(above);
-        if let (Some(mtu), Some(above)) = (
-            interface.mtu,
-            above.filter(|above| interface.mtu.is_some_and(|mtu| mtu > *above)),
-        ) {
-            checker.report(
-                at!["interfaces", place, "mtu"],
-                Problem::AbovePort {
-                    mtu: mtu.get(),
-                    port: above.get(),
-                },
-            );
-        }
-        let ipv6 = interface
-            .addresses
+        };
+        let port = config
+            .ports
             .iter()
-            .position(|address| address.net().addr().is_ipv6());
-        if let Some(address) = ipv6.filter(|_| mtu.is_some_and(|mtu| mtu < Mtu::IPV6_MIN)) {
-            let message = "an IPv6 link has an MTU of at least 1280 (RFC 8200)";
-            checker.report(
-                at!["interfaces", place, "addresses", address],
-                Problem::Rule(message),
-            );
-        }
+            .find(|candidate| Some(candidate.name) == port);
+        mtu(checker, place, interface, port);
+    }
+}
+
+/// An interface's MTU fits its port and its addresses.
+fn mtu(checker: &mut Checker<'_>, place: usize, interface: &Interface, port: Option<&Port>) {
+    /// The MTU of Ethernet (RFC 894).
+    const ETHERNET: u16 = 1500;
+    /// The least that a link with IPv6 must take (RFC 8200 section 5).
+    const IPV6_LEAST: u16 = 1280;
+    let above = port.map(|port| port.mtu.map_or(ETHERNET, Mtu::get));
+    let own = interface.mtu.map(Mtu::get);
+    if let (Some(mtu), Some(port)) = (own, above)
+        && mtu > port
+    {
+        checker.report(
+            at!["interfaces", place, "mtu"],
+            Problem::AbovePort { mtu, port },
+        );
+    }
+    let ipv6 = interface
+        .addresses
+        .iter()
+        .position(|address| address.address().is_ipv6());
+    if let (Some(address), Some(..IPV6_LEAST)) = (ipv6, own.or(above)) {
+        let message = "an IPv6 link has an MTU of at least 1280 (RFC 8200)";
+        checker.report(
+            at!["interfaces", place, "addresses", address],
+            Problem::Rule(message),
+        );
     }
 }
 
@@ -215,7 +208,7 @@ fn neighbours(checker: &mut Checker<'_>) {
         .map(|neighbour| Some(format!("{} on {}", neighbour.address, neighbour.interface)));
     unique(checker, "neighbours", "address", "neighbour", keys);
     for (place, neighbour) in config.neighbours.iter().enumerate() {
-        checker.interface(at!["neighbours", place, "interface"], &neighbour.interface);
+        checker.interface(at!["neighbours", place, "interface"], neighbour.interface);
         if config
             .interfaces
             .iter()

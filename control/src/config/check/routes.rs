@@ -1,20 +1,21 @@
 //! Rules about static routes.
 
-use super::{Checker, at, vrf_of};
+use super::{Checker, at};
+use crate::config::document::Step;
 use crate::config::mistake::Problem;
 use crate::config::routes::{NextHop, Route, RouteKind};
+use crate::config::text::Address;
+use crate::model::nexthop::MAX_NEXT_HOPS;
+use crate::model::prefix::Family;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-
-/// Most next hops of one route.
-const MAX_NEXT_HOPS: usize = 128;
 
 pub(super) fn check(checker: &mut Checker<'_>) {
     let config = checker.config;
     let mut first = BTreeMap::new();
     for (place, route) in config.routes.iter().enumerate() {
-        checker.vrf(at!["routes", place, "vrf"], route.vrf.as_ref());
-        let key = (vrf_of(route.vrf.as_ref()), route.prefix.net());
+        checker.vrf(at!["routes", place, "vrf"], route.vrf);
+        let key = (route.vrf, route.prefix);
         if let Some(earlier) = first.insert(key, place) {
             let name = format!("to {} in VRF {}", route.prefix, key.0);
             let line = checker.line(at!["routes", earlier, "prefix"]);
@@ -26,6 +27,10 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                     first: line,
                 },
             );
+        }
+        if route.prefix.is_reserved() {
+            let message = "multicast, loopback and link-local prefixes take no route";
+            checker.report(at!["routes", place, "prefix"], Problem::Rule(message));
         }
         next_hops(checker, place, route);
     }
@@ -60,70 +65,79 @@ fn next_hops(checker: &mut Checker<'_>, place: usize, route: &Route) {
     }
 }
 
-fn next_hop(checker: &mut Checker<'_>, place: usize, item: usize, route: &Route, via: &NextHop) {
-    let at = at!["routes", place, "via", item];
-    checker.vrf(at!["routes", place, "via", item, "vrf"], via.vrf.as_ref());
-    if via.address.is_none() && via.dev.is_none() && via.vrf.is_none() {
-        checker.report(
-            at,
-            Problem::Rule("a next hop needs `address`, `dev` or `vrf`"),
+fn next_hop(checker: &mut Checker<'_>, place: usize, item: usize, route: &Route, hop: &NextHop) {
+    if hop.via().is_none() {
+        let message = "a next hop has `address`, `address` and `dev`, `address` and `vrf`, `dev` alone or `vrf` alone; \
+                       `onlink` goes with `address` and `dev`";
+        checker.report(at!["routes", place, "via", item], Problem::Rule(message));
+    }
+    if let Some(address) = hop.address {
+        gateway(
+            checker,
+            at!["routes", place, "via", item, "address"],
+            route,
+            hop,
+            address,
         );
     }
-    if via.dev.is_some() && via.vrf.is_some() {
-        checker.report(
-            at,
-            Problem::Rule("`dev` has its VRF already; give `dev` or `vrf`"),
-        );
+    if let Some(vrf) = hop.vrf {
+        checker.vrf(at!["routes", place, "via", item, "vrf"], vrf);
     }
-    if via.onlink && (via.address.is_none() || via.dev.is_none()) {
-        checker.report(
-            at!["routes", place, "via", item, "onlink"],
-            Problem::Rule("`onlink` needs `address` and `dev`"),
-        );
-    }
-    if let Some(address) = &via.address {
-        let at = at!["routes", place, "via", item, "address"];
-        match address.ip() {
-            IpAddr::V4(_) if route.prefix.net().addr().is_ipv6() => {
-                let (prefix, next_hop) = (route.prefix.to_string(), address.to_string());
-                checker.report(at, Problem::Family { prefix, next_hop });
-            }
-            IpAddr::V6(gateway) if gateway.is_unicast_link_local() && via.dev.is_none() => {
-                checker.report(at, Problem::Rule("a link-local gateway needs `dev`"));
-            }
-            _ => {}
-        }
-        let own = |interface: &crate::config::links::Interface| {
-            interface
-                .addresses
-                .iter()
-                .any(|own| own.net().addr() == address.ip())
-        };
-        if via.vrf.is_none()
-            && checker
-                .config
-                .interfaces
-                .iter()
-                .any(|interface| interface.vrf == route.vrf && own(interface))
-        {
-            checker.report(at, Problem::Rule("this is an address of the router itself"));
-        }
-    }
-    if let Some(dev) = &via.dev {
-        let at = at!["routes", place, "via", item, "dev"];
-        checker.interface(at, dev);
-        let vrf = vrf_of(route.vrf.as_ref());
+    if let Some(dev) = hop.dev {
+        let path = at!["routes", place, "via", item, "dev"];
+        checker.interface(path, dev);
         if let Some(other) = checker
             .interfaces
-            .get(dev.as_str())
-            .filter(|other| **other != vrf)
+            .get(&dev)
+            .copied()
+            .filter(|other| *other != route.vrf)
         {
-            let problem = Problem::OtherVrf {
-                interface: dev.to_string(),
-                is_in: (*other).to_owned(),
-                route_in: vrf.to_owned(),
-            };
-            checker.report(at, problem);
+            let (interface, is_in, route_in) =
+                (dev.to_string(), other.to_string(), route.vrf.to_string());
+            checker.report(
+                path,
+                Problem::OtherVrf {
+                    interface,
+                    is_in,
+                    route_in,
+                },
+            );
         }
+    }
+}
+
+fn gateway(
+    checker: &mut Checker<'_>,
+    path: &[Step<'_>],
+    route: &Route,
+    hop: &NextHop,
+    address: Address,
+) {
+    match address.ip() {
+        IpAddr::V4(_) if route.prefix.family() == Family::Ipv6 => {
+            let (prefix, next_hop) = (route.prefix.to_string(), address.to_string());
+            checker.report(path, Problem::Family { prefix, next_hop });
+        }
+        IpAddr::V6(gateway) if gateway.is_unicast_link_local() && hop.dev.is_none() => {
+            checker.report(path, Problem::Rule("a link-local gateway needs `dev`"));
+        }
+        _ => {}
+    }
+    let vrf = hop.vrf.unwrap_or(route.vrf);
+    let mut in_vrf = checker
+        .config
+        .interfaces
+        .iter()
+        .filter(|interface| interface.vrf == vrf);
+    if in_vrf.any(|interface| {
+        interface
+            .addresses
+            .iter()
+            .any(|own| own.address() == address.ip())
+    }) {
+        checker.report(
+            path,
+            Problem::Rule("this is an address of the router itself"),
+        );
     }
 }

@@ -1,4 +1,6 @@
 //! Tests of the whole: against a naive oracle, at the limits of memory, and under concurrency.
 
+mod concurrent;
+mod memory;
 mod model;
 mod oracle;

@@ -1,3 +1,5 @@
+mod reference;
+
 use super::*;
 use std::fs;
 
@@ -51,7 +53,7 @@ fn an_empty_file_is_the_default() {
 
 #[test]
 fn what_is_written_is_read() {
-    let config = parse(include_str!("../../../docs/examples/ferrouted.yaml")).unwrap();
+    let config = parse(include_str!("../../../../docs/examples/ferrouted.yaml")).unwrap();
     assert_eq!(config.ports[0].name.as_str(), "p0");
     assert_eq!(config.cpus.workers, Some([2, 3].into_iter().collect()));
     assert_eq!(parse(&config.to_yaml().unwrap()), Ok(config));
@@ -71,24 +73,23 @@ fn the_published_schema_is_that_of_the_types() {
 
 #[test]
 fn interfaces_say_what_they_are() {
-    use links::InterfaceKind;
+    use crate::model::interface::{InterfaceKind, VirtualKind};
     let config = parse(
         "ports: [{name: p0, device: net_tap0}, {name: p0.5, device: net_tap1}]\n\
          interfaces: [{name: p0}, {name: p0.5}, {name: p0.5.6}, {name: v, port: p0, vlan: 9}, {name: lo, loopback: true}]",
     )
     .unwrap();
+    let is_port = |name: &_| config.ports.iter().any(|port| port.name == *name);
     let kinds: Vec<_> = config
         .interfaces
         .iter()
-        .map(|i| {
-            i.kind(|name| config.ports.iter().any(|port| port.name.as_str() == name))
-                .unwrap()
-        })
+        .map(|interface| interface.kind(is_port).unwrap())
         .collect();
-    let vlan = |port: &str, vlan: i64| InterfaceKind::Vlan {
-        port: port.parse().unwrap(),
-        vlan: vlan.try_into().unwrap(),
+    let vlan = |parent: &str, vlan_id: u32| {
+        let (parent, vlan_id) = (parent.parse().unwrap(), vlan_id.try_into().unwrap());
+        InterfaceKind::Virtual(VirtualKind::Vlan { parent, vlan_id })
     };
+    let loopback = InterfaceKind::Virtual(VirtualKind::Loopback);
     assert_eq!(
         kinds,
         [
@@ -96,7 +97,7 @@ fn interfaces_say_what_they_are() {
             InterfaceKind::Port,
             vlan("p0.5", 6),
             vlan("p0", 9),
-            InterfaceKind::Loopback
+            loopback
         ]
     );
 }

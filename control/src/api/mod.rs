@@ -1,0 +1,23 @@
+//! The gRPC API: from messages to the core and back.
+//!
+//! Each service is one file with the same skeleton: the service calls the core and turns its answer
+//! into a message; below it stand the conversions, `TryFrom` a message into a valid type and `From` a
+//! view into a message. No service holds any truth.
+
+mod event;
+mod interface;
+mod message;
+mod neighbour;
+mod nexthop;
+mod port;
+mod route;
+pub mod server;
+mod stats;
+mod status;
+mod streams;
+mod system;
+pub mod tls;
+mod vrf;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,9 @@
+//! The services against a core that the test plays, over a real socket.
+
+mod calls;
+mod inject;
+mod lab;
+mod listing;
+mod speed;
+mod standard;
+mod tls;

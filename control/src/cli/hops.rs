@@ -1,0 +1,156 @@
+//! Next hops in the words of `ip`: `via 10.0.0.2 dev p0 weight 2 nexthop via 10.0.0.3`.
+
+use super::convert::{address_bytes, address_text};
+use super::words::{WordError, Words, parse};
+use ferroute_proto::v1;
+use serde::Serialize;
+use std::net::IpAddr;
+
+/// What [`Hops::word`] knows, for messages.
+pub(super) const KNOWN: &str = "via, dev, weight, onlink, lookup, nexthop";
+
+/// Next hops that are being read.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Hops {
+    done: Vec<v1::NextHop>,
+    current: v1::NextHop,
+}
+
+impl Hops {
+    /// Reads what follows `word`, if it is one of a next hop; says whether it was.
+    pub(super) fn word<'a, I: Iterator<Item = &'a str>>(
+        &mut self,
+        word: &str,
+        words: &mut Words<'a, I>,
+    ) -> Result<bool, WordError> {
+        match word {
+            "via" => {
+                // `ip` wants the family said where it is not the prefix's.
+                let _ = words.take("inet") || words.take("inet6");
+                let address: IpAddr =
+                    parse(words.next().ok_or(WordError::NoValue("via"))?, "address")?;
+                self.current.gateway = address_bytes(address);
+            }
+            "dev" => self.current.interface = words.text("dev")?,
+            "weight" => self.current.weight = words.value("weight", "weight")?,
+            "lookup" => self.current.vrf = words.text("lookup")?,
+            "onlink" => self.current.onlink = true,
+            "nexthop" => self.next(),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn next(&mut self) {
+        let next_hop = std::mem::take(&mut self.current);
+        if next_hop != v1::NextHop::default() {
+            self.done.push(next_hop);
+        }
+    }
+
+    /// All that were read.
+    pub(super) fn finish(mut self) -> Vec<v1::NextHop> {
+        self.next();
+        self.done
+    }
+}
+
+/// A next hop.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct HopRow {
+    gateway: String,
+    interface: String,
+    vrf: String,
+    onlink: bool,
+    weight: u32,
+}
+
+impl From<v1::NextHop> for HopRow {
+    fn from(next_hop: v1::NextHop) -> Self {
+        Self {
+            gateway: address_text(&next_hop.gateway),
+            interface: next_hop.interface,
+            vrf: next_hop.vrf,
+            onlink: next_hop.onlink,
+            weight: next_hop.weight.max(1),
+        }
+    }
+}
+
+impl HopRow {
+    /// The next hop in the words by which it is given.
+    pub(super) fn text(&self) -> String {
+        let mut parts = Vec::new();
+        for (word, value) in [
+            ("via", &self.gateway),
+            ("dev", &self.interface),
+            ("lookup", &self.vrf),
+        ] {
+            if !value.is_empty() {
+                parts.push(format!("{word} {value}"));
+            }
+        }
+        if self.onlink {
+            parts.push("onlink".to_owned());
+        }
+        if self.weight != 1 {
+            parts.push(format!("weight {}", self.weight));
+        }
+        parts.join(" ")
+    }
+}
+
+/// A member that a next hop was resolved to.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct MemberRow {
+    adjacency: u32,
+    interface: String,
+    port: String,
+    neighbour: String,
+    resolved: bool,
+    /// The header bytes before the IP header, in hexadecimal.
+    rewrite: String,
+    mtu: u32,
+    weight: u32,
+    buckets: u32,
+    packets: u64,
+    bytes: u64,
+}
+
+impl From<v1::ResolvedMember> for MemberRow {
+    fn from(member: v1::ResolvedMember) -> Self {
+        let adjacency = member.adjacency.unwrap_or_default();
+        let traffic = adjacency.traffic.unwrap_or_default();
+        Self {
+            adjacency: adjacency.id,
+            neighbour: address_text(&adjacency.neighbour),
+            rewrite: super::convert::hex(&adjacency.rewrite),
+            interface: adjacency.interface,
+            port: adjacency.port,
+            resolved: adjacency.resolved,
+            mtu: adjacency.mtu,
+            weight: member.weight,
+            buckets: member.buckets,
+            packets: traffic.packets,
+            bytes: traffic.bytes,
+        }
+    }
+}
+
+impl MemberRow {
+    /// The member in one line, down to the bytes on the wire.
+    pub(super) fn text(&self) -> String {
+        let mut text = format!("adjacency {} dev {}", self.adjacency, self.interface);
+        if !self.neighbour.is_empty() {
+            text.push_str(&format!(" via {}", self.neighbour));
+        }
+        if self.buckets > 0 {
+            text.push_str(&format!(" weight {} buckets {}", self.weight, self.buckets));
+        }
+        match self.resolved {
+            true => text.push_str(&format!(" mtu {} rewrite {}", self.mtu, self.rewrite)),
+            false => text.push_str(" unresolved"),
+        }
+        text
+    }
+}

@@ -1,0 +1,157 @@
+use super::*;
+use crate::core::handle::channel;
+use crate::core::request::{Request, RouteRequest};
+use crate::model::number::Epoch;
+use crate::model::owner::{OwnerOpened, SessionId};
+use crate::model::route::{BatchOutcome, Refusal as RouteRefusal};
+use std::path::Path;
+use std::sync::mpsc;
+
+/// Applies a configuration to a core that notes what it is asked for, refuses all about `bad`, and
+/// accepts nothing: callers do not look at what they get. Gives the answer, and the notes in order.
+async fn play(text: &str) -> (Result<(), Vec<ApplyError>>, Vec<String>) {
+    let allowed = (0..4).collect();
+    let config = Config::parse(text, Path::new("f.yaml"), &allowed).unwrap();
+    let (handle, inbox) = channel();
+    let (notes, noted) = mpsc::channel();
+    std::thread::spawn(move || {
+        for request in inbox.requests {
+            notes.send(answer(request)).unwrap();
+        }
+    });
+    let answer = apply(&config, &handle).await;
+    drop(handle);
+    (answer, noted.iter().collect())
+}
+
+fn answer(request: Request) -> String {
+    let bad = |name: &dyn std::fmt::Display| name.to_string().starts_with("bad");
+    match request {
+        Request::Vrf(VrfRequest::Create(spec, reply)) => {
+            let note = format!(
+                "vrf {} table {:?} netns {:?}",
+                spec.name, spec.table_id, spec.namespace
+            );
+            drop(reply.send(Err(VrfError::TooManyVrfs { limit: 1 })));
+            note
+        }
+        Request::Port(PortRequest::Add(spec, reply)) => {
+            let note = format!("port {} on {} {:?}", spec.name, spec.device, spec.settings);
+            if bad(&spec.name) {
+                drop(reply.send(Err(PortError::UnknownPort { port: spec.name })));
+            } // Else the reply is dropped: the core is gone.
+            note
+        }
+        Request::Interface(InterfaceRequest::Create(spec, reply)) => {
+            drop(reply.send(Err(InterfaceError::UnknownInterface {
+                interface: spec.name,
+            })));
+            format!("{spec:?}")
+        }
+        Request::Interface(InterfaceRequest::Change(name, change, _)) => {
+            format!("change {name} {change:?}")
+        }
+        Request::Interface(InterfaceRequest::AddAddress(name, address, _)) => {
+            format!("address {address} on {name}")
+        }
+        Request::Neighbour(NeighbourRequest::Add(spec, _)) => format!("{spec:?}"),
+        Request::Route(RouteRequest::Open(open, reply)) => {
+            drop(reply.send(Ok(OwnerOpened {
+                session: SessionId(9),
+                epoch: Epoch(1),
+                held_routes: 0,
+            })));
+            format!("open {} {:?}", open.owner, open.life)
+        }
+        Request::Route(RouteRequest::Batch(flight, reply)) => {
+            let refused = vec![RouteRefusal {
+                item: BatchItem::Route(1),
+                error: RouteError::NextHopLoop,
+            }];
+            drop(reply.send(Ok(BatchOutcome {
+                applied: 1,
+                refused,
+            })));
+            format!("{:?}", flight.batch)
+        }
+        Request::Route(RouteRequest::OwnerGone(session)) => format!("gone {session:?}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn everything_is_asked_for_in_the_order_of_need() {
+    let (_, notes) = play(
+        "vrfs: [{name: red, table: 100, netns: r}]\n\
+         ports: [{name: p0, device: net_null0, rx_queues: 2, workers: [0], mtu: 9000, promiscuous: true}]\n\
+         interfaces: [{name: p0, addresses: [10.0.0.1/24]}, {name: p0.7, vrf: red, up: false}, {name: lo, loopback: true}]\n\
+         neighbours: [{interface: p0, address: 10.0.0.9, mac: \"02:00:00:00:00:09\"}]\n\
+         routes:\n\
+         - {prefix: 10.1.0.0/16, via: [{address: 10.0.0.2, weight: 3}, {address: \"fe80::1\", dev: p0, onlink: true}], metric: 4}\n\
+         - {prefix: 10.2.0.0/16, vrf: red, via: [{vrf: default}]}\n\
+         - {prefix: 10.3.0.0/16, type: prohibit, distance: 9}\n",
+    )
+    .await;
+    let starts = [
+        "vrf red table Some(100) netns Some(Namespace(\"r\"))",
+        "port p0 on net_null0 PortSettings { rx_queues: Exactly(2), tx_queues: Auto, rx_descriptors: Auto, tx_descriptors: Auto, \
+         mtu: Exactly(Mtu(9000)), promiscuous: true, workers: [WorkerIndex(0)], twin: true }",
+        "change p0 InterfaceChange { admin_up: Some(true), mtu: None, vrf: Some(\"default\") }",
+        "address 10.0.0.1/24 on p0",
+        "InterfaceSpec { name: \"p0.7\", kind: Vlan { parent: \"p0\", vlan_id: VlanId(7) }, vrf: \"red\", mtu: Auto, admin_up: false, addresses: [] }",
+        "InterfaceSpec { name: \"lo\", kind: Loopback, vrf: \"default\", mtu: Auto, admin_up: true, addresses: [] }",
+        "NeighbourSpec { interface: \"p0\", address: 10.0.0.9, mac: 02:00:00:00:00:09 }",
+        "open static Persistent",
+        "RouteBatch { session: SessionId(9), policy: BestEffort, vrfs: [\"default\", \"red\"]",
+        "gone SessionId(9)",
+    ];
+    assert_eq!(notes.len(), starts.len(), "{notes:#?}");
+    for (note, start) in notes.iter().zip(starts) {
+        assert!(note.starts_with(start), "{note}\nis not\n{start}");
+    }
+    let batch = &notes[8];
+    for part in [
+        "Recursive { gateway: 10.0.0.2, vrf: None }, weight: Weight(3)",
+        "Neighbour { gateway: fe80::1, interface: \"p0\", onlink: true }, weight: Weight(1)",
+        "vrf: VrfPlace(1), prefix: 10.2.0.0/16",
+        "via: Vrf(\"default\")",
+        "prefix: 10.3.0.0/16, distance: Distance(9), metric: Metric(0), target: Special(Prohibit)",
+    ] {
+        assert!(batch.contains(part), "{part} in {batch}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_names_its_field_and_the_rest_goes_on() {
+    let (answer, notes) = play(
+        "vrfs: [{name: red}]\n\
+         ports: [{name: p0, device: net_null0}, {name: bad, device: net_null1}]\n\
+         interfaces: [{name: p0.7}]\n\
+         routes: [{prefix: 10.1.0.0/16, type: blackhole}, {prefix: 10.2.0.0/16, type: blackhole}]\n",
+    )
+    .await;
+    let errors: Vec<_> = answer
+        .unwrap_err()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        errors,
+        [
+            "vrfs[0]: the router takes at most 1 VRFs",
+            "ports[0]: the router is stopping",
+            "ports[1]: there is no port bad",
+            "interfaces[0]: there is no interface p0.7",
+            "routes[1]: the next hop resolves through this route itself",
+        ]
+    );
+    assert!(
+        notes.last().unwrap().starts_with("gone"),
+        "the batch was not sent"
+    );
+}
+
+#[tokio::test]
+async fn an_empty_configuration_asks_for_nothing() {
+    assert_eq!(play("").await, (Ok(()), vec![]));
+}
