@@ -260,13 +260,13 @@ mod tests {
             Ok(start.elapsed().as_micros() as u64)
         })
         .unwrap();
-        assert!((0.9..1.1).contains(&rate.mega_per_s), "{rate:?}");
+        assert!((0.5..1.5).contains(&rate.mega_per_s), "{rate:?}");
         assert_eq!(rate.samples.len(), 3);
         let work = || {
             std::thread::sleep(Duration::from_millis(1));
             Ok(1_000)
         };
         let rate = rate_of_work(&method, work).unwrap();
-        assert!((0.3..1.0).contains(&rate.mega_per_s), "{rate:?}");
+        assert!((0.01..1.0).contains(&rate.mega_per_s), "{rate:?}");
     }
 }
