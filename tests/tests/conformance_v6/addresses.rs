@@ -31,7 +31,6 @@ fn v6_03_link_local_packets_stay_on_their_link() {
         assert_eq!(lab.send(A, &udp(A_LINK_LOCAL, destination, b"data")), []);
     }
     assert_eq!(lab.to_twin(), before + 2);
-    lab.settle();
 }
 
 #[test]
@@ -67,5 +66,4 @@ fn v6_04_sources_and_destinations_that_never_cross_a_router() {
         destinations.len() as u64
     );
     assert_eq!(lab.to_twin(), 0);
-    lab.settle();
 }
