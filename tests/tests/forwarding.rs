@@ -224,7 +224,8 @@ fn what_has_no_way_is_said_so_in_the_words_of_its_route() {
         ("203.0.113.1", "Destination Host Unreachable"),
         ("203.0.113.65", "Packet filtered"),
         ("2001:db8:f0::1", "No route"),
-        ("2001:db8:f1::1", "No route"),
+        // Code 6, reject route (V6-10), which not every ping has a word for.
+        ("2001:db8:f1::1", "Destination unreachable"),
         ("2001:db8:f2::1", "Administratively prohibited"),
     ] {
         let printed = lab
