@@ -2,7 +2,10 @@
 
 use std::net::Ipv6Addr;
 
-use etherparse::{EtherType, Ethernet2Header, Icmpv6Header, Icmpv6Type, IpNumber, Ipv6FlowLabel, Ipv6Header, UdpHeader};
+use etherparse::{
+    EtherType, Ethernet2Header, Icmpv6Header, Icmpv6Type, IpNumber, Ipv6FlowLabel, Ipv6Header,
+    UdpHeader,
+};
 
 /// The hop limit of what the router sends itself.
 pub const OWN_HOP_LIMIT: u8 = 64;
@@ -84,6 +87,10 @@ pub fn framed(destination: [u8; 6], source: [u8; 6], packet: &[u8]) -> Vec<u8> {
         4 => EtherType::IPV4,
         _ => EtherType::IPV6,
     };
-    let link = Ethernet2Header { destination, source, ether_type };
+    let link = Ethernet2Header {
+        destination,
+        source,
+        ether_type,
+    };
     [&link.to_bytes()[..], packet].concat()
 }
