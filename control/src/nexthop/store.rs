@@ -281,15 +281,17 @@ impl NextHops {
         }
     }
 
-    /// Takes a set that became usable or unusable, whose routes are to be elected again: their places, or
-    /// `None` if they are too many to be known.
-    pub(crate) fn next_flip(&mut self) -> Option<Option<&[(VrfId, IpNet)]>> {
-        let id = self.flips.pop_first()?;
-        Some(
-            self.sets
-                .get(id.index())
-                .map_or(Some(&[]), |entry| entry.routes.places()),
-        )
+    /// Takes a set that became usable or unusable, whose routes are to be elected again.
+    pub(crate) fn next_flip(&mut self) -> Option<NextHopSetId> {
+        self.flips.pop_first()
+    }
+
+    /// Where the routes of a set are; `None` if they are too many to be known.
+    pub(crate) fn places(&self, id: NextHopSetId) -> Option<&[(VrfId, IpNet)]> {
+        match self.sets.get(id.index()) {
+            Some(entry) => entry.routes.places(),
+            None => Some(&[]),
+        }
     }
 
     /// Whether gateways are resolved through default routes.

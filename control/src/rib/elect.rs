@@ -8,7 +8,7 @@ use crate::nexthop::NextHops;
 use super::key::{AnyKey, Key};
 use super::store::{BestChange, Rib};
 use super::table::Table;
-use super::work::{Job, Task};
+use super::work::Job;
 
 /// The elections that are to be held.
 #[derive(Debug, Default)]
@@ -43,30 +43,26 @@ impl Rib {
         left: &mut usize,
         changes: &mut Vec<BestChange>,
     ) {
-        match hops.next_flip() {
-            Some(Some(places)) => {
-                *left = left.saturating_sub(places.len().max(1));
-                for (vrf, prefix) in places.to_vec() {
-                    self.elect_one(hops, vrf, prefix, changes);
-                }
-            }
-            Some(None) => {
-                let scan = self
-                    .election
-                    .scan
-                    .get_or_insert_with(|| Job::new(Task::Recheck));
+        if let Some(set) = hops.next_flip() {
+            let Some(places) = hops.places(set) else {
+                let scan = self.election.scan.get_or_insert_with(Job::recheck);
                 self.election.again |= scan.is_under_way();
+                return;
+            };
+            *left = left.saturating_sub(places.len().max(1));
+            for (vrf, prefix) in places {
+                self.elect_one(hops, *vrf, *prefix, changes);
             }
-            None => match self.election.scan.take() {
-                Some(mut scan) => {
-                    if !self.step(hops, &mut scan, left, changes) {
-                        self.election.scan = Some(scan);
-                    } else if std::mem::take(&mut self.election.again) {
-                        self.election.scan = Some(Job::new(Task::Recheck));
-                    }
-                }
-                None => self.election.due = false,
-            },
+        } else if let Some(mut scan) = self.election.scan.take() {
+            let done = self.step(hops, &mut scan, left, changes);
+            let again = done && std::mem::take(&mut self.election.again);
+            self.election.scan = if again {
+                Some(Job::recheck())
+            } else {
+                Some(scan).filter(|_| !done)
+            };
+        } else {
+            self.election.due = false;
         }
     }
 

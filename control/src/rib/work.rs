@@ -54,6 +54,11 @@ impl Job {
         }
     }
 
+    /// A walk that elects the best route of every prefix again.
+    pub(super) fn recheck() -> Self {
+        Self::new(Task::Recheck)
+    }
+
     /// Whether it visited something already.
     pub(super) fn is_under_way(&self) -> bool {
         self.at != self.task.start()
