@@ -59,7 +59,7 @@ impl Boot {
         allowed: &CpuList,
     ) -> Result<Self, StartError> {
         let placement = cpus::Placement::plan(&config.cpus, allowed);
-        let memory = memory::plan(&config, Path::new(memory::HUGE_PAGES))?;
+        let memory = memory::plan(&config, memory::free_huge_bytes())?;
         let eal_arguments = eal::arguments(
             &config.eal,
             &placement,
