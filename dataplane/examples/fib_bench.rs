@@ -158,17 +158,17 @@ fn short_prefixes() -> Result<(), BenchError> {
     println!("\n{:<6}{:>12}{:>12}", "length", "set µs", "remove µs");
     for len in [0, 1, 4, 8, 12, 16, 20, 24, 28, 32] {
         let net = 0x4d4d_4d4d_u32.net(len);
-        let mut samples = [[0.0; SAMPLES]; 2];
-        for i in 0..SAMPLES {
+        let (mut sets, mut removals) = ([0.0; SAMPLES], [0.0; SAMPLES]);
+        for (value, (set, removal)) in (1..).zip(sets.iter_mut().zip(&mut removals)) {
             let start = Instant::now();
-            fib.trie.set(net, NextHopId::new(1001 + i as u32))?;
-            samples[0][i] = start.elapsed().as_secs_f64() * 1e6;
+            fib.trie.set(net, NextHopId::new(value))?;
+            *set = start.elapsed().as_secs_f64() * 1e6;
             let start = Instant::now();
             fib.trie.remove(net, |parent| next_hop(&parent));
-            samples[1][i] = start.elapsed().as_secs_f64() * 1e6;
+            *removal = start.elapsed().as_secs_f64() * 1e6;
             fib.reclaim();
         }
-        let [set, remove] = samples.map(middle);
+        let [set, remove] = [sets, removals].map(middle);
         println!("{:<6}{set:>12.2}{remove:>12.2}", format!("/{len}"));
     }
     Ok(())

@@ -7,7 +7,7 @@
 //! The calling thread never moves: what has to happen inside happens in a thread or a process of its own.
 
 use crate::error::LabError;
-use crate::process::{Process, confine, output};
+use crate::process::{Process, confine, name_namespaces, output};
 use nix::sched::{CloneFlags, setns, unshare};
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -82,6 +82,21 @@ impl Namespace {
         let mut command = Command::new(program);
         confine(&mut command, Some(Arc::clone(&self.fd)));
         command
+    }
+
+    /// The same with a `/run` of its own in which these namespaces stand below `/run/netns` by their names, as
+    /// an operator would have made them.
+    ///
+    /// # Errors
+    /// [`LabError::System`] when a name is none.
+    pub fn command_with_names(&self, program: &str, named: &[&Self]) -> Result<Command, LabError> {
+        let mut command = self.command(program);
+        let names: Vec<_> = named
+            .iter()
+            .map(|other| (&*other.name, Arc::clone(&other.fd)))
+            .collect();
+        name_namespaces(&mut command, &names)?;
+        Ok(command)
     }
 
     /// Runs a command line, split at white space, to its end and answers what it printed.
@@ -177,6 +192,20 @@ mod tests {
             std::thread::sleep(Duration::from_millis(10));
         }
         panic!("the veth outlived its namespace: {}", watch.log());
+    }
+
+    #[test]
+    fn a_program_sees_the_names_it_was_given_and_nobody_else_does() {
+        let (here, there) = (
+            Namespace::new("here").unwrap(),
+            Namespace::new("there").unwrap(),
+        );
+        let mut command = here.command_with_names("ip", &[&there]).unwrap();
+        let printed =
+            output(command.args(["netns", "exec", "there", "readlink", "/proc/self/ns/net"]))
+                .unwrap();
+        assert_eq!(printed, there.run("readlink /proc/self/ns/net").unwrap());
+        assert!(!std::path::Path::new("/run/netns/there").exists());
     }
 
     #[test]

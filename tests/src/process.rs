@@ -2,24 +2,31 @@
 //! kills it. So nothing outlives a test, even one that is killed.
 
 use crate::error::LabError;
-use nix::sys::signal::{Signal, kill};
+use nix::fcntl::{OFlag, open};
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::stat::Mode;
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, mkdir};
+use std::ffi::{CStr, CString};
 use std::io::{self, PipeReader, Read};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Makes the command run in a network namespace (or stay in ours) and die with the calling thread.
+/// Makes the command run in a network namespace (or stay in ours), open to all signals, and die with the calling thread.
 pub(crate) fn confine(command: &mut Command, namespace: Option<Arc<OwnedFd>>) {
     let parent = nix::unistd::getpid();
     let enter = move || -> io::Result<()> {
         if let Some(fd) = &namespace {
-            nix::sched::setns(fd.as_ref(), nix::sched::CloneFlags::CLONE_NEWNET)?;
+            setns(fd.as_ref(), CloneFlags::CLONE_NEWNET)?;
         }
+        // Programs inherit the mask, and one that never sees SIGTERM does not stop.
+        SigSet::empty().thread_set_mask()?;
         nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
         // The parent may have died before the line above; then nobody would send the signal.
         if nix::unistd::getppid() == parent {
@@ -28,9 +35,64 @@ pub(crate) fn confine(command: &mut Command, namespace: Option<Arc<OwnedFd>>) {
             Err(io::ErrorKind::NotFound.into())
         }
     };
-    // SAFETY: between fork and exec the closure makes only the system calls setns, prctl and getppid, which are
+    // SAFETY: between fork and exec the closure makes only the system calls setns, sigprocmask, prctl and getppid, which are
     // async-signal-safe, and neither allocates nor takes a lock (the errors above are plain numbers).
     unsafe { command.pre_exec(enter) };
+}
+
+/// Gives the command a `/run` of its own, which goes with it, where these network namespaces have names below `/run/netns`.
+pub(crate) fn name_namespaces(
+    command: &mut Command,
+    names: &[(&str, Arc<OwnedFd>)],
+) -> Result<(), LabError> {
+    // Everything is made ready here: after the fork nothing may allocate.
+    let path = |text: String| CString::new(text).map_err(LabError::system("naming a namespace"));
+    let named = |(name, fd): &(&str, Arc<OwnedFd>)| {
+        let source = path(format!("/proc/self/fd/{}", fd.as_raw_fd()))?;
+        Ok((source, path(format!("/run/netns/{name}"))?, Arc::clone(fd)))
+    };
+    let binds = names
+        .iter()
+        .map(named)
+        .collect::<Result<Vec<_>, LabError>>()?;
+    let arrange = move || -> io::Result<()> {
+        let nothing = None::<&CStr>;
+        unshare(CloneFlags::CLONE_NEWNS)?;
+        mount(
+            nothing,
+            c"/",
+            nothing,
+            MsFlags::MS_REC | MsFlags::MS_PRIVATE,
+            nothing,
+        )?;
+        mount(
+            Some(c"lab"),
+            c"/run",
+            Some(c"tmpfs"),
+            MsFlags::empty(),
+            nothing,
+        )?;
+        mkdir(c"/run/netns", Mode::S_IRWXU)?;
+        for (source, target, _open) in &binds {
+            drop(open(
+                target.as_c_str(),
+                OFlag::O_CREAT | OFlag::O_CLOEXEC,
+                Mode::S_IRUSR,
+            )?);
+            mount(
+                Some(source.as_c_str()),
+                target.as_c_str(),
+                nothing,
+                MsFlags::MS_BIND,
+                nothing,
+            )?;
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec the closure makes only the system calls unshare, mount, mkdir, open and close, which
+    // are async-signal-safe; its paths are C strings already, so nothing allocates, and its errors are plain numbers.
+    unsafe { command.pre_exec(arrange) };
+    Ok(())
 }
 
 /// Runs a command to its end and answers what it printed on standard output.
@@ -241,6 +303,15 @@ impl Process {
                 .wait_timeout_while(log.lock(), moment, |printed| !printed.closed),
         );
         Ok(status)
+    }
+
+    /// The error that it ended in this way.
+    pub(crate) fn failed(&self, status: ExitStatus) -> LabError {
+        LabError::Failed {
+            command: self.command.clone(),
+            status,
+            output: self.log(),
+        }
     }
 
     /// Asks it to end with SIGTERM and waits.

@@ -52,36 +52,48 @@ pub struct Router {
 }
 
 impl Router {
-    /// Starts one in a namespace and waits until it says that it is ready. To `config` are added the parts that keep it apart
-    /// from others on the machine: no huge pages, a small pool, a file prefix of its own.
+    /// Starts one in a namespace and waits until it says that it is ready. It finds the `named` namespaces below
+    /// `/run/netns`. To `config` are added the parts that keep it apart from others on the machine: no huge pages, a small
+    /// pool, a file prefix of its own.
     ///
     /// # Errors
-    /// [`LabError::Timeout`] with its log when it ended or did not get ready in time.
-    pub fn start(namespace: &Namespace, config: &str) -> Result<Self, LabError> {
+    /// [`LabError::Failed`] when it ended, [`LabError::Timeout`] when it did not get ready in time, each with its log.
+    pub fn start(
+        namespace: &Namespace,
+        config: &str,
+        named: &[&Namespace],
+    ) -> Result<Self, LabError> {
         let directory = tempfile::tempdir().map_err(LabError::system("making a directory"))?;
         let notify = directory.path().join("notify");
         let ready = UnixDatagram::bind(&notify)
             .map_err(LabError::system("making a socket for readiness"))?;
 
-        let mut command = Self::command(namespace, &directory, &isolate(config))?;
+        let mut command = Self::command(namespace, &directory, &isolate(config), named)?;
         let process = Process::start(command.env("NOTIFY_SOCKET", &notify))?;
-        let router = Self { process, directory };
+        let mut router = Self { process, directory };
 
         let (sender, signs) = channel();
         router.process.watch(sender.clone(), Sign::Ended);
         std::thread::spawn(move || wait_ready(&ready, &sender));
-        if let Ok(Sign::Ready) = signs.recv_timeout(START) {
-            return Ok(router);
+        match signs.recv_timeout(START) {
+            Ok(Sign::Ready) => Ok(router),
+            Ok(Sign::Ended) => {
+                let status = router.process.wait(STOP)?;
+                Err(router.process.failed(status))
+            }
+            Err(_) => {
+                let context = format!("; its log:\n{}", router.process.log());
+                Err(LabError::Timeout {
+                    what: "readiness of ferrouted".to_owned(),
+                    limit: START,
+                    context,
+                })
+            }
         }
-        let context = format!("; its log:\n{}", router.process.log());
-        Err(LabError::Timeout {
-            what: "readiness of ferrouted".to_owned(),
-            limit: START,
-            context,
-        })
     }
 
-    /// Starts one with exactly this configuration, which is expected to end by itself: how, and what it printed.
+    /// Starts one that is expected to end by itself, apart from others like [`Router::start`]: how it ended, and what it
+    /// printed.
     ///
     /// # Errors
     /// [`LabError::Timeout`] when it runs on.
@@ -90,7 +102,12 @@ impl Router {
         config: &str,
     ) -> Result<(ExitStatus, String), LabError> {
         let directory = tempfile::tempdir().map_err(LabError::system("making a directory"))?;
-        let mut process = Process::start(&mut Self::command(namespace, &directory, config)?)?;
+        let mut process = Process::start(&mut Self::command(
+            namespace,
+            &directory,
+            &isolate(config),
+            &[],
+        )?)?;
         let status = process.wait(START)?;
         Ok((status, process.log()))
     }
@@ -99,10 +116,12 @@ impl Router {
         namespace: &Namespace,
         directory: &TempDir,
         config: &str,
+        named: &[&Namespace],
     ) -> Result<Command, LabError> {
         let file = directory.path().join("ferroute.yaml");
         std::fs::write(&file, config).map_err(LabError::system("writing a configuration"))?;
-        let mut command = namespace.command(&program("ferrouted").to_string_lossy());
+        let mut command =
+            namespace.command_with_names(&program("ferrouted").to_string_lossy(), named)?;
         command
             .arg("--config")
             .arg(&file)
@@ -169,15 +188,11 @@ impl Router {
     /// [`LabError::Failed`] when its status is not 0, [`LabError::Timeout`] when it runs on.
     pub fn stop(mut self) -> Result<String, LabError> {
         let status = self.process.terminate(STOP)?;
-        let output = self.process.log();
         if status.success() {
-            return Ok(output);
+            Ok(self.process.log())
+        } else {
+            Err(self.process.failed(status))
         }
-        Err(LabError::Failed {
-            command: self.process.command().to_owned(),
-            status,
-            output,
-        })
     }
 }
 
@@ -193,12 +208,12 @@ fn socket_in(directory: &Path) -> PathBuf {
     directory.join("ferroute.sock")
 }
 
-/// A configuration that shares nothing with another router on the machine.
+/// The configuration and after it, so that its lines keep their numbers, what shares nothing with other routers.
 fn isolate(config: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let (pid, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     format!(
-        "eal: {{ file_prefix: ferroute-lab-{pid}-{count}, huge_pages: off }}\nmempool: {{ buffers: 8191 }}\n{config}"
+        "{config}\neal: {{ file_prefix: ferroute-lab-{pid}-{count}, huge_pages: off }}\nmempool: {{ buffers: 8191 }}\n"
     )
 }
 

@@ -119,10 +119,7 @@ impl TwoHosts {
     /// The configuration of the router: ports, addresses, twins; no routes.
     #[must_use]
     pub fn config(&self) -> String {
-        let mut text = format!(
-            "twin: {{ netns: {} }}\nports:\n",
-            self.node.path().display()
-        );
+        let mut text = format!("twin: {{ netns: {} }}\nports:\n", self.node.name());
         for host in self.hosts() {
             text += &host.port_config();
         }
@@ -146,7 +143,7 @@ impl TwoHosts {
     /// # Errors
     /// As for [`Router::start`].
     pub fn start(&self, more: &str) -> Result<Router, LabError> {
-        Router::start(&self.wires, &(self.config() + more))
+        Router::start(&self.wires, &(self.config() + more), &[&self.node])
     }
 
     /// Routes what lies behind each host to it, over the API.

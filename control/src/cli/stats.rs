@@ -426,9 +426,9 @@ impl Sheet for Memory {
     fn text(&self) -> String {
         let mut text = lines(&[
             ("huge pages", yes(self.huge_pages)),
-            ("DPDK reserved", mebibytes(self.dpdk_reserved_bytes)),
-            ("DPDK used", mebibytes(self.dpdk_used_bytes)),
-            ("resident", mebibytes(self.resident_bytes)),
+            ("DPDK reserved", binary(self.dpdk_reserved_bytes)),
+            ("DPDK used", binary(self.dpdk_used_bytes)),
+            ("resident", binary(self.resident_bytes)),
         ]);
         for pool in &self.pools {
             text.push_str(&format!(
@@ -442,15 +442,20 @@ impl Sheet for Memory {
                 fib.vrf,
                 fib.family,
                 fib.prefixes,
-                mebibytes(fib.bytes)
+                binary(fib.bytes)
             ));
         }
         text
     }
 }
 
-/// Bytes in MiB with one digit behind the point.
-fn mebibytes(bytes: u64) -> String {
-    let tenths = u128::from(bytes) * 10 / (1 << 20);
-    format!("{}.{} MiB", tenths / 10, tenths % 10)
+/// Bytes in KiB or, from 1 MiB on, in MiB, with one digit behind the point.
+fn binary(bytes: u64) -> String {
+    let (shift, unit) = if bytes < 1 << 20 {
+        (10, "KiB")
+    } else {
+        (20, "MiB")
+    };
+    let tenths = (u128::from(bytes) * 10) >> shift;
+    format!("{}.{} {unit}", tenths / 10, tenths % 10)
 }

@@ -114,11 +114,12 @@ impl Assembly {
         let exception_counters = Arc::new(ExceptionCounters::default());
         let (exception, commands) = channel::unbounded();
         let (told_sender, told) = channel::unbounded();
-        let limits = icmp_limits(boot);
+        let (limits, echo) = icmp_limits(boot);
         let thread = ExceptionThread {
             path: ExceptionPath::new(
                 NeighbourConfig::default(),
                 limits,
+                echo,
                 Arc::clone(&exception_counters),
                 seed,
             ),
@@ -251,13 +252,15 @@ fn punt_policy(boot: &Boot, ticks_hz: u64) -> PuntPolicy {
     policy
 }
 
-fn icmp_limits(boot: &Boot) -> ErrorLimits {
-    let rate = boot.config.icmp.errors;
-    let each = IcmpRate::new(rate.per_second.get(), rate.burst.get());
-    ErrorLimits {
-        each,
+/// The limits on errors, and on echo replies.
+fn icmp_limits(boot: &Boot) -> (ErrorLimits, IcmpRate) {
+    let rate =
+        |rate: crate::config::number::Rate| IcmpRate::new(rate.per_second.get(), rate.burst.get());
+    let errors = ErrorLimits {
+        total: rate(boot.config.icmp.errors),
         ..ErrorLimits::default()
-    }
+    };
+    (errors, rate(boot.config.icmp.echo_replies))
 }
 
 /// A number that differs from start to start and from router to router; nothing secret rests on it.

@@ -14,7 +14,7 @@ use super::counters::ExceptionCounters;
 use super::output::{Output, Told};
 use super::send;
 use crate::neighbour::{Announcer, Effect, NeighbourConfig, NeighbourKey, NeighbourTable};
-use crate::slowpath::ratelimit::{ErrorLimiter, ErrorLimits};
+use crate::slowpath::ratelimit::{ErrorLimiter, ErrorLimits, Rate, TokenBucket};
 
 /// An IP packet that waits for a neighbour.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -64,6 +64,7 @@ pub struct ExceptionPath {
     pub(super) keys: HashMap<AdjacencyId, NeighbourKey>,
     pub(super) limiter4: ErrorLimiter,
     pub(super) limiter6: ErrorLimiter,
+    pub(super) echo: TokenBucket,
     pub(super) counters: Arc<ExceptionCounters>,
     pub(super) outputs: Vec<Output>,
     pub(super) effects: Vec<Effect<Held>>,
@@ -77,6 +78,7 @@ impl ExceptionPath {
     pub fn new(
         config: NeighbourConfig,
         limits: ErrorLimits,
+        echo: Rate,
         counters: Arc<ExceptionCounters>,
         seed: u64,
     ) -> Self {
@@ -87,6 +89,7 @@ impl ExceptionPath {
             keys: HashMap::new(),
             limiter4: ErrorLimiter::new(limits),
             limiter6: ErrorLimiter::new(limits),
+            echo: TokenBucket::new(echo),
             counters,
             outputs: Vec::new(),
             effects: Vec::new(),

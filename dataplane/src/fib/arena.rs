@@ -15,9 +15,10 @@
 //! The owner of the epochs calls [`Arena::seal`] with the epoch that it starts next, and
 //! [`Arena::reclaim`] when every reader has passed an epoch. Blocks in quarantine count as used.
 
-use super::alloc::{Allocator, Span};
+use super::alloc::Allocator;
 use super::blocks::Blocks;
 use super::error::ArenaError;
+use super::pool::Span;
 use std::io;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::AtomicU32;

@@ -11,8 +11,11 @@ use super::key::Key;
 use super::lookup::{View, default, load};
 use super::prefetch::prefetch;
 #[cfg(target_arch = "x86_64")]
-use super::simd;
+use super::simd::below_root as vector;
 use crate::ids::{BURST, NextHopId};
+
+/// With how many lanes that the root does not answer SIMD is faster than a list of them.
+const WORTHWHILE: usize = 16;
 
 /// The views of a burst, by lane.
 pub(super) trait Views: Copy {
@@ -111,10 +114,7 @@ fn burst<K: Key, const SIMD: bool>(
     if opened == 0 {
         return;
     }
-    #[cfg(target_arch = "x86_64")]
-    let done = SIMD && opened >= simd::WORTHWHILE && simd::below_root(words, views, keys, out);
-    #[cfg(not(target_arch = "x86_64"))]
-    let done = false && SIMD;
+    let done = SIMD && opened >= WORTHWHILE && vector(words, views, keys, out);
     if !done {
         below_root(words, views, keys, out, lanes(&open, opened));
     }
@@ -123,6 +123,12 @@ fn burst<K: Key, const SIMD: bool>(
             out[lane] = NextHopId::new(default(words, views.view(lane), keys[lane]));
         }
     }
+}
+
+/// Stands for SIMD on CPUs for which there is none here.
+#[cfg(not(target_arch = "x86_64"))]
+fn vector<K: Key>(_: &Words, _: impl Views, _: &[K; BURST], _: &mut [NextHopId; BURST]) -> bool {
+    false
 }
 
 /// Goes on with the lanes `open`; `out` holds their entries of the root. For every CPU.

@@ -1,12 +1,13 @@
 //! Roots and nodes as the writer sees them: entries, the prefixes that end in them, painting.
 
-use super::alloc::{Allocator, Class};
+use super::alloc::Allocator;
 use super::arena::Words;
 use super::bits::PrefixBits;
 use super::cell::{self, Cell};
 use super::entry::{Entry, Kind};
 use super::error::FibError;
 use super::key::Key;
+use super::pool::Class;
 use std::sync::MutexGuard;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 
@@ -150,12 +151,12 @@ impl<'a> Blocks<'a> {
 
     /// The prefixes that end in `block`.
     pub(super) fn prefixes(&self, block: Block) -> PrefixBits<'_> {
-        PrefixBits(self.allocator.bits(block.class(), block.at))
+        PrefixBits(self.allocator.pool(block.class()).bits(block.at))
     }
 
     /// The prefixes that end in `block`, to be changed.
     pub(super) fn bits_mut(&mut self, block: Block) -> &mut [u64] {
-        self.allocator.bits_mut(block.class(), block.at)
+        self.allocator.pool_mut(block.class()).bits_mut(block.at)
     }
 
     /// The prefixes that end in `node`, copied.
@@ -177,7 +178,8 @@ impl<'a> Blocks<'a> {
     /// Adds to the number of prefixes and further blocks that hang on `block`, and returns it.
     pub(super) fn weigh(&mut self, block: Block, change: i32) -> u32 {
         self.allocator
-            .weight(block.class(), block.at)
+            .pool_mut(block.class())
+            .weight(block.at)
             .map_or(0, |weight| {
                 *weight = weight.saturating_add_signed(change);
                 *weight

@@ -4,7 +4,6 @@
 //! or 64 MiB. The new root is built aside; what lies below an entry of both is shared, so
 //! that the switch is one store of the trie's head.
 
-use super::alloc::Class;
 use super::bits::copy_levels;
 use super::blocks::{Block, Blocks, NODE_BITS, NODE_STRIDE};
 use super::cell::Cell;
@@ -12,6 +11,7 @@ use super::edit::Group;
 use super::entry::{Entry, Kind};
 use super::error::FibError;
 use super::key::Key;
+use super::pool::Class;
 
 /// The number of prefixes above which a root of 2^8 entries becomes one of 2^16: as many prefixes may need as
 /// much memory in nodes.

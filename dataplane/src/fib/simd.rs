@@ -14,9 +14,6 @@ use std::arch::x86_64::*;
 const WIDTH: usize = 8;
 const REGISTERS: usize = BURST / WIDTH;
 
-/// With how many lanes that the root did not answer this is faster than to go through a list of them.
-pub(super) const WORTHWHILE: usize = 16;
-
 /// Goes on with a burst; `out` holds the entries of the root. Does nothing and says so if the CPU has no AVX2.
 #[inline(always)]
 pub(super) fn below_root<K: Key>(

@@ -1,6 +1,5 @@
 //! The writer's side of a trie.
 
-use super::alloc::Class;
 use super::arena::Arena;
 use super::blocks::{Block, Blocks, NODE_STRIDE};
 use super::cell::Route;
@@ -9,6 +8,7 @@ use super::entry::{Entry, VALUE};
 use super::error::FibError;
 use super::key::Key;
 use super::lookup::{HEAD_DEFAULT, HEAD_ROOT, TrieReader};
+use super::pool::Class;
 use super::resize::{Fit, fit};
 use crate::ids::NextHopId;
 use std::sync::Arc;

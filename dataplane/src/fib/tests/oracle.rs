@@ -144,7 +144,7 @@ impl<K: Key> Pair<K> {
     pub(super) fn check(&self, keys: &[K], borders: impl Fn(K, u32) -> [K; 4]) {
         let mut keys = keys.to_vec();
         let count = self.oracle.prefixes().count();
-        let some = self.oracle.prefixes().step_by(count / 2000 + 1);
+        let some = self.oracle.prefixes().step_by(count / 500 + 1);
         keys.extend(some.flat_map(|(key, len)| borders(key, len)));
         assert_eq!(self.trie.len(), count);
         let reader = self.trie.reader();

@@ -1,4 +1,8 @@
 //! The command line as a whole.
+
+mod core;
+mod live;
+
 use super::grammar::Cli;
 use clap::{Command, CommandFactory, Parser};
 
