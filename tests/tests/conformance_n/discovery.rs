@@ -181,7 +181,7 @@ fn n_11_router_advertisements_and_redirects_do_not_route() {
         );
         assert_eq!(
             lab.send(A, &nowhere),
-            [lab.to_host(A, &error(R0, no_route.clone(), &nowhere))]
+            [lab.to_host(A, &error(R0, no_route, &nowhere))]
         );
     };
     unchanged(&mut lab);
