@@ -323,8 +323,10 @@ impl Router {
     fn fulfil(&mut self) {
         for wish in self.forwarding.take_wishes() {
             match wish {
-                Wish::Want(key, adjacency) => self.send(Command::Want(key, adjacency)),
-                Wish::Unwant(key, adjacency) => self.send(Command::Unwant(key, adjacency)),
+                Wish::Lead(adjacency, key) => self.send(Command::Lead(adjacency, key)),
+                Wish::Part(adjacency) => self.send(Command::Part(adjacency)),
+                Wish::Want(key) => self.send(Command::Want(key)),
+                Wish::Unwant(key) => self.send(Command::Unwant(key)),
             }
         }
     }

@@ -4,9 +4,9 @@ use etherparse::Icmpv6Type;
 use etherparse::icmpv6::DestUnreachableCode;
 use ferroute_dataplane::drops::DropReason;
 
-use crate::lab::{A, A_HOST, Lab, R0, R0_LINK_LOCAL};
+use crate::lab::{A, A_HOST, Lab, R0};
 use crate::packets::{error, udp};
-use crate::{A_LINK_LOCAL, BEHIND_B};
+use crate::{A_LINK_LOCAL, BEHIND_B, R0_LINK_LOCAL};
 
 #[test]
 fn v6_03_link_local_packets_stay_on_their_link() {

@@ -7,11 +7,11 @@ use etherparse::icmpv6::{
 use etherparse::{IcmpEchoHeader, Icmpv6Type, IpNumber};
 use ferroute_dataplane::drops::DropReason;
 
-use crate::lab::{A, A_HOST, A_MAC, B, Lab, R0, R0_LINK_LOCAL, R0_MAC, R1};
+use crate::lab::{A, A_HOST, A_MAC, B, Lab, R0, R0_MAC, R1, sent};
 use crate::packets::{
     address, error, framed, icmp, icmp_bytes, ipv6, udp, udp_bytes, with_hop_limit,
 };
-use crate::{A_LINK_LOCAL, BEHIND_B};
+use crate::{A_LINK_LOCAL, BEHIND_B, R0_LINK_LOCAL};
 use ferroute_tests::bench::SECOND;
 
 const EXCEEDED: Icmpv6Type = Icmpv6Type::TimeExceeded(TimeExceededCode::HopLimitExceeded);
@@ -330,4 +330,22 @@ fn v6_17_errors_come_from_an_address_that_their_receiver_can_reach() {
         [],
         "another port's address"
     );
+}
+
+#[test]
+fn v6_17_errors_never_come_from_another_vrf() {
+    let mut lab = Lab::new();
+    let (router, host) = ([2, 0, 0, 0, 0, 9], [2, 0, 0, 0, 0, 0x99]);
+    lab.bench.vrf("red").port_in("red", "p9", router, &[]);
+    lab.bench.neighbour("p9", "fe80::99", host);
+    lab.bench
+        .route_in("red", "2001:db8:9::/48", "via fe80::99 dev p9");
+    let packet = udp("2001:db8:9::5", BEHIND_B, b"data");
+    let frame = framed(router, host, &packet);
+    // The port has an address of link scope only, and the VRF no other: there is nobody to speak as.
+    assert_eq!(lab.receive("p9", &frame), []);
+    lab.bench.loopback("red0", "red", &["2001:db8:99::1/128"]);
+    let expected = framed(host, router, &error("2001:db8:99::1", NO_ROUTE, &packet));
+    assert_eq!(lab.receive("p9", &frame), [sent("p9", expected)]);
+    assert_eq!(lab.dropped(DropReason::NoRoute), 2);
 }
