@@ -1,6 +1,6 @@
 //! The router that most rows are tried on: two ports, a host on the first, a gateway on the second.
 
-use ferroute_tests::bench::frames::{V4, assert_sound};
+use ferroute_tests::bench::frames::V4;
 use ferroute_tests::bench::{Bench, Sent, Shape};
 
 /// The router's ports.
@@ -49,11 +49,10 @@ pub(crate) fn to_host(packet: &V4) -> Sent {
     Sent { port: "p0".into(), frame: packet.clone().link(P0_MAC, HOST_MAC).frame() }
 }
 
-/// Sends one packet and wants exactly these frames, sound ones.
+/// Sends one packet and wants exactly these frames.
 #[track_caller]
 pub(crate) fn expect(bench: &mut Bench, packet: &V4, expected: &[Sent]) {
     let sent = bench.receive("p0", &packet.frame());
-    sent.iter().for_each(|s| assert_sound(&s.frame));
     assert_eq!(sent, expected, "{packet:02x?}");
 }
 
