@@ -15,7 +15,7 @@ fn v6_03_link_local_packets_stay_on_their_link() {
     // Whether there is a route, a neighbour to be resolved, or no way at all.
     for destination in [BEHIND_B, "2001:db8:2::77", "2001:db8:dead::1"] {
         let packet = udp(A_LINK_LOCAL, destination, b"data");
-        let expected = lab.to_host(A, &error(R0_LINK_LOCAL, beyond.clone(), &packet));
+        let expected = lab.to_host(A, &error(R0_LINK_LOCAL, beyond, &packet));
         assert_eq!(lab.send(A, &packet), [expected], "{destination}");
     }
     assert_eq!(lab.dropped(DropReason::Ipv6BeyondScope), 3);

@@ -222,7 +222,7 @@ fn v6_11_echo_is_answered_with_a_checksum_over_the_pseudo_header() {
     // Odd and even lengths, and a sum that is zero or all ones in some of them.
     for data in [&[][..], &[1], &[0xff; 7], &[0; 100], &[0x5a; 1401]] {
         for own in [R0, R1] {
-            let answer = icmp(own, A_HOST, reply.clone(), data);
+            let answer = icmp(own, A_HOST, reply, data);
             assert_eq!(
                 lab.send(A, &icmp(A_HOST, own, ECHO, data)),
                 [lab.to_host(A, &answer)]
