@@ -6,13 +6,13 @@ use etherparse::icmpv6::{
 };
 use etherparse::{IcmpEchoHeader, Icmpv6Type, IpNumber};
 use ferroute_dataplane::drops::DropReason;
+use ferroute_tests::bench::SECOND;
 
 use crate::lab::{A, A_HOST, A_MAC, B, Lab, R0, R0_MAC, R1, sent};
 use crate::packets::{
     address, error, framed, icmp, icmp_bytes, ipv6, udp, udp_bytes, with_hop_limit,
 };
 use crate::{A_LINK_LOCAL, BEHIND_B, R0_LINK_LOCAL};
-use ferroute_tests::bench::SECOND;
 
 const EXCEEDED: Icmpv6Type = Icmpv6Type::TimeExceeded(TimeExceededCode::HopLimitExceeded);
 const NO_ROUTE: Icmpv6Type = Icmpv6Type::DestinationUnreachable(Unreachable::NoRoute);
