@@ -192,16 +192,15 @@ impl Bench {
         port: &str,
         frames: impl IntoIterator<Item = F>,
     ) -> Vec<Sent> {
+        let heap = |frame: F| Mbuf::from_heap(frame.as_ref());
+        self.receive_mbufs(port, frames.into_iter().map(heap).collect())
+    }
+
+    /// The same for frames in buffers of any kind.
+    pub fn receive_mbufs(&mut self, port: &str, mut burst: Vec<Mbuf>) -> Vec<Sent> {
         self.settle();
         self.sent.clear();
-        let id = self
-            .fabric
-            .port(port)
-            .unwrap_or_else(|| panic!("no port {port}"));
-        let mut burst: Vec<Mbuf> = frames
-            .into_iter()
-            .map(|frame| Mbuf::from_heap(frame.as_ref()))
-            .collect();
+        let id = self.port_id(port);
         while !burst.is_empty() {
             let Self {
                 worker: Some(worker),
@@ -213,7 +212,7 @@ impl Bench {
                 panic!("the worker is away")
             };
             worker.pass(id, &mut burst, self.now_ns, |port, frame| {
-                sent.push(leave(fabric, port, frame))
+                sent.push(leave(fabric, port, frame));
             });
             worker.rest();
         }

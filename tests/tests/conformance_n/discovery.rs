@@ -58,19 +58,22 @@ fn n_06_the_packet_after_an_unsolicited_advertisement_goes_to_the_new_address() 
     assert_eq!(send_to_x(&mut lab), to_x(X_MAC), "a solicitation is");
 }
 
+/// Of a message: from, to, type, the word behind the checksum, the body before the options.
+type Parts<'a> = (&'a str, &'a str, u8, [u8; 4], &'a [u8]);
+
 #[test]
 fn n_07_messages_that_break_a_rule_are_dropped_in_silence() {
     let mut lab = Lab::new();
     let target = address(R1).octets();
     let source = link_option(SOURCE, X_MAC);
     let with = |bytes: &[u8], option: &[u8]| [bytes, option].concat();
-    // Each of the five, as it would be taken: from, to, type, word, body before the options.
+    // Each of the five, as it would be taken.
     let redirect = [
         address(X_LINK_LOCAL).octets(),
         address("2001:db8:b::1").octets(),
     ]
     .concat();
-    let all: [(&str, &str, u8, [u8; 4], &[u8]); 5] = [
+    let all: [Parts<'_>; 5] = [
         (X_LINK_LOCAL, "ff02::2", 133, [0; 4], &[]),
         (X_LINK_LOCAL, ALL_NODES, 134, [64, 0, 7, 8], &[0; 8]),
         (X6, R1, 135, [0; 4], &target),
@@ -181,7 +184,7 @@ fn n_11_router_advertisements_and_redirects_do_not_route() {
         );
         assert_eq!(
             lab.send(A, &nowhere),
-            [lab.to_host(A, &error(R0, no_route.clone(), &nowhere))]
+            [lab.to_host(A, &error(R0, no_route, &nowhere))]
         );
     };
     unchanged(&mut lab);

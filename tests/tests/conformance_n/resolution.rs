@@ -206,3 +206,31 @@ fn n_10_a_confirmation_keeps_a_neighbour_reachable() {
     assert_eq!(lab.receive(B, &x_answers()), []);
     uses_x(&mut lab);
 }
+
+#[test]
+fn n_10_a_gateway_is_kept_resolved_without_traffic_and_no_other_neighbour_is() {
+    let mut lab = Lab::new();
+    lab.bench.route("2001:db8:77::/48", &format!("via {X6}"));
+    // The route is only just there: the gateway is asked for at once.
+    lab.wait(1);
+    lab.receive(B, &x_answers());
+    let quiet = |frames: &[Sent]| frames.iter().filter(|frame| **frame == probes_x()).count();
+    let left = lab.wait(45 * SECOND);
+    assert!(
+        quiet(&left) >= 1,
+        "the gateway is probed when its time is over: {left:?}"
+    );
+    let mut lab = Lab::new();
+    lab.send(A, &to_x(1));
+    lab.receive(B, &x_answers());
+    assert_eq!(
+        lab.wait(340 * SECOND),
+        [],
+        "a host that nobody speaks to is left alone"
+    );
+    assert_eq!(
+        lab.send(A, &to_x(1)),
+        [solicits_x()],
+        "and forgotten in the end"
+    );
+}

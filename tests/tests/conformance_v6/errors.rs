@@ -6,13 +6,13 @@ use etherparse::icmpv6::{
 };
 use etherparse::{IcmpEchoHeader, Icmpv6Type, IpNumber};
 use ferroute_dataplane::drops::DropReason;
+use ferroute_tests::bench::SECOND;
 
-use crate::lab::{A, A_HOST, A_MAC, B, Lab, R0, R0_LINK_LOCAL, R0_MAC, R1};
+use crate::lab::{A, A_HOST, A_MAC, B, Lab, R0, R0_MAC, R1, sent};
 use crate::packets::{
     address, error, framed, icmp, icmp_bytes, ipv6, udp, udp_bytes, with_hop_limit,
 };
-use crate::{A_LINK_LOCAL, BEHIND_B};
-use ferroute_tests::bench::SECOND;
+use crate::{A_LINK_LOCAL, BEHIND_B, R0_LINK_LOCAL};
 
 const EXCEEDED: Icmpv6Type = Icmpv6Type::TimeExceeded(TimeExceededCode::HopLimitExceeded);
 const NO_ROUTE: Icmpv6Type = Icmpv6Type::DestinationUnreachable(Unreachable::NoRoute);
@@ -222,7 +222,7 @@ fn v6_11_echo_is_answered_with_a_checksum_over_the_pseudo_header() {
     // Odd and even lengths, and a sum that is zero or all ones in some of them.
     for data in [&[][..], &[1], &[0xff; 7], &[0; 100], &[0x5a; 1401]] {
         for own in [R0, R1] {
-            let answer = icmp(own, A_HOST, reply.clone(), data);
+            let answer = icmp(own, A_HOST, reply, data);
             assert_eq!(
                 lab.send(A, &icmp(A_HOST, own, ECHO, data)),
                 [lab.to_host(A, &answer)]
@@ -330,4 +330,22 @@ fn v6_17_errors_come_from_an_address_that_their_receiver_can_reach() {
         [],
         "another port's address"
     );
+}
+
+#[test]
+fn v6_17_errors_never_come_from_another_vrf() {
+    let mut lab = Lab::new();
+    let (router, host) = ([2, 0, 0, 0, 0, 9], [2, 0, 0, 0, 0, 0x99]);
+    lab.bench.vrf("red").port_in("red", "p9", router, &[]);
+    lab.bench.neighbour("p9", "fe80::99", host);
+    lab.bench
+        .route_in("red", "2001:db8:9::/48", "via fe80::99 dev p9");
+    let packet = udp("2001:db8:9::5", BEHIND_B, b"data");
+    let frame = framed(router, host, &packet);
+    // The port has an address of link scope only, and the VRF no other: there is nobody to speak as.
+    assert_eq!(lab.receive("p9", &frame), []);
+    lab.bench.loopback("red0", "red", &["2001:db8:99::1/128"]);
+    let expected = framed(host, router, &error("2001:db8:99::1", NO_ROUTE, &packet));
+    assert_eq!(lab.receive("p9", &frame), [sent("p9", expected)]);
+    assert_eq!(lab.dropped(DropReason::NoRoute), 2);
 }

@@ -39,7 +39,7 @@ fn v6_02_the_payload_length_rules() {
         let padded = [&packet[..], &vec![0xee; padding]].concat();
         assert_eq!(
             lab.send(A, &padded),
-            [expected.clone()],
+            std::slice::from_ref(&expected),
             "{padding} bytes of padding"
         );
     }

@@ -19,8 +19,6 @@ pub(crate) const B_MAC: [u8; 6] = [2, 0, 0, 0, 0, 0xb];
 /// The router's own.
 pub(crate) const R0_MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
 pub(crate) const R1_MAC: [u8; 6] = [2, 0, 0, 0, 0, 2];
-/// The one of port a that follows from its Ethernet address (RFC 4291 appendix A).
-pub(crate) const R0_LINK_LOCAL: &str = "fe80::ff:fe00:1";
 pub(crate) const R0: &str = "2001:db8:1::1";
 pub(crate) const R1: &str = "2001:db8:2::1";
 pub(crate) const A_HOST: &str = "2001:db8:1::2";
