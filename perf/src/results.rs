@@ -85,8 +85,8 @@ impl Results {
         let disturbed = rates.filter(|rate| rate.disturbed()).count();
         if disturbed > 0 {
             self.notes.push(format!(
-                "{disturbed} rates, marked *, are made of samples in which the worker waited for its CPU: \
-                 the machine was not quiet enough"
+                "{disturbed} rates, marked *, are made of samples in which the worker waited for its CPU, \
+                 scaled to the time that it ran: the machine was not quiet enough"
             ));
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::error::PerfError;
 use crate::machine::Thread;
+use crate::machine::thread::Times;
 use crate::progress::Progress;
 use dpdk_sys::clock::tsc;
 use serde::Serialize;
@@ -71,7 +72,7 @@ struct Reading {
     count: u64,
     at: Instant,
     cycles: u64,
-    waited_ns: u64,
+    times: Times,
 }
 
 impl Reading {
@@ -87,17 +88,25 @@ impl Reading {
             count,
             at: before + took / 2,
             cycles: from + (to - from) / 2,
-            waited_ns: worker.waited_ns(),
+            times: worker.times(),
         })
     }
 
     fn until(&self, end: &Self) -> Sample {
         let counted = end.count.saturating_sub(self.count) as f64;
-        let elapsed = end.at - self.at;
+        let elapsed = (end.at - self.at).as_nanos() as f64;
+        let ran = end.times.ran_ns.saturating_sub(self.times.ran_ns) as f64;
+        let waited = end.times.waited_ns.saturating_sub(self.times.waited_ns) as f64 / elapsed;
+        // Where the worker waited, the time that it ran says more than the time that passed.
+        let share = if waited > WAIT_LIMIT {
+            (ran / elapsed).clamp(0.01, 1.0)
+        } else {
+            1.0
+        };
         Sample {
-            mega_per_s: counted / elapsed.as_secs_f64() / 1e6,
-            cycles: (end.cycles - self.cycles) as f64 / counted.max(1.0),
-            waited: end.waited_ns.saturating_sub(self.waited_ns) as f64 / elapsed.as_nanos() as f64,
+            mega_per_s: counted / (elapsed * share) * 1e3,
+            cycles: (end.cycles - self.cycles) as f64 * share / counted.max(1.0),
+            waited,
         }
     }
 }

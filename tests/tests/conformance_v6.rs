@@ -21,3 +21,5 @@ const A_LINK_LOCAL: &str = "fe80::a";
 const BEHIND_B: &str = "2001:db8:b::1";
 /// A host behind b and c, to which there are two paths.
 const BEHIND_B_AND_C: &str = "2001:db8:c::1";
+/// The router's address of link scope on port a, which follows from its Ethernet address (RFC 4291 appendix A).
+const R0_LINK_LOCAL: &str = "fe80::ff:fe00:1";

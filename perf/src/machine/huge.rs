@@ -13,6 +13,8 @@ use std::process::{Child, Command, Stdio};
 /// Where the kernel shows the huge pages of 2 MiB.
 const POOL: &str = "/sys/kernel/mm/hugepages/hugepages-2048kB";
 const PAGE_MIB: u64 = 2;
+/// Makes the kernel move pages together, so that more whole ones can be found.
+const COMPACT: &str = "/proc/sys/vm/compact_memory";
 /// Reads until its input closes, then sets the number of pages back.
 const KEEPER: &str = r#"cat >/dev/null; echo "$1" > "$2""#;
 
@@ -66,11 +68,19 @@ impl HugePages {
             });
         }
         let keeper = Some(keeper(total, &pool.join("nr_hugepages"))?);
-        if let Err(error) = fs::write(
-            pool.join("nr_hugepages"),
-            (total + wanted - free).to_string(),
-        ) {
-            return ordinary(keeper, format!("huge pages cannot be reserved ({error})"));
+        let wanted_total = (total + wanted - free).to_string();
+        // The second try finds what compaction made whole.
+        for compact in [false, true] {
+            if compact {
+                // Without it there is what there is.
+                let _ = fs::write(COMPACT, "1");
+            }
+            if let Err(error) = fs::write(pool.join("nr_hugepages"), &wanted_total) {
+                return ordinary(keeper, format!("huge pages cannot be reserved ({error})"));
+            }
+            if read(pool, "free_hugepages") >= Some(wanted) {
+                break;
+            }
         }
         let got = read(pool, "free_hugepages").unwrap_or_default();
         if got < wanted {

@@ -14,11 +14,13 @@ pub struct Thread {
     schedstat: PathBuf,
 }
 
-/// The times of a thread in nanoseconds.
+/// The times of a thread.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-struct Times {
-    ran_ns: u64,
-    waited_ns: u64,
+pub struct Times {
+    /// How long it ran, in nanoseconds.
+    pub ran_ns: u64,
+    /// How long it was ready to run without running, in nanoseconds.
+    pub waited_ns: u64,
 }
 
 impl Thread {
@@ -54,13 +56,9 @@ impl Thread {
             .ok_or_else(none)
     }
 
-    /// How long it has been ready to run without running, in nanoseconds.
+    /// Its times so far.
     #[must_use]
-    pub fn waited_ns(&self) -> u64 {
-        self.times().waited_ns
-    }
-
-    fn times(&self) -> Times {
+    pub fn times(&self) -> Times {
         // A thread that is gone did not wait; its counters will tell that it is gone.
         parse(&fs::read_to_string(&self.schedstat).unwrap_or_default()).unwrap_or_default()
     }

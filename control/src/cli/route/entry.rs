@@ -63,7 +63,7 @@ impl RouteRow {
             "unicast" => self
                 .next_hops
                 .iter()
-                .map(HopRow::text)
+                .map(|hop| hop.text(&self.vrf))
                 .collect::<Vec<_>>()
                 .join(between),
             kind => kind.to_owned(),
