@@ -11,8 +11,11 @@ PRIVILEGED := $(SCRIPTS)/privileged
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 # What `make test` is told beyond the defaults, for example NEXTEST_ARGS='-E test(arp)'.
 NEXTEST_ARGS ?=
+# What `make perf` measures, and what it is told besides, for example PERF_ARGS=--json.
+CASES ?= all
+PERF_ARGS ?=
 
-.PHONY: help run lab build test test-rust test-doc lint fmt loom test-matrix perf deps-build deps-run deps-test clean
+.PHONY: help run lab build test test-rust test-doc lint fmt loom test-matrix perf deps-build deps-run deps-test deps-perf clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -23,6 +26,8 @@ deps-run:
 	@$(SCRIPTS)/deps run
 deps-test:
 	@$(SCRIPTS)/deps test
+deps-perf:
+	@$(SCRIPTS)/deps perf
 
 build: deps-build ## compile everything (debug)
 	$(CARGO) build --workspace --all-targets
@@ -61,8 +66,9 @@ loom: deps-test ## model-check the snapshot cell
 test-matrix: ## the tests on Debian 12 and 13, in roots made with mmdebstrap (MATRIX="13" for one)
 	@$(SCRIPTS)/matrix $(MATRIX)
 
-perf: deps-test ## measure (release build)
-	$(CARGO) run --release -p ferroute-perf -- $(PERF_ARGS)
+perf: deps-perf ## measure against testpmd (CASES=quick takes two minutes; all, forward, ipv4-10k,fib …)
+	$(CARGO) build --release -p ferroute-control -p ferroute-perf --bins
+	@$(PRIVILEGED) $(TARGET_DIR)/release/ferroute-perf --cases $(CASES) --out $(TARGET_DIR)/perf $(PERF_ARGS)
 
 clean: ## remove what was built
 	$(CARGO) clean

@@ -169,6 +169,14 @@ impl Bench {
         Ok(())
     }
 
+    /// Takes the link of all gateways down or up, and brings every route out of the FIB or into it.
+    fn flip(&mut self, up: bool) {
+        self.hops.set_interface(InterfaceId::new(1), up);
+        self.hops.settle(&self.rib, usize::MAX);
+        self.rib.recheck();
+        self.work();
+    }
+
     fn work(&mut self) {
         while self.rib.has_work() {
             self.changes.clear();
@@ -240,10 +248,11 @@ fn run(routes: &[IpNet]) -> Result<(), Failure> {
     bench.work();
     report("end of RIB, nothing to sweep", 1, start);
 
-    bench.rib.recheck();
     let start = cpu_time();
-    bench.work();
-    report("recheck", routes.len(), start);
+    for up in [false, true] {
+        bench.flip(up);
+    }
+    report("elect again, link down and up", 2 * routes.len(), start);
 
     bench.rib.owner_gone(session, 0);
     let session = open(&mut bench, 3)?.session;

@@ -1,2 +1,36 @@
-//! ferroute-perf.
-fn main() {}
+//! ferroute-perf: measures the router. See `docs/performance.md`.
+
+use clap::Parser;
+use ferroute_perf::args::Args;
+use ferroute_perf::bench::Bench;
+use ferroute_perf::progress::Progress;
+use ferroute_perf::results::Results;
+use ferroute_perf::{PerfError, report};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ferroute-perf: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<(), PerfError> {
+    let (plan, method) = (&args.cases, args.method());
+    let bench = Bench::new(args.programs(), method, args.worker, plan.memory_mib())?;
+    let progress = Progress::new(plan.steps(&method));
+    let results = Results::measure(&bench, plan, &progress);
+    drop(progress);
+    drop(bench);
+    let written = report::write(&args.out, &results)?;
+    if args.json {
+        println!("{}", report::json(&results)?);
+    } else {
+        println!("{}", report::tables(&results));
+        println!("{}", written.display());
+    }
+    Ok(())
+}

@@ -210,17 +210,11 @@ fn n_08_a_host_finds_out_that_the_routers_addresses_are_taken() {
 
 #[test]
 fn n_12_a_card_is_told_to_take_all_groups_and_solicitations_arrive() {
-    let (wires, node) = (
-        Namespace::new("wires").unwrap(),
-        Namespace::new("node").unwrap(),
-    );
-    let config = format!(
-        "twin: {{ netns: {} }}\n\
-         ports:\n  - {{ name: p0, device: \"net_tap0,iface=t0\" }}\n\
-         interfaces:\n  - {{ name: p0, addresses: [\"2001:db8:3::1/64\"] }}\n",
-        node.path().display()
-    );
-    let router = Router::start(&wires, &config, &[&node]).unwrap();
+    let wires = Namespace::new("wires").unwrap();
+    let config = "twin: { enabled: false }\n\
+                  ports:\n  - { name: p0, device: \"net_tap0,iface=t0\" }\n\
+                  interfaces:\n  - { name: p0, addresses: [\"2001:db8:3::1/64\"] }\n";
+    let router = Router::start(&wires, config, &[]).unwrap();
     let card = Interface::named(&wires, "t0");
     // What the driver set on the device beneath it.
     let flags = wires.run("ip link show dev t0").unwrap();

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam::channel;
 use crossbeam::queue::ArrayQueue;
+use dpdk_sys::log::Level;
 use dpdk_sys::{Eal, EalError, MbufSource, Mempool, MempoolError};
 use ferroute_dataplane::fib::{Arena, ArenaError, Capacity};
 use ferroute_dataplane::ids::WorkerIndex;
@@ -92,6 +93,9 @@ impl Assembly {
     /// # Errors
     /// [`AssembleError`]; what was started is stopped again.
     pub fn start(boot: &Boot, config: ConfigView) -> Result<Self, AssembleError> {
+        if let Err(error) = dpdk_sys::log::route(log) {
+            tracing::debug!(%error, "DPDK logs to stderr");
+        }
         let eal = Eal::init(&boot.eal_arguments)?;
         let ticks_hz = dpdk_sys::clock::tsc_hz(&eal);
         let pool_config = &boot.config.mempool;
@@ -226,6 +230,7 @@ fn settings(boot: &Boot, config: ConfigView, ticks_hz: u64) -> Settings {
         },
         max_sets: MAX_SETS,
         resolve_via_default: true,
+        default_grace: Duration::from_secs(boot.config.owners.grace_seconds.get().into()),
         twins: boot.config.twin.enabled,
         twin_namespace: boot
             .config
@@ -261,6 +266,19 @@ fn icmp_limits(boot: &Boot) -> (ErrorLimits, IcmpRate) {
         ..ErrorLimits::default()
     };
     (errors, rate(boot.config.icmp.echo_replies))
+}
+
+/// Takes what DPDK has to say into the log.
+fn log(level: Level, text: &str) {
+    let text = text.trim_end();
+    match level {
+        Level::Emergency | Level::Alert | Level::Critical | Level::Error => {
+            tracing::error!(target: "dpdk", "{text}");
+        }
+        Level::Warning => tracing::warn!(target: "dpdk", "{text}"),
+        Level::Notice | Level::Info => tracing::debug!(target: "dpdk", "{text}"),
+        Level::Debug => tracing::trace!(target: "dpdk", "{text}"),
+    }
 }
 
 /// A number that differs from start to start and from router to router; nothing secret rests on it.

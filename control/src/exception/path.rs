@@ -159,16 +159,14 @@ impl ExceptionPath {
     pub fn command(&mut self, snapshot: &Snapshot, command: Command, now_ns: u64) {
         match command {
             Command::Interface(id, facts) => self.set_interface(id, facts, now_ns),
-            Command::Want(key, adjacency) => {
-                self.keys.insert(adjacency, key);
+            Command::Lead(adjacency, key) => drop(self.keys.insert(adjacency, key)),
+            Command::Part(adjacency) => drop(self.keys.remove(&adjacency)),
+            Command::Want(key) => {
                 if let Err(error) = self.neighbours.want(key, now_ns, &mut self.effects) {
                     tracing::warn!(%error, "a gateway is resolved only by traffic");
                 }
             }
-            Command::Unwant(key, adjacency) => {
-                self.keys.remove(&adjacency);
-                self.neighbours.unwant(key, now_ns, &mut self.effects);
-            }
+            Command::Unwant(key) => self.neighbours.unwant(key, now_ns, &mut self.effects),
             Command::AddPermanent(key, mac, reply) => {
                 let outcome = self
                     .neighbours

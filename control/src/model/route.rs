@@ -6,7 +6,6 @@ use super::number::{Distance, Epoch, Metric, NextHopSetId};
 use super::owner::SessionId;
 use super::prefix::{Family, Prefix};
 use super::refusal::RouteError;
-use std::time::Duration;
 
 /// Most routes in one batch.
 pub const MAX_BATCH_ROUTES: usize = 65_536;
@@ -183,6 +182,4 @@ pub struct RouteView {
     pub state: RouteState,
     /// Whether its owner is gone, or back and has not repeated it yet.
     pub stale: bool,
-    /// Time since it was last said.
-    pub age: Duration,
 }

@@ -184,6 +184,7 @@ impl Bench {
             limits: shape.limits,
             max_sets: shape.max_sets,
             resolve_via_default: true,
+            default_grace: std::time::Duration::from_secs(120),
             twins: false,
             twin_namespace: None,
             ticks_hz: HZ,

@@ -78,26 +78,29 @@ fn close_addresses() -> impl Strategy<Value = u128> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn v6_15_every_length_and_order_of_changes_equals_the_naive_match(
-        changes in vec((close_addresses(), 0..=128_u8, proptest::option::weighted(0.7, 1..9_u32)), 1..120),
+        changes in vec((close_addresses(), 0..=128_u8, proptest::option::weighted(0.7, 1..9_u32)), 1..100),
         others in vec(any::<u128>(), 8),
     ) {
         let mut pair = Pair::new();
         let mut addresses = others;
         addresses.extend(changes.iter().flat_map(|(address, length, _)| borders(prefix(*address, *length))));
         addresses.extend([0, u128::MAX]);
-        for (address, length, value) in changes {
+        for (place, (address, length, value)) in changes.into_iter().enumerate() {
             let at = prefix(address, length);
             match value {
                 Some(value) => pair.set(at, value),
                 // Mostly something that is there.
                 None => pair.remove(pair.routes.range(at..).next().map_or(at, |(found, _)| *found)),
             }
-            pair.check(&addresses);
+            if place % 8 == 0 {
+                pair.check(&addresses);
+            }
         }
+        pair.check(&addresses);
     }
 }
 
@@ -139,7 +142,7 @@ fn v6_15_a_table_full_of_64s_equals_the_naive_match() {
     let probes = |subnets: &[Ipv6Net]| -> Vec<u128> {
         subnets
             .iter()
-            .step_by(7)
+            .step_by(29)
             .copied()
             .flat_map(borders)
             .collect()

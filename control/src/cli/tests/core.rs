@@ -245,7 +245,6 @@ fn route_view(text: &str) -> RouteView {
         set_members: None,
         state: RouteState::Active,
         stale: true,
-        age: Duration::from_secs(61),
     }
 }
 

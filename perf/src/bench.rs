@@ -1,0 +1,153 @@
+//! Where measurements happen: programs, CPUs, memory, a namespace and a directory.
+
+use crate::error::PerfError;
+use crate::machine::huge::Pages;
+use crate::machine::{Cpus, HugePages, cpus};
+use crate::sample::Method;
+use crate::traffic::{Ends, Table, capture};
+use ferroute_tests::Namespace;
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
+
+/// Packet buffers of router and testpmd alike: a capture of 16 k frames takes as many for good.
+const BUFFERS: u32 = 131_071;
+/// What either takes on huge pages, in MiB: the buffers and some for DPDK and its devices.
+pub const MEMORY_MIB: u64 = 640;
+/// The address that DPDK gives its first capture port. Frames carry it; the router's port is asked whether it is so.
+pub const SOURCE_MAC: [u8; 6] = [0x02, b'p', b'c', b'a', b'p', 0];
+/// Who sends the frames.
+const SENDER_MAC: [u8; 6] = [2, 0, 0, 0, 0, 0x99];
+
+/// The programs under measurement.
+#[derive(Clone, Debug)]
+pub struct Programs {
+    /// The router.
+    pub ferrouted: PathBuf,
+    /// DPDK's.
+    pub testpmd: PathBuf,
+}
+
+impl Programs {
+    /// Sees to it that both are there before anything is measured.
+    ///
+    /// # Errors
+    /// One is missing.
+    pub fn check(self) -> Result<Self, PerfError> {
+        for program in [&self.ferrouted, &self.testpmd] {
+            if !program.exists() {
+                return Err(PerfError::NoProgram(program.clone()));
+            }
+        }
+        Ok(self)
+    }
+}
+
+/// Where measurements happen. One exists on a machine at a time.
+#[derive(Debug)]
+pub struct Bench {
+    /// What is measured.
+    pub programs: Programs,
+    /// Who runs where.
+    pub cpus: Cpus,
+    /// On which pages DPDK's memory lies.
+    pub pages: Pages,
+    /// Packet buffers of either program.
+    pub buffers: u32,
+    /// How rates are taken.
+    pub method: Method,
+    /// Sockets, configurations and captures.
+    pub directory: TempDir,
+    huge: HugePages,
+    namespace: Namespace,
+    _lock: File,
+}
+
+impl Bench {
+    /// Reserves this much on huge pages, and keeps this process on the control CPU.
+    ///
+    /// # Errors
+    /// Another measurement runs, or the machine does not serve.
+    pub fn new(
+        programs: Programs,
+        method: Method,
+        worker: Option<usize>,
+        memory_mib: u64,
+    ) -> Result<Self, PerfError> {
+        let lock = lock()?;
+        let cpus = Cpus::plan(worker)?;
+        let namespace = Namespace::new("perf")?;
+        let directory = tempfile::tempdir().map_err(PerfError::system("making a directory"))?;
+        let huge = HugePages::reserve(memory_mib)?;
+        cpus::pin(cpus.control)?;
+        Ok(Self {
+            programs: programs.check()?,
+            cpus,
+            pages: huge.pages(),
+            buffers: BUFFERS,
+            method,
+            directory,
+            huge,
+            namespace,
+            _lock: lock,
+        })
+    }
+
+    /// What the reader of the figures must know about the memory, if anything.
+    #[must_use]
+    pub fn note(&self) -> Option<&str> {
+        self.huge.note()
+    }
+
+    /// A command inside the namespace that may use both CPUs, and dies with this process.
+    #[must_use]
+    pub fn command(&self, program: &Path) -> Command {
+        let mut command = self.namespace.command("taskset");
+        command.args(["-c", &self.cpus.list()]).arg(program);
+        command
+    }
+
+    /// Writes the capture of a table's flows.
+    ///
+    /// # Errors
+    /// The disk is full.
+    pub fn capture(&self, table: &Table) -> Result<PathBuf, PerfError> {
+        let path = self.directory.path().join("in.pcap");
+        let failed = || PerfError::system("writing a capture");
+        let file = File::create(&path).map_err(failed())?;
+        let ends = Ends {
+            source: SENDER_MAC,
+            destination: SOURCE_MAC,
+        };
+        capture::write(&mut BufWriter::new(file), ends, &table.flows).map_err(failed())?;
+        Ok(path)
+    }
+
+    /// The device that replays a capture from memory for ever.
+    #[must_use]
+    pub fn source(&self, number: usize, capture: &Path) -> String {
+        format!(
+            "net_pcap{number},rx_pcap={},infinite_rx=1",
+            capture.display()
+        )
+    }
+
+    /// A device that swallows what is sent to it and receives nothing.
+    #[must_use]
+    pub fn sink(number: usize) -> String {
+        format!("net_null{number},no-rx=1")
+    }
+}
+
+/// The lock that keeps two measurements apart, held until the file is closed.
+fn lock() -> Result<File, PerfError> {
+    let path = std::env::temp_dir().join("ferroute-perf.lock");
+    let file =
+        File::create(&path).map_err(PerfError::system(format!("making {}", path.display())))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(_) => Err(PerfError::Busy(path)),
+    }
+}

@@ -1,0 +1,220 @@
+//! Which cases are measured, by the words of the command line.
+
+use crate::cases::forward::Load;
+use crate::cases::{failover, fib, updates};
+use crate::sample::Method;
+use crate::traffic::Family;
+use std::str::FromStr;
+
+/// One thing to measure.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Case {
+    /// Forwarding, beside testpmd.
+    Forward(Load),
+    /// Routes through the API, and their memory.
+    Updates,
+    /// Forwarding while routes change.
+    Churn,
+    /// A next hop of a million prefixes fails.
+    Failover,
+    /// The FIB alone, beside DPDK's.
+    Fib,
+}
+
+/// Loads by their names.
+const LOADS: [(&str, Load); 8] = [
+    (
+        "ipv4-1",
+        Load {
+            family: Family::V4,
+            routes: 1,
+        },
+    ),
+    (
+        "ipv4-1k",
+        Load {
+            family: Family::V4,
+            routes: 1_000,
+        },
+    ),
+    (
+        "ipv4-10k",
+        Load {
+            family: Family::V4,
+            routes: 10_000,
+        },
+    ),
+    (
+        "ipv4-100k",
+        Load {
+            family: Family::V4,
+            routes: 100_000,
+        },
+    ),
+    (
+        "ipv4-1m",
+        Load {
+            family: Family::V4,
+            routes: 1_000_000,
+        },
+    ),
+    (
+        "ipv6-1",
+        Load {
+            family: Family::V6,
+            routes: 1,
+        },
+    ),
+    (
+        "ipv6-10k",
+        Load {
+            family: Family::V6,
+            routes: 10_000,
+        },
+    ),
+    (
+        "ipv6-100k",
+        Load {
+            family: Family::V6,
+            routes: 100_000,
+        },
+    ),
+];
+const OTHERS: [(&str, Case); 4] = [
+    ("updates", Case::Updates),
+    ("churn", Case::Churn),
+    ("failover", Case::Failover),
+    ("fib", Case::Fib),
+];
+/// What `quick` stands for: the corners of the tables, and what has no corners.
+const QUICK: &str = "ipv4-1,ipv4-10k,ipv4-1m,ipv6-10k,updates,fib";
+
+/// The cases to measure, in order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Plan {
+    /// The cases.
+    pub cases: Vec<Case>,
+    /// Whether samples and tables are to be few.
+    pub quick: bool,
+}
+
+/// A word that names no case.
+#[derive(Debug, thiserror::Error)]
+#[error("no case is called {word:?}; there are all, quick, forward, {}", names().join(", "))]
+pub struct UnknownCase {
+    word: String,
+}
+
+impl FromStr for Plan {
+    type Err = UnknownCase;
+
+    fn from_str(text: &str) -> Result<Self, UnknownCase> {
+        let mut cases: Vec<Case> = Vec::new();
+        for word in text.split(',').map(str::trim) {
+            for case in expand(word)? {
+                if !cases.contains(&case) {
+                    cases.push(case);
+                }
+            }
+        }
+        Ok(Self {
+            cases,
+            quick: text.split(',').any(|word| word.trim() == "quick"),
+        })
+    }
+}
+
+fn expand(word: &str) -> Result<Vec<Case>, UnknownCase> {
+    let forward = || LOADS.into_iter().map(|(_, load)| Case::Forward(load));
+    let others = || OTHERS.into_iter().map(|(_, case)| case);
+    let named = || {
+        LOADS
+            .into_iter()
+            .map(|(name, load)| (name, Case::Forward(load)))
+            .chain(OTHERS)
+    };
+    match word {
+        "all" => Ok(forward().chain(others()).collect()),
+        "forward" => Ok(forward().collect()),
+        "quick" => QUICK.split(',').try_fold(Vec::new(), |mut cases, word| {
+            cases.extend(expand(word)?);
+            Ok(cases)
+        }),
+        _ => match named().find(|(name, _)| *name == word) {
+            Some((_, case)) => Ok(vec![case]),
+            None => Err(UnknownCase {
+                word: word.to_owned(),
+            }),
+        },
+    }
+}
+
+fn names() -> Vec<&'static str> {
+    LOADS
+        .iter()
+        .map(|(name, _)| *name)
+        .chain(OTHERS.iter().map(|(name, _)| *name))
+        .collect()
+}
+
+impl Plan {
+    /// Steps of the progress bar.
+    #[must_use]
+    pub fn steps(&self, method: &Method) -> u64 {
+        let samples = method.samples as u64;
+        let steps = |case: &Case| match case {
+            Case::Forward(_) | Case::Churn => 2 * samples,
+            Case::Updates => updates::steps(method.samples),
+            Case::Failover => failover::ROUNDS as u64,
+            Case::Fib => fib::sizes(self.quick).len() as u64,
+        };
+        self.cases.iter().map(steps).sum()
+    }
+
+    /// Memory that the cases want on huge pages, in MiB.
+    #[must_use]
+    pub fn memory_mib(&self) -> u64 {
+        let fib = if self.cases.contains(&Case::Fib) {
+            fib::MEMORY_MIB
+        } else {
+            0
+        };
+        fib.max(crate::bench::MEMORY_MIB)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_become_cases_once_each() {
+        let all: Plan = "all".parse().unwrap();
+        assert_eq!(
+            (all.cases.len(), all.quick),
+            (LOADS.len() + OTHERS.len(), false)
+        );
+        let quick: Plan = "quick".parse().unwrap();
+        assert!(quick.quick && quick.cases.len() == 6);
+        let some: Plan = "fib, ipv4-10k,fib".parse().unwrap();
+        assert_eq!(
+            some.cases,
+            [
+                Case::Fib,
+                Case::Forward(Load {
+                    family: Family::V4,
+                    routes: 10_000
+                })
+            ]
+        );
+    }
+
+    #[test]
+    fn a_word_that_is_none_is_answered_with_those_there_are() {
+        let error = "ipv5".parse::<Plan>().unwrap_err().to_string();
+        assert!(
+            error.contains("ipv5") && error.contains("ipv4-10k") && error.contains("churn"),
+            "{error}"
+        );
+    }
+}

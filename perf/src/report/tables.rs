@@ -1,0 +1,280 @@
+//! Results as tables. The page shows the same ones.
+
+use crate::cases::fib::Figures;
+use crate::results::Results;
+use crate::sample::Rate;
+use comfy_table::{CellAlignment, Table, presets};
+
+/// A table with a title above it.
+pub(super) struct Titled {
+    pub(super) title: &'static str,
+    pub(super) header: Vec<String>,
+    pub(super) rows: Vec<Vec<String>>,
+}
+
+/// All tables, and the notes, for a terminal.
+#[must_use]
+pub fn tables(results: &Results) -> String {
+    let mut out = format!("{}\n", machine(results));
+    for titled in all(results) {
+        let mut table = Table::new();
+        table
+            .load_style(presets::UTF8_BORDERS_ONLY)
+            .set_header(titled.header)
+            .add_rows(titled.rows);
+        for column in table.column_iter_mut().skip(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        out += &format!("\n{}\n{table}\n", titled.title);
+    }
+    for note in &results.notes {
+        out += &format!("\nNote: {note}\n");
+    }
+    out
+}
+
+/// The machine and the method in a line.
+pub(super) fn machine(results: &Results) -> String {
+    let (machine, method) = (&results.machine, &results.method);
+    format!(
+        "{}, TSC {:.2} GHz, Linux {}, {}, burst {}, {} pages, worker on CPU {}; {} samples of {} s, median",
+        machine.cpu,
+        machine.tsc_hz as f64 / 1e9,
+        machine.kernel,
+        machine.dpdk,
+        machine.burst,
+        match machine.pages {
+            crate::machine::huge::Pages::Huge => "huge",
+            crate::machine::huge::Pages::Ordinary => "ordinary",
+        },
+        machine.cpus.worker,
+        method.samples,
+        method.sample_s
+    )
+}
+
+/// The tables that have rows.
+pub(super) fn all(results: &Results) -> Vec<Titled> {
+    let tables = [
+        forwarding(results),
+        stages(results),
+        updates(results),
+        disturbed(results),
+        fib(results),
+    ];
+    tables
+        .into_iter()
+        .filter(|table| !table.rows.is_empty())
+        .collect()
+}
+
+fn words(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+fn row(what: &str, value: String) -> Vec<String> {
+    vec![what.to_owned(), value]
+}
+
+fn mpps(rate: &Rate) -> String {
+    format!(
+        "{:.2}{}",
+        rate.mega_per_s,
+        if rate.disturbed() { " *" } else { "" }
+    )
+}
+
+/// A count with its thousands grouped.
+pub(super) fn grouped(count: usize) -> String {
+    let digits = count.to_string();
+    let mut out = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(' ');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+fn forwarding(results: &Results) -> Titled {
+    let rows = results.forwarding.iter().map(|row| {
+        vec![
+            row.load.family.name().to_owned(),
+            grouped(row.load.routes),
+            grouped(row.flows),
+            mpps(&row.testpmd),
+            format!("{:.1}", row.testpmd.cycles),
+            mpps(&row.router),
+            format!("{:.1}", row.router.cycles),
+            format!("{:.3}", row.ratio),
+            format!("{:.1}", row.packets_per_burst),
+            row.lost.to_string(),
+        ]
+    });
+    Titled {
+        title: "Forwarding, one worker, 60-byte frames",
+        header: words(&[
+            "",
+            "routes",
+            "flows",
+            "testpmd Mpps",
+            "cycles",
+            "ferroute Mpps",
+            "cycles",
+            "ratio",
+            "burst",
+            "lost",
+        ]),
+        rows: rows.collect(),
+    }
+}
+
+fn stages(results: &Results) -> Titled {
+    let names = results
+        .forwarding
+        .iter()
+        .find(|row| !row.stages.is_empty())
+        .map(|row| &row.stages);
+    let names = names.into_iter().flatten().map(|stage| stage.name.clone());
+    let rows = results.forwarding.iter().map(|row| {
+        let load = [row.load.family.name().to_owned(), grouped(row.load.routes)];
+        let cycles = row
+            .stages
+            .iter()
+            .map(|stage| format!("{:.1}", stage.cycles));
+        let sum: f64 = row.stages.iter().map(|stage| stage.cycles).sum();
+        let rest = [
+            format!("{:.1}", row.router.cycles - sum),
+            format!("{:.1}", row.router.cycles),
+        ];
+        load.into_iter().chain(cycles).chain(rest).collect()
+    });
+    Titled {
+        title: "Cycles for each packet by the router's stages",
+        header: words(&["", "routes"])
+            .into_iter()
+            .chain(names)
+            .chain(words(&["rest", "all"]))
+            .collect(),
+        rows: rows.collect(),
+    }
+}
+
+fn updates(results: &Results) -> Titled {
+    let mut rows = Vec::new();
+    if let Some(updates) = &results.updates {
+        let (memory, single) = (&updates.memory, &updates.single);
+        let mib = |bytes: u64| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
+        let pace = |seconds: f64| {
+            format!(
+                "{seconds:.3} s ({:.0} k/s)",
+                updates.routes as f64 / seconds / 1e3
+            )
+        };
+        let table = grouped(updates.routes);
+        rows.extend([
+            row(
+                &format!("{table} IPv4 routes in, first byte to visible"),
+                pace(updates.insert_s),
+            ),
+            row("all of them withdrawn", pace(updates.withdraw_s)),
+            row("one route, median", format!("{:.0} µs", single.at(0.5))),
+            row("one route, 99 %", format!("{:.0} µs", single.at(0.99))),
+            row("resident, idle", mib(memory.idle_bytes)),
+            row(&format!("resident, {table} routes"), mib(memory.full_bytes)),
+            row("resident, all withdrawn", mib(memory.emptied_bytes)),
+            row(
+                "bytes for each route, RIB and FIB",
+                format!("{:.1}", memory.bytes_per_route),
+            ),
+            row(
+                "of this in the FIB",
+                format!("{:.1}", memory.fib_bytes as f64 / updates.routes as f64),
+            ),
+        ]);
+    }
+    Titled {
+        title: "Routes through the API, and memory",
+        header: words(&["", "IPv4"]),
+        rows,
+    }
+}
+
+fn disturbed(results: &Results) -> Titled {
+    let mut rows = Vec::new();
+    if let Some(churn) = &results.churn {
+        rows.extend([
+            row("rate at rest", format!("{} Mpps", mpps(&churn.quiet))),
+            row(
+                &format!(
+                    "rate with {:.1} k route changes a second",
+                    churn.changes_per_s / 1e3
+                ),
+                format!("{} Mpps", mpps(&churn.churned)),
+            ),
+            row("dip", format!("{:.2} %", 100.0 * churn.dip)),
+            row("packets lost meanwhile", churn.lost.to_string()),
+        ]);
+    }
+    if let Some(failover) = &results.failover {
+        let routes = grouped(failover.routes);
+        let times = |median: f64, longest: f64| format!("{median:.3} ms (longest {longest:.3})");
+        rows.extend([
+            row(
+                &format!("a next hop of {routes} prefixes fails: answer after"),
+                times(failover.answer_ms, failover.answer_max_ms),
+            ),
+            row("packets lost", format!("{:.0}", failover.lost)),
+            row(
+                "outage of its flows",
+                times(failover.outage_ms, failover.outage_max_ms),
+            ),
+        ]);
+    }
+    Titled {
+        title: "Changes while forwarding",
+        header: words(&["", ""]),
+        rows,
+    }
+}
+
+fn fib(results: &Results) -> Titled {
+    let cells = |figures: &Figures| {
+        [
+            format!("{:.2}", figures.lookup_ns),
+            format!("{:.0}", 1e3 / figures.lookup_ns),
+            format!("{:.0}", figures.adds_k_per_s),
+            format!("{:.0}", figures.removes_k_per_s),
+            format!("{:.1}", figures.bytes_per_route),
+        ]
+    };
+    let rows = results.fib.iter().map(|row| {
+        let load = [row.family.name().to_owned(), grouped(row.routes)];
+        load.into_iter()
+            .chain(cells(&row.ferroute))
+            .chain(cells(&row.rte_fib))
+            .collect()
+    });
+    Titled {
+        title: "The FIB alone (lookups in bursts of 64 over 16 k flows), and DPDK's rte_fib beside it",
+        header: words(&[
+            "", "routes", "ns", "M/s", "adds k/s", "dels k/s", "B/route", "rte ns", "M/s",
+            "adds k/s", "dels k/s", "B/route",
+        ]),
+        rows: rows.collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_grouped_by_thousands() {
+        assert_eq!(
+            [0, 999, 1_000, 1_000_000].map(grouped),
+            ["0", "999", "1 000", "1 000 000"]
+        );
+    }
+}

@@ -1,0 +1,126 @@
+//! What a measurement asks the router, from ordinary blocking code.
+
+use crate::error::PerfError;
+use ferroute_proto::v1;
+use std::net::IpAddr;
+use std::path::Path;
+use tokio::runtime::{Builder, Runtime};
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Response, Status};
+use v1::interface_service_client::InterfaceServiceClient;
+use v1::port_service_client::PortServiceClient;
+use v1::route_service_client::RouteServiceClient;
+use v1::stats_service_client::StatsServiceClient;
+
+/// A connection to the router's API.
+#[derive(Debug)]
+pub struct Api {
+    runtime: Runtime,
+    channel: Channel,
+}
+
+/// A runtime of one thread: the caller's.
+pub(super) fn runtime() -> Result<Runtime, PerfError> {
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(PerfError::system("making a runtime"))
+}
+
+/// The channel to a router's socket.
+pub(super) async fn channel(socket: &Path) -> Result<Channel, Status> {
+    let failed = |error: tonic::transport::Error| Status::from_error(error.into());
+    let endpoint = Endpoint::try_from(format!("unix://{}", socket.display())).map_err(failed)?;
+    endpoint.connect().await.map_err(failed)
+}
+
+impl Api {
+    pub(super) fn connect(socket: &Path) -> Result<Self, PerfError> {
+        let runtime = runtime()?;
+        let channel = runtime.block_on(channel(socket))?;
+        Ok(Self { runtime, channel })
+    }
+
+    fn call<T>(
+        &self,
+        call: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Result<T, PerfError> {
+        Ok(self.runtime.block_on(call)?.into_inner())
+    }
+
+    fn stats(&self) -> StatsServiceClient<Channel> {
+        StatsServiceClient::new(self.channel.clone())
+    }
+
+    /// A port.
+    ///
+    /// # Errors
+    /// There is none of this name.
+    pub fn port(&mut self, name: &str) -> Result<v1::Port, PerfError> {
+        let mut ports = PortServiceClient::new(self.channel.clone());
+        self.call(ports.get(v1::GetPortRequest {
+            name: name.to_owned(),
+        }))
+    }
+
+    /// Packets that a port's device has sent, as the device counts.
+    ///
+    /// # Errors
+    /// There is none of this name.
+    pub fn sent(&mut self, port: &str) -> Result<u64, PerfError> {
+        let mut ports = PortServiceClient::new(self.channel.clone());
+        let stats = self.call(ports.stats(v1::PortStatsRequest {
+            name: port.to_owned(),
+        }))?;
+        Ok(stats.tx.unwrap_or_default().packets)
+    }
+
+    /// The only worker.
+    ///
+    /// # Errors
+    /// The API does not answer.
+    pub fn worker(&mut self) -> Result<v1::Worker, PerfError> {
+        let workers = self
+            .call(self.stats().workers(v1::WorkersRequest {}))?
+            .workers;
+        workers
+            .into_iter()
+            .next()
+            .ok_or_else(|| PerfError::Missing("worker".to_owned()))
+    }
+
+    /// Memory.
+    ///
+    /// # Errors
+    /// The API does not answer.
+    pub fn memory(&mut self) -> Result<v1::MemoryResponse, PerfError> {
+        self.call(self.stats().memory(v1::MemoryRequest {}))
+    }
+
+    /// Sets an interface administratively up or down.
+    ///
+    /// # Errors
+    /// There is none of this name.
+    pub fn set_up(&mut self, interface: &str, up: bool) -> Result<(), PerfError> {
+        let mut interfaces = InterfaceServiceClient::new(self.channel.clone());
+        let request = v1::ChangeInterfaceRequest {
+            name: interface.to_owned(),
+            admin_up: Some(up),
+            ..v1::ChangeInterfaceRequest::default()
+        };
+        self.call(interfaces.change(request)).map(drop)
+    }
+
+    /// What happens to a packet with this destination.
+    ///
+    /// # Errors
+    /// The API does not answer.
+    pub fn outcome(&mut self, destination: IpAddr) -> Result<v1::LookupOutcome, PerfError> {
+        let mut routes = RouteServiceClient::new(self.channel.clone());
+        let request = v1::LookupRequest {
+            destination: super::setup::octets(destination),
+            ..v1::LookupRequest::default()
+        };
+        Ok(self.call(routes.lookup(request))?.outcome())
+    }
+}

@@ -1,0 +1,96 @@
+//! The router's configuration for a measurement, and the next hops that its routes lead to.
+
+use crate::bench::Bench;
+use crate::machine::huge::Pages;
+use crate::traffic::Family;
+use bytes::Bytes;
+use ferroute_proto::v1;
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::Path;
+
+/// The port that receives.
+pub const SOURCE: &str = "in";
+/// The ports that send.
+pub const SINKS: [&str; 2] = ["out0", "out1"];
+
+/// What the router is to have.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Setup<'a> {
+    /// The capture that it receives for ever; nothing if there is none.
+    pub capture: Option<&'a Path>,
+}
+
+impl Setup<'_> {
+    /// The configuration.
+    pub(super) fn yaml(&self, bench: &Bench) -> String {
+        let pages = match bench.pages {
+            Pages::Huge => "require",
+            Pages::Ordinary => "\"off\"",
+        };
+        let (cpus, buffers) = (&bench.cpus, bench.buffers);
+        let mut yaml = format!(
+            "eal: {{ file_prefix: router, huge_pages: {pages} }}\n\
+             cpus: {{ workers: [{}], control: [{}], idle: poll }}\n\
+             mempool: {{ buffers: {buffers} }}\n\
+             log: {{ level: warn }}\n\
+             ports:\n",
+            cpus.worker, cpus.control
+        );
+        let mut interfaces = String::new();
+        let mut neighbours = String::new();
+        let mut port = |name: &str, device: &str, net: u8| {
+            // Writing to a String cannot fail.
+            let _ = writeln!(yaml, "  - {{ name: {name}, device: \"{device}\" }}");
+            let _ = writeln!(
+                interfaces,
+                "  - {{ name: {name}, addresses: [10.0.{net}.1/24, \"2001:db8:{net}::1/64\"] }}"
+            );
+        };
+        if let Some(capture) = self.capture {
+            port(SOURCE, &bench.source(0, capture), SINKS.len() as u8);
+        }
+        for (net, name) in (0..).zip(SINKS) {
+            port(name, &Bench::sink(usize::from(net)), net);
+            for address in [neighbour(Family::V4, net), neighbour(Family::V6, net)] {
+                let _ = writeln!(
+                    neighbours,
+                    "  - {{ interface: {name}, address: \"{address}\", mac: \"02:00:00:00:01:0{net}\" }}"
+                );
+            }
+        }
+        format!("{yaml}interfaces:\n{interfaces}neighbours:\n{neighbours}")
+    }
+}
+
+/// The permanent neighbour behind a sink.
+#[must_use]
+pub fn neighbour(family: Family, sink: u8) -> IpAddr {
+    match family {
+        Family::V4 => Ipv4Addr::new(10, 0, sink, 2).into(),
+        Family::V6 => Ipv6Addr::new(0x2001, 0xdb8, sink.into(), 0, 0, 0, 0, 2).into(),
+    }
+}
+
+/// The set of next hops through the neighbours behind these sinks.
+#[must_use]
+pub fn next_hop_set(id: u32, family: Family, sinks: &[u8]) -> v1::NextHopSet {
+    let next_hops = sinks.iter().map(|sink| v1::NextHop {
+        gateway: octets(neighbour(family, *sink)),
+        interface: SINKS[usize::from(*sink)].to_owned(),
+        ..v1::NextHop::default()
+    });
+    v1::NextHopSet {
+        id,
+        next_hops: next_hops.collect(),
+    }
+}
+
+/// An address as the API takes it.
+#[must_use]
+pub fn octets(address: IpAddr) -> Bytes {
+    match address {
+        IpAddr::V4(address) => Bytes::copy_from_slice(&address.octets()),
+        IpAddr::V6(address) => Bytes::copy_from_slice(&address.octets()),
+    }
+}
