@@ -231,7 +231,7 @@ impl Router {
                 elect = true;
             }
             self.write_changes();
-            if elect && self.rib.has_work() {
+            if elect && self.rib.is_electing() {
                 self.work();
             } else if !settled.more {
                 break;

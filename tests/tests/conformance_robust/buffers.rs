@@ -12,10 +12,26 @@ const BURST: usize = 512;
 /// Starts DPDK without huge pages and cards, so that any number of processes can do so at once.
 fn start() -> Eal {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let cpus = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap().trim().to_owned();
-    let words = ["ferroute-test", "--no-huge", "--no-pci", "--no-telemetry", "--no-shconf", "-m", "128"];
+    let cpus = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Cpus_allowed_list:"))
+        .unwrap()
+        .trim()
+        .to_owned();
+    let words = [
+        "ferroute-test",
+        "--no-huge",
+        "--no-pci",
+        "--no-telemetry",
+        "--no-shconf",
+        "-m",
+        "128",
+    ];
     let mut arguments: Vec<String> = words.map(str::to_owned).to_vec();
-    arguments.push(format!("--file-prefix=ferroute-leak-{}", std::process::id()));
+    arguments.push(format!(
+        "--file-prefix=ferroute-leak-{}",
+        std::process::id()
+    ));
     arguments.push(format!("--lcores=0@({cpus})"));
     Eal::init(&arguments).unwrap()
 }
@@ -52,8 +68,17 @@ fn r_07_a_million_packets_link_flaps_and_mtu_changes_leak_no_buffer() {
             300 => drop(bench.carrier("p1", true)),
             _ => {}
         }
-        let burst: Vec<Mbuf> = (0..BURST).map(|n| pool.alloc_with(&kinds[(n + round) % kinds.len()]).expect("a buffer")).collect();
-        forwarded += bench.receive_mbufs("p0", burst).iter().filter(|s| s.port == "p1").count();
+        let burst: Vec<Mbuf> = (0..BURST)
+            .map(|n| {
+                pool.alloc_with(&kinds[(n + round) % kinds.len()])
+                    .expect("a buffer")
+            })
+            .collect();
+        forwarded += bench
+            .receive_mbufs("p0", burst)
+            .iter()
+            .filter(|s| s.port == "p1")
+            .count();
         bench.twin_frames();
         assert_eq!(pool.in_use(), 0, "after round {round}");
         if round % 16 == 0 {
@@ -64,8 +89,15 @@ fn r_07_a_million_packets_link_flaps_and_mtu_changes_leak_no_buffer() {
     assert!(forwarded > PACKETS / 5, "{forwarded} went through");
     // The port goes while packets come; the rest runs on.
     bench.remove_port("p1");
-    let burst = (0..BURST).map(|_| pool.alloc_with(&datagram(FAR).frame()).unwrap()).collect();
-    assert!(bench.receive_mbufs("p0", burst).iter().all(|s| s.port == "p0"));
+    let burst = (0..BURST)
+        .map(|_| pool.alloc_with(&datagram(FAR).frame()).unwrap())
+        .collect();
+    assert!(
+        bench
+            .receive_mbufs("p0", burst)
+            .iter()
+            .all(|s| s.port == "p0")
+    );
     assert_eq!(pool.in_use(), 0);
     drop(bench);
     assert_eq!(pool.available(), pool.capacity());

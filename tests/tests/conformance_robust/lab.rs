@@ -16,10 +16,18 @@ pub(crate) fn lab() -> Bench {
 
 pub(crate) fn lab_of(shape: Shape) -> Bench {
     let mut bench = Bench::shaped(shape);
-    bench.port("p0", P0_MAC, &["10.0.0.1/24", "2001:db8::1/64"]).port("p1", P1_MAC, &["10.0.1.1/24", "2001:db8:1::1/64"]);
-    bench.neighbour("p0", HOST, HOST_MAC).neighbour("p1", "10.0.1.2", GATEWAY_MAC);
-    bench.neighbour("p0", "2001:db8::9", HOST_MAC).neighbour("p1", "2001:db8:1::2", GATEWAY_MAC);
-    bench.route("192.0.2.0/24", "via 10.0.1.2").route("2001:db8:f::/48", "via 2001:db8:1::2");
+    bench
+        .port("p0", P0_MAC, &["10.0.0.1/24", "2001:db8::1/64"])
+        .port("p1", P1_MAC, &["10.0.1.1/24", "2001:db8:1::1/64"]);
+    bench
+        .neighbour("p0", HOST, HOST_MAC)
+        .neighbour("p1", "10.0.1.2", GATEWAY_MAC);
+    bench
+        .neighbour("p0", "2001:db8::9", HOST_MAC)
+        .neighbour("p1", "2001:db8:1::2", GATEWAY_MAC);
+    bench
+        .route("192.0.2.0/24", "via 10.0.1.2")
+        .route("2001:db8:f::/48", "via 2001:db8:1::2");
     bench
 }
 

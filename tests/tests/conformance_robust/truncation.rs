@@ -1,6 +1,9 @@
 //! Every header cut at every byte: no crash, and one end for each frame.
 
-use etherparse::{ArpOperation, EtherType, IcmpEchoHeader, Icmpv4Type, Icmpv6Type, IpNumber, PacketBuilder, TcpHeader};
+use etherparse::{
+    ArpOperation, EtherType, IcmpEchoHeader, Icmpv4Type, Icmpv6Type, IpNumber, PacketBuilder,
+    TcpHeader,
+};
 use ferroute_tests::bench::Bench;
 use ferroute_tests::bench::frames::{V4, arp, framed};
 
@@ -22,7 +25,9 @@ fn v6(to: [u8; 16], hop_limit: u8, next: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 fn icmp6(to: [u8; 16], kind: Icmpv6Type, body: &[u8]) -> Vec<u8> {
-    let builder = PacketBuilder::ethernet2(HOST_MAC, P0_MAC).ipv6(HOST6, to, 255).icmpv6(kind);
+    let builder = PacketBuilder::ethernet2(HOST_MAC, P0_MAC)
+        .ipv6(HOST6, to, 255)
+        .icmpv6(kind);
     let mut frame = Vec::new();
     builder.write(&mut frame, body).unwrap();
     frame
@@ -30,7 +35,15 @@ fn icmp6(to: [u8; 16], kind: Icmpv6Type, body: &[u8]) -> Vec<u8> {
 
 fn solicitation() -> Vec<u8> {
     let body = [&OWN6[..], &[1, 1], &HOST_MAC].concat();
-    icmp6(OWN6, Icmpv6Type::Unknown { type_u8: 135, code_u8: 0, bytes5to8: [0; 4] }, &body)
+    icmp6(
+        OWN6,
+        Icmpv6Type::Unknown {
+            type_u8: 135,
+            code_u8: 0,
+            bytes5to8: [0; 4],
+        },
+        &body,
+    )
 }
 
 /// A frame of each kind that the router looks into.
@@ -43,28 +56,75 @@ fn kinds() -> Vec<(&'static str, Vec<u8>)> {
         tcp.set_options_raw(&[2, 4, 5, 0xb4]).unwrap();
         V4::new(HOST, to, IpNumber::TCP, &tcp.to_bytes()).link(HOST_MAC, P0_MAC)
     };
-    let chain = [&[60, 0, 1, 4, 0, 0, 0, 0][..], &[43, 0, 1, 4, 0, 0, 0, 0], &[44, 0, 4, 0, 0, 0, 0, 0], &[17, 0, 0, 1, 0, 0, 0, 9], &[0; 8]].concat();
+    let chain = [
+        &[60, 0, 1, 4, 0, 0, 0, 0][..],
+        &[43, 0, 1, 4, 0, 0, 0, 0],
+        &[44, 0, 4, 0, 0, 0, 0, 0],
+        &[17, 0, 0, 1, 0, 0, 0, 9],
+        &[0; 8],
+    ]
+    .concat();
     vec![
         ("IPv4 in transit", datagram(FAR).frame()),
-        ("IPv4 with options", datagram(FAR).options(&[7, 7, 4, 0, 0, 0, 0, 0]).frame()),
+        (
+            "IPv4 with options",
+            datagram(FAR).options(&[7, 7, 4, 0, 0, 0, 0, 0]).frame(),
+        ),
         ("IPv4 without a route", datagram("203.0.113.1").frame()),
         ("IPv4 at its end", datagram(FAR).ttl(1).frame()),
-        ("ICMP to the router", V4::icmp(HOST, own, Icmpv4Type::EchoRequest(echo), &[5; 16]).link(HOST_MAC, P0_MAC).frame()),
+        (
+            "ICMP to the router",
+            V4::icmp(HOST, own, Icmpv4Type::EchoRequest(echo), &[5; 16])
+                .link(HOST_MAC, P0_MAC)
+                .frame(),
+        ),
         ("UDP to the router", datagram(own).frame()),
         ("TCP to the router", tcp(own).frame()),
         ("TCP in transit", tcp(FAR).frame()),
         ("VLAN", datagram(FAR).vlan(7).frame()),
-        ("ARP request", arp(ArpOperation::REQUEST, (HOST_MAC, HOST), ([0; 6], own), [0xff; 6])),
-        ("ARP reply", arp(ArpOperation::REPLY, (HOST_MAC, HOST), (P0_MAC, own), P0_MAC)),
-        ("IPv6 in transit", v6(FAR6, 64, 17, &[0, 1, 0, 2, 0, 12, 0, 9, 1, 2, 3, 4])),
+        (
+            "ARP request",
+            arp(
+                ArpOperation::REQUEST,
+                (HOST_MAC, HOST),
+                ([0; 6], own),
+                [0xff; 6],
+            ),
+        ),
+        (
+            "ARP reply",
+            arp(ArpOperation::REPLY, (HOST_MAC, HOST), (P0_MAC, own), P0_MAC),
+        ),
+        (
+            "IPv6 in transit",
+            v6(FAR6, 64, 17, &[0, 1, 0, 2, 0, 12, 0, 9, 1, 2, 3, 4]),
+        ),
         ("IPv6 with a chain of headers", v6(FAR6, 64, 0, &chain)),
         ("the chain to the router", v6(OWN6, 64, 0, &chain)),
         ("IPv6 at its end", v6(FAR6, 1, 17, &[0; 12])),
-        ("ICMPv6 to the router", icmp6(OWN6, Icmpv6Type::EchoRequest(echo), &[5; 16])),
+        (
+            "ICMPv6 to the router",
+            icmp6(OWN6, Icmpv6Type::EchoRequest(echo), &[5; 16]),
+        ),
         ("neighbour solicitation", solicitation()),
-        ("UDP over IPv6 to the router", v6(OWN6, 64, 17, &[0, 1, 0, 2, 0, 12, 0, 9, 1, 2, 3, 4])),
-        ("LLC", framed(HOST_MAC, P0_MAC, None, EtherType(40), &[0xfe, 0xfe, 3, 0x83, 1, 2, 3, 4])),
-        ("something else", framed(HOST_MAC, P0_MAC, None, EtherType(0x8847), &[0, 0x10, 1, 64])),
+        (
+            "UDP over IPv6 to the router",
+            v6(OWN6, 64, 17, &[0, 1, 0, 2, 0, 12, 0, 9, 1, 2, 3, 4]),
+        ),
+        (
+            "LLC",
+            framed(
+                HOST_MAC,
+                P0_MAC,
+                None,
+                EtherType(40),
+                &[0xfe, 0xfe, 3, 0x83, 1, 2, 3, 4],
+            ),
+        ),
+        (
+            "something else",
+            framed(HOST_MAC, P0_MAC, None, EtherType(0x8847), &[0, 0x10, 1, 64]),
+        ),
     ]
 }
 
@@ -78,7 +138,10 @@ fn router() -> Bench {
 /// How packets ended so far, all ends together.
 fn ends(bench: &Bench) -> u64 {
     let (worker, exception) = (bench.worker_counters(), bench.exception_counters());
-    let kept = exception.to_twin.get() + exception.consumed.get() + exception.forwarded.get() + exception.held_now();
+    let kept = exception.to_twin.get()
+        + exception.consumed.get()
+        + exception.forwarded.get()
+        + exception.held_now();
     worker.tx.get() + worker.consumed.get() + worker.dropped() + kept + exception.dropped()
 }
 
@@ -128,7 +191,9 @@ fn r_01_what_ip_carries_cut_at_every_byte_has_one_end() {
     let mut tried = 0;
     for (what, frame) in kinds() {
         for bytes in 20..frame.len() - 14 {
-            let Some(short) = shortened(&frame, bytes) else { continue };
+            let Some(short) = shortened(&frame, bytes) else {
+                continue;
+            };
             one_end(&mut bench, what, &short);
             tried += 1;
         }

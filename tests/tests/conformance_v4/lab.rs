@@ -22,8 +22,12 @@ pub(crate) fn lab() -> Bench {
 
 pub(crate) fn lab_of(shape: Shape) -> Bench {
     let mut bench = Bench::shaped(shape);
-    bench.port("p0", P0_MAC, &["10.0.0.1/24"]).port("p1", P1_MAC, &["10.0.1.1/24"]);
-    bench.neighbour("p0", HOST, HOST_MAC).neighbour("p1", GATEWAY, GATEWAY_MAC);
+    bench
+        .port("p0", P0_MAC, &["10.0.0.1/24"])
+        .port("p1", P1_MAC, &["10.0.1.1/24"]);
+    bench
+        .neighbour("p0", HOST, HOST_MAC)
+        .neighbour("p1", GATEWAY, GATEWAY_MAC);
     bench.route("192.0.2.0/24", "via 10.0.1.2");
     bench
 }
@@ -41,12 +45,18 @@ pub(crate) fn datagram(to: &str) -> V4 {
 /// The same packet as it leaves for the gateway: one TTL less.
 pub(crate) fn forwarded(packet: &V4) -> Sent {
     let ttl = packet.header.time_to_live - 1;
-    Sent { port: "p1".into(), frame: packet.clone().ttl(ttl).link(P1_MAC, GATEWAY_MAC).frame() }
+    Sent {
+        port: "p1".into(),
+        frame: packet.clone().ttl(ttl).link(P1_MAC, GATEWAY_MAC).frame(),
+    }
 }
 
 /// An answer of the router to the host.
 pub(crate) fn to_host(packet: &V4) -> Sent {
-    Sent { port: "p0".into(), frame: packet.clone().link(P0_MAC, HOST_MAC).frame() }
+    Sent {
+        port: "p0".into(),
+        frame: packet.clone().link(P0_MAC, HOST_MAC).frame(),
+    }
 }
 
 /// Sends one packet and wants exactly these frames.
@@ -62,5 +72,9 @@ pub(crate) fn dropped_for(bench: &mut Bench, frame: &[u8], reason: &str) {
     let mut sent = Vec::new();
     let drops = bench.drops_of(|bench| sent = bench.receive("p0", frame));
     assert_eq!(sent, []);
-    assert_eq!(drops.into_iter().collect::<Vec<_>>(), [(reason, 1)], "{frame:02x?}");
+    assert_eq!(
+        drops.into_iter().collect::<Vec<_>>(),
+        [(reason, 1)],
+        "{frame:02x?}"
+    );
 }

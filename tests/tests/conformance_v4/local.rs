@@ -6,11 +6,27 @@ use ferroute_tests::bench::frames::{V4, assert_sound};
 use crate::lab::{FAR, HOST, HOST_MAC, P0_MAC, dropped_for, expect, from_host, lab, to_host};
 
 fn ping(to: &str, data: &[u8]) -> V4 {
-    from_host(V4::icmp(HOST, to, Icmpv4Type::EchoRequest(IcmpEchoHeader { id: 0x1234, seq: 77 }), data))
+    from_host(V4::icmp(
+        HOST,
+        to,
+        Icmpv4Type::EchoRequest(IcmpEchoHeader {
+            id: 0x1234,
+            seq: 77,
+        }),
+        data,
+    ))
 }
 
 fn pong(from: &str, data: &[u8]) -> V4 {
-    V4::icmp(from, HOST, Icmpv4Type::EchoReply(IcmpEchoHeader { id: 0x1234, seq: 77 }), data)
+    V4::icmp(
+        from,
+        HOST,
+        Icmpv4Type::EchoReply(IcmpEchoHeader {
+            id: 0x1234,
+            seq: 77,
+        }),
+        data,
+    )
 }
 
 #[test]
@@ -19,13 +35,21 @@ fn v4_23_a_ping_is_answered_from_the_address_it_went_to() {
     for own in ["10.0.0.1", "10.0.1.1"] {
         for bytes in [0, 1, 55, 56, 1471, 1472] {
             let data: Vec<u8> = (0..bytes).map(|b| b as u8).collect();
-            let request = ping(own, &data).with(|h| (h.identification, h.dont_fragment) = (0xabcd, true));
-            let reply = pong(own, &data).with(|h| (h.identification, h.dont_fragment) = (0xabcd, true));
+            let request =
+                ping(own, &data).with(|h| (h.identification, h.dont_fragment) = (0xabcd, true));
+            let reply =
+                pong(own, &data).with(|h| (h.identification, h.dont_fragment) = (0xabcd, true));
             expect(&mut bench, &request, &[to_host(&reply)]);
         }
     }
     let marked = ping("10.0.0.1", b"x").with(|h| h.dscp = 46.try_into().unwrap());
-    expect(&mut bench, &marked, &[to_host(&pong("10.0.0.1", b"x").with(|h| h.dscp = 46.try_into().unwrap()))]);
+    expect(
+        &mut bench,
+        &marked,
+        &[to_host(
+            &pong("10.0.0.1", b"x").with(|h| h.dscp = 46.try_into().unwrap()),
+        )],
+    );
     assert_eq!(bench.twin_frames(), [], "the router answers by itself");
 }
 
@@ -50,7 +74,11 @@ fn v4_23_no_ping_to_broadcast_is_answered() {
         let request = ping(to, b"smurf").link(HOST_MAC, [0xff; 6]);
         expect(&mut bench, &request, &[]);
     }
-    dropped_for(&mut bench, &ping("10.0.1.255", b"smurf").frame(), "directed_broadcast");
+    dropped_for(
+        &mut bench,
+        &ping("10.0.1.255", b"smurf").frame(),
+        "directed_broadcast",
+    );
     let request = ping("10.0.0.1", b"x").link(HOST_MAC, [0xff; 6]);
     dropped_for(&mut bench, &request.frame(), "unicast_in_group_frame");
 }
@@ -58,7 +86,10 @@ fn v4_23_no_ping_to_broadcast_is_answered() {
 #[test]
 fn v4_23_what_the_kernel_sends_leaves_unchanged() {
     let mut bench = lab();
-    let frame = V4::udp("10.0.0.1", HOST, b"from the kernel").ttl(1).link(P0_MAC, HOST_MAC).frame();
+    let frame = V4::udp("10.0.0.1", HOST, b"from the kernel")
+        .ttl(1)
+        .link(P0_MAC, HOST_MAC)
+        .frame();
     let sent = bench.from_twin("p0", &frame);
     assert_eq!(sent.len(), 1);
     assert_eq!((sent[0].port.as_str(), &sent[0].frame), ("p0", &frame));
@@ -66,5 +97,9 @@ fn v4_23_what_the_kernel_sends_leaves_unchanged() {
     bench.admin("p0", false);
     assert_eq!(bench.from_twin("p0", &frame), []);
     assert_eq!(bench.exception_counters().from_twin_dropped.get(), 1);
-    dropped_for(&mut bench, &from_host(V4::udp(HOST, FAR, b"x")).frame(), "interface_down");
+    dropped_for(
+        &mut bench,
+        &from_host(V4::udp(HOST, FAR, b"x")).frame(),
+        "interface_down",
+    );
 }

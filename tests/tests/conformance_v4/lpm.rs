@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use ferroute_tests::bench::world::{announce, withdraw};
 use ferroute_tests::bench::Bench;
+use ferroute_tests::bench::world::{announce, withdraw};
 use ipnet::Ipv4Net;
 
 use crate::lab::{datagram, lab};
@@ -29,23 +29,37 @@ fn router() -> Bench {
     let mut bench = lab();
     bench.unroute("192.0.2.0/24");
     for gateway in 0..GATEWAYS {
-        bench.neighbour("p1", &format!("10.0.1.{}", 100 + gateway), [2, 0, 0, 0, 1, gateway]);
+        bench.neighbour(
+            "p1",
+            &format!("10.0.1.{}", 100 + gateway),
+            [2, 0, 0, 0, 1, gateway],
+        );
     }
     bench
 }
 
 fn naive(routes: &BTreeMap<Ipv4Net, u8>, to: Ipv4Addr) -> Option<u8> {
-    (0..=32).rev().find_map(|length| routes.get(&Ipv4Net::new(to, length).unwrap().trunc()).copied())
+    (0..=32).rev().find_map(|length| {
+        routes
+            .get(&Ipv4Net::new(to, length).unwrap().trunc())
+            .copied()
+    })
 }
 
 /// Sends to every address and compares the gateway by which it left.
 fn check(bench: &mut Bench, routes: &BTreeMap<Ipv4Net, u8>, addresses: &[Ipv4Addr]) {
     for chunk in addresses.chunks(1000) {
-        let frames: Vec<_> = chunk.iter().map(|to| datagram(&to.to_string()).frame()).collect();
+        let frames: Vec<_> = chunk
+            .iter()
+            .map(|to| datagram(&to.to_string()).frame())
+            .collect();
         let sent = bench.receive_all("p0", frames);
         let mut left: BTreeMap<Ipv4Addr, u8> = BTreeMap::new();
         for sent in sent.iter().filter(|s| s.port == "p1") {
-            left.insert(Ipv4Addr::from(<[u8; 4]>::try_from(&sent.frame[30..34]).unwrap()), sent.frame[5]);
+            left.insert(
+                Ipv4Addr::from(<[u8; 4]>::try_from(&sent.frame[30..34]).unwrap()),
+                sent.frame[5],
+            );
         }
         for to in chunk {
             assert_eq!(left.get(to).copied(), naive(routes, *to), "{to}");
@@ -57,7 +71,12 @@ fn check(bench: &mut Bench, routes: &BTreeMap<Ipv4Net, u8>, addresses: &[Ipv4Add
 
 /// An address in 64.0.0.0/6, close to others, so that prefixes of all lengths nest and meet.
 fn address(random: &mut Random) -> u32 {
-    0x4000_0000 | random.below(4) << 24 | random.below(3) << 16 | random.below(3) << 12 | random.below(4) << 6 | random.below(8)
+    0x4000_0000
+        | random.below(4) << 24
+        | random.below(3) << 16
+        | random.below(3) << 12
+        | random.below(4) << 6
+        | random.below(8)
 }
 
 #[test]
@@ -75,7 +94,9 @@ fn v4_20_routes_added_replaced_and_removed_in_any_order_equal_the_naive_match() 
                 2 => 32,
                 _ => 6 + random.below(27) as u8,
             };
-            let net = Ipv4Net::new(address(&mut random).into(), length).unwrap().trunc();
+            let net = Ipv4Net::new(address(&mut random).into(), length)
+                .unwrap()
+                .trunc();
             let known: Vec<_> = routes.keys().copied().collect();
             if random.below(3) == 0 && !known.is_empty() {
                 let gone = known[random.below(known.len() as u32) as usize];
@@ -84,13 +105,22 @@ fn v4_20_routes_added_replaced_and_removed_in_any_order_equal_the_naive_match() 
             } else {
                 let gateway = random.below(GATEWAYS.into()) as u8;
                 routes.insert(net, gateway);
-                changes.push(announce(&net.to_string(), &format!("via 10.0.1.{}", 100 + gateway)));
+                changes.push(announce(
+                    &net.to_string(),
+                    &format!("via 10.0.1.{}", 100 + gateway),
+                ));
             }
             let (first, last) = (u32::from(net.network()), u32::from(net.broadcast()));
-            probes.extend([first, last, first.wrapping_sub(1), last.wrapping_add(1)].map(Ipv4Addr::from));
+            probes.extend(
+                [first, last, first.wrapping_sub(1), last.wrapping_add(1)].map(Ipv4Addr::from),
+            );
         }
         let outcome = bench.routes("", changes);
-        assert_eq!((outcome.applied, outcome.refused), (40, vec![]), "round {round}");
+        assert_eq!(
+            (outcome.applied, outcome.refused),
+            (40, vec![]),
+            "round {round}"
+        );
         // What no router forwards to is no probe, nor is what is connected.
         probes.retain(|to| (0x3f00_0000..0x4800_0000).contains(&u32::from(*to)));
         probes.extend((0..20).map(|_| Ipv4Addr::from(address(&mut random))));
@@ -98,9 +128,16 @@ fn v4_20_routes_added_replaced_and_removed_in_any_order_equal_the_naive_match() 
         check(&mut bench, &routes, &probes.split_off(recent));
     }
     // And all away again.
-    let all: Vec<_> = routes.keys().map(|net| withdraw(&net.to_string())).collect();
+    let all: Vec<_> = routes
+        .keys()
+        .map(|net| withdraw(&net.to_string()))
+        .collect();
     assert!(bench.routes("", all).refused.is_empty());
-    check(&mut bench, &BTreeMap::new(), &[Ipv4Addr::new(64, 0, 0, 1), Ipv4Addr::new(66, 1, 2, 3)]);
+    check(
+        &mut bench,
+        &BTreeMap::new(),
+        &[Ipv4Addr::new(64, 0, 0, 1), Ipv4Addr::new(66, 1, 2, 3)],
+    );
 }
 
 #[test]
@@ -109,13 +146,29 @@ fn v4_20_the_same_prefix_from_two_owners_is_the_better_ones() {
     let mut bench = router();
     bench.route("192.0.2.0/24", "via 10.0.1.100");
     let other = bench.session("another");
-    let worse = vec![announce("192.0.2.0/24", "via 10.0.1.101"), announce("192.0.2.0/25", "via 10.0.1.102")];
+    let worse = vec![
+        announce("192.0.2.0/24", "via 10.0.1.101"),
+        announce("192.0.2.0/25", "via 10.0.1.102"),
+    ];
     // The same distance and metric: the name decides, and "another" comes before "bench".
     assert_eq!(bench.batch(batch(other, "", worse)).unwrap().refused, []);
     let to = |last: u8| Ipv4Addr::new(192, 0, 2, last);
-    let routes = |pairs: &[(&str, u8)]| pairs.iter().map(|(net, gateway)| (net.parse().unwrap(), *gateway)).collect::<BTreeMap<_, _>>();
-    check(&mut bench, &routes(&[("192.0.2.0/24", 1), ("192.0.2.0/25", 2)]), &[to(1), to(200)]);
+    let routes = |pairs: &[(&str, u8)]| {
+        pairs
+            .iter()
+            .map(|(net, gateway)| (net.parse().unwrap(), *gateway))
+            .collect::<BTreeMap<_, _>>()
+    };
+    check(
+        &mut bench,
+        &routes(&[("192.0.2.0/24", 1), ("192.0.2.0/25", 2)]),
+        &[to(1), to(200)],
+    );
     let gone = vec![withdraw("192.0.2.0/24"), withdraw("192.0.2.0/25")];
     assert_eq!(bench.batch(batch(other, "", gone)).unwrap().refused, []);
-    check(&mut bench, &routes(&[("192.0.2.0/24", 0)]), &[to(1), to(200)]);
+    check(
+        &mut bench,
+        &routes(&[("192.0.2.0/24", 0)]),
+        &[to(1), to(200)],
+    );
 }

@@ -3,7 +3,9 @@
 use etherparse::{IpFragOffset, IpNumber};
 use ferroute_tests::bench::frames::V4;
 
-use crate::lab::{FAR, GATEWAY_MAC, HOST, P1_MAC, datagram, dropped_for, expect, forwarded, from_host, lab};
+use crate::lab::{
+    FAR, GATEWAY_MAC, HOST, P1_MAC, datagram, dropped_for, expect, forwarded, from_host, lab,
+};
 
 #[test]
 fn v4_01_transit_ttl_is_decremented_by_one_and_nothing_else_changes() {
@@ -33,7 +35,11 @@ fn v4_02_the_checksum_equals_a_full_recompute_for_every_ttl_and_checksum() {
     for ttl in 2..=255_u8 {
         // All TTLs for the corners, all identifications for some TTLs.
         let all = matches!(ttl, 2 | 64 | 255);
-        let ids: Vec<u16> = if all { (0..=u16::MAX).collect() } else { (0..=u16::MAX).step_by(257).collect() };
+        let ids: Vec<u16> = if all {
+            (0..=u16::MAX).collect()
+        } else {
+            (0..=u16::MAX).step_by(257).collect()
+        };
         let frames: Vec<Vec<u8>> = ids.iter().map(|id| patched(&base, ttl, *id)).collect();
         for frame in &frames {
             seen.insert((frame[24], frame[25]));
@@ -60,7 +66,10 @@ fn patched(frame: &[u8], ttl: u8, identification: u16) -> Vec<u8> {
     frame[18..20].copy_from_slice(&identification.to_be_bytes());
     frame[22] = ttl;
     frame[24..26].fill(0);
-    let mut sum: u32 = frame[14..34].chunks_exact(2).map(|w| u32::from(u16::from_be_bytes([w[0], w[1]]))).sum();
+    let mut sum: u32 = frame[14..34]
+        .chunks_exact(2)
+        .map(|w| u32::from(u16::from_be_bytes([w[0], w[1]])))
+        .sum();
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }
@@ -102,8 +111,17 @@ fn v4_08_options_are_forwarded_as_they_are_and_source_routes_dropped() {
         let packet = datagram(FAR).options(&[kind, 7, 4, 10, 0, 1, 2, 0]);
         dropped_for(&mut bench, &packet.frame(), "ipv4_source_route");
     }
-    for malformed in [&[0x94, 1, 0, 0][..], &[0x94, 5, 0, 0], &[7, 0, 0, 0], &[1, 1, 1, 0x94]] {
-        dropped_for(&mut bench, &datagram(FAR).options(malformed).frame(), "ipv4_options");
+    for malformed in [
+        &[0x94, 1, 0, 0][..],
+        &[0x94, 5, 0, 0],
+        &[7, 0, 0, 0],
+        &[1, 1, 1, 0x94],
+    ] {
+        dropped_for(
+            &mut bench,
+            &datagram(FAR).options(malformed).frame(),
+            "ipv4_options",
+        );
     }
 }
 
@@ -113,7 +131,10 @@ fn v4_08_record_route_is_written_and_router_alert_passes_both_at_a_limited_rate(
     // Room for two addresses; the router writes that of the interface by which it sends.
     let packet = datagram(FAR).options(&[7, 11, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
     let mut recorded = forwarded(&packet);
-    let written = packet.clone().ttl(63).options(&[7, 11, 8, 10, 0, 1, 1, 0, 0, 0, 0, 0]);
+    let written = packet
+        .clone()
+        .ttl(63)
+        .options(&[7, 11, 8, 10, 0, 1, 1, 0, 0, 0, 0, 0]);
     recorded.frame = written.link(P1_MAC, GATEWAY_MAC).frame();
     expect(&mut bench, &packet, &[recorded]);
     // A full record passes unchanged.
@@ -133,7 +154,10 @@ fn v4_08_record_route_is_written_and_router_alert_passes_both_at_a_limited_rate(
     let mut sent = Vec::new();
     let drops = bench.drops_of(|bench| sent = bench.receive_all("p0", vec![alert.frame(); 3000]));
     assert!((900..=1100).contains(&sent.len()), "{} of 3000", sent.len());
-    assert_eq!(drops.into_iter().collect::<Vec<_>>(), [("punt_policed", 3000 - sent.len() as u64)]);
+    assert_eq!(
+        drops.into_iter().collect::<Vec<_>>(),
+        [("punt_policed", 3000 - sent.len() as u64)]
+    );
     let plain = datagram(FAR);
     expect(&mut bench, &plain, &[forwarded(&plain)]);
 }
@@ -142,7 +166,14 @@ fn v4_08_record_route_is_written_and_router_alert_passes_both_at_a_limited_rate(
 fn v4_19_transit_changes_neither_identification_nor_flags() {
     let mut bench = lab();
     for identification in [0, 1, 0xffff] {
-        for (dont, more, offset) in [(false, false, 0), (true, false, 0), (false, true, 0), (false, true, 100), (false, false, 8191), (true, true, 3)] {
+        for (dont, more, offset) in [
+            (false, false, 0),
+            (true, false, 0),
+            (false, true, 0),
+            (false, true, 100),
+            (false, false, 8191),
+            (true, true, 3),
+        ] {
             let packet = from_host(V4::new(HOST, FAR, IpNumber::UDP, &[7; 8])).with(|h| {
                 h.identification = identification;
                 (h.dont_fragment, h.more_fragments) = (dont, more);
@@ -156,7 +187,11 @@ fn v4_19_transit_changes_neither_identification_nor_flags() {
     let mut evil = packet.packet();
     evil[6] |= 0x80;
     evil[10..12].fill(0);
-    let checksum = etherparse::checksum::Sum16BitWords::new().add_slice(&evil[..20]).ones_complement().to_be().to_be_bytes();
+    let checksum = etherparse::checksum::Sum16BitWords::new()
+        .add_slice(&evil[..20])
+        .ones_complement()
+        .to_be()
+        .to_be_bytes();
     evil[10..12].copy_from_slice(&checksum);
     let sent = bench.receive("p0", &packet.around(&evil));
     assert_eq!((sent.len(), sent[0].frame[20]), (1, 0x80));
@@ -169,10 +204,12 @@ fn v4_19_what_the_router_makes_is_atomic_or_has_identifications_of_its_own() {
     // Replies too long for the link are fragmented: each has another identification.
     let mut identifications = std::collections::HashSet::new();
     for _ in 0..500 {
-        let kind = etherparse::Icmpv4Type::EchoRequest(etherparse::IcmpEchoHeader { id: 1, seq: 1 });
+        let kind =
+            etherparse::Icmpv4Type::EchoRequest(etherparse::IcmpEchoHeader { id: 1, seq: 1 });
         let request = from_host(V4::icmp(HOST, "10.0.0.1", kind, &[0; 1000]));
         let sent = bench.receive("p0", &request.frame());
-        let ids: std::collections::BTreeSet<_> = sent.iter().map(|s| [s.frame[18], s.frame[19]]).collect();
+        let ids: std::collections::BTreeSet<_> =
+            sent.iter().map(|s| [s.frame[18], s.frame[19]]).collect();
         assert_eq!((sent.len(), ids.len()), (2, 1), "fragments of one reply");
         assert!(identifications.insert(ids), "an identification came again");
     }
