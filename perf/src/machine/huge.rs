@@ -11,6 +11,8 @@ const POOL: &str = "/sys/kernel/mm/hugepages/hugepages-2048kB";
 const PAGE_MIB: u64 = 2;
 /// Makes the kernel move pages together, so that more whole ones can be found.
 const COMPACT: &str = "/proc/sys/vm/compact_memory";
+/// Each finds a few more on a machine whose memory is full of cached files.
+const TRIES: usize = 6;
 /// On which pages DPDK's memory lies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -63,18 +65,15 @@ impl HugePages {
         let keeper = Keeper::start(&pool.join("nr_hugepages"), &total.to_string())?;
         let keeper = Some(keeper);
         let wanted_total = (total + wanted - free).to_string();
-        // The second try finds what compaction made whole.
-        for compact in [false, true] {
-            if compact {
-                // Without it there is what there is.
-                let _ = fs::write(COMPACT, "1");
-            }
+        for _ in 0..TRIES {
             if let Err(error) = fs::write(pool.join("nr_hugepages"), &wanted_total) {
                 return ordinary(keeper, format!("huge pages cannot be reserved ({error})"));
             }
             if read(pool, "free_hugepages") >= Some(wanted) {
                 break;
             }
+            // Without it there is what there is.
+            let _ = fs::write(COMPACT, "1");
         }
         let got = read(pool, "free_hugepages").unwrap_or_default();
         if got < wanted {

@@ -1,6 +1,6 @@
 //! The router's configuration for a measurement, and the next hops that its routes lead to.
 
-use crate::bench::Bench;
+use crate::bench::{Bench, MEMORY_MIB};
 use crate::machine::huge::Pages;
 use crate::traffic::Family;
 use bytes::Bytes;
@@ -31,12 +31,12 @@ impl Setup<'_> {
     /// The configuration.
     pub(super) fn yaml(&self, bench: &Bench) -> String {
         let pages = match bench.pages {
-            Pages::Huge => "require",
-            Pages::Ordinary => "\"off\"",
+            Pages::Huge => "huge_pages: require".to_owned(),
+            Pages::Ordinary => format!("huge_pages: \"off\", memory_mib: {MEMORY_MIB}"),
         };
         let (cpus, buffers) = (&bench.cpus, bench.buffers);
         let mut yaml = format!(
-            "eal: {{ file_prefix: router, huge_pages: {pages} }}\n\
+            "eal: {{ file_prefix: router, {pages} }}\n\
              cpus: {{ workers: [{}], control: [{}], idle: poll }}\n\
              mempool: {{ buffers: {buffers} }}\n\
              log: {{ level: warn }}\n\
