@@ -10,7 +10,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use ferroute_control::nexthop::{NextHop, NextHopSet, NextHopSetId, NextHops};
+use ferroute_control::nexthop::{Buckets, NextHop, NextHopSet, NextHopSetId, NextHops};
 use ferroute_control::rib::{Attributes, BestChange, Limits, Rib, Session, Tenure};
 use ferroute_dataplane::ids::{InterfaceId, VrfId};
 use ipnet::{IpNet, Ipv4Net};
@@ -169,6 +169,14 @@ impl Bench {
         Ok(())
     }
 
+    /// Takes the link of all gateways down or up, and brings every route out of the FIB or into it.
+    fn flip(&mut self, up: bool) {
+        self.hops.set_interface(InterfaceId::new(1), up);
+        self.hops.settle(&self.rib, usize::MAX);
+        self.rib.recheck();
+        self.work();
+    }
+
     fn work(&mut self) {
         while self.rib.has_work() {
             self.changes.clear();
@@ -197,7 +205,7 @@ fn main() -> Result<(), Failure> {
                 .args([&count.to_string(), order])
                 .status()?;
         }
-        return Ok(());
+        return buckets();
     };
     let mut routes = prefixes(count)?;
     let mut random = Random(42);
@@ -206,6 +214,23 @@ fn main() -> Result<(), Failure> {
     }
     println!("{count} IPv4 routes, {order}");
     run(&routes)
+}
+
+/// A member of a large group goes and comes back.
+fn buckets() -> Result<(), Failure> {
+    let members: Vec<(u32, u32)> = (0..256).map(|member| (member, 1)).collect();
+    let full = Buckets::new(&members).ok_or("no members")?;
+    let start = cpu_time();
+    let rounds = 1000;
+    for round in 0..rounds {
+        let mut rest = members.clone();
+        rest.remove(round % members.len());
+        let without = full.next(&rest).ok_or("no members")?;
+        without.next(&members).ok_or("no members")?;
+    }
+    println!("a group of 256 members");
+    report("one goes, or comes back", 2 * rounds, start);
+    Ok(())
 }
 
 fn run(routes: &[IpNet]) -> Result<(), Failure> {
@@ -240,10 +265,11 @@ fn run(routes: &[IpNet]) -> Result<(), Failure> {
     bench.work();
     report("end of RIB, nothing to sweep", 1, start);
 
-    bench.rib.recheck();
     let start = cpu_time();
-    bench.work();
-    report("recheck", routes.len(), start);
+    for up in [false, true] {
+        bench.flip(up);
+    }
+    report("elect again, link down and up", 2 * routes.len(), start);
 
     bench.rib.owner_gone(session, 0);
     let session = open(&mut bench, 3)?.session;

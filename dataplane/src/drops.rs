@@ -123,7 +123,7 @@ drop_reasons! {
     HandoffRingFull = "handoff_ring_full",
     /// The ring of frames to inject was full.
     InjectRingFull = "inject_ring_full",
-    /// An ICMP error was due and its rate limit had no token.
+    /// An echo reply was due and its rate limit had no token.
     IcmpRateLimited = "icmp_rate_limited",
     /// The packet may not cause an ICMP error (RFC 1812 section 4.3.2.7, RFC 4443 section 2.4).
     IcmpNotAllowed = "icmp_not_allowed",

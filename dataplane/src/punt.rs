@@ -33,7 +33,7 @@ pub enum PuntReason {
     },
     /// No route: ICMP 3/0, ICMPv6 1/0.
     NoRoute,
-    /// The route says unreachable: ICMP 3/1, ICMPv6 1/0 (as Linux answers for `unreachable`).
+    /// The route says unreachable: ICMP 3/1, ICMPv6 1/6 (a reject route, RFC 4443 section 3.1).
     RouteUnreachable,
     /// The route says prohibited: ICMP 3/13, ICMPv6 1/1.
     RouteProhibited,

@@ -3,6 +3,7 @@
 //! The scenario tests in `tests/tests` and the demo `ferroute-demo` are written with it; `docs/labs.md` says how.
 
 pub mod api;
+pub mod bench;
 pub mod capture;
 pub mod error;
 pub mod link;

@@ -2,6 +2,10 @@
 
 use crate::error::LabError;
 use crate::netns::Namespace;
+use std::time::{Duration, Instant};
+
+/// How long the kernel may take to bring a link up.
+const UP: Duration = Duration::from_secs(10);
 
 /// One end of a link, in its namespace.
 #[derive(Clone, Debug)]
@@ -30,6 +34,10 @@ pub fn veth(
     for end in [&ends.0, &ends.1] {
         end.run("ethtool -K", "tx off tso off gso off gro off")?;
         end.set("up")?;
+    }
+    // A veth has its carrier at once, but the kernel sends nothing until its link watcher has run.
+    for end in [&ends.0, &ends.1] {
+        end.wait_up()?;
     }
     Ok(ends)
 }
@@ -114,6 +122,26 @@ impl Interface {
             "1",
         )?;
         self.set("arp off")
+    }
+
+    fn wait_up(&self) -> Result<(), LabError> {
+        let deadline = Instant::now() + UP;
+        while !self
+            .namespace
+            .run(&format!("ip -br link show dev {} up", self.name))?
+            .contains(" UP ")
+        {
+            if Instant::now() >= deadline {
+                let what = format!("the link {} coming up", self.name);
+                return Err(LabError::Timeout {
+                    what,
+                    limit: UP,
+                    context: String::new(),
+                });
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        Ok(())
     }
 
     fn run(&self, before: &str, after: &str) -> Result<(), LabError> {

@@ -5,7 +5,7 @@ use crate::error::LabError;
 use nix::fcntl::{OFlag, open};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::stat::Mode;
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::{Pid, mkdir};
@@ -18,13 +18,15 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Makes the command run in a network namespace (or stay in ours) and die with the calling thread.
+/// Makes the command run in a network namespace (or stay in ours), open to all signals, and die with the calling thread.
 pub(crate) fn confine(command: &mut Command, namespace: Option<Arc<OwnedFd>>) {
     let parent = nix::unistd::getpid();
     let enter = move || -> io::Result<()> {
         if let Some(fd) = &namespace {
             setns(fd.as_ref(), CloneFlags::CLONE_NEWNET)?;
         }
+        // Programs inherit the mask, and one that never sees SIGTERM does not stop.
+        SigSet::empty().thread_set_mask()?;
         nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
         // The parent may have died before the line above; then nobody would send the signal.
         if nix::unistd::getppid() == parent {
@@ -33,7 +35,7 @@ pub(crate) fn confine(command: &mut Command, namespace: Option<Arc<OwnedFd>>) {
             Err(io::ErrorKind::NotFound.into())
         }
     };
-    // SAFETY: between fork and exec the closure makes only the system calls setns, prctl and getppid, which are
+    // SAFETY: between fork and exec the closure makes only the system calls setns, sigprocmask, prctl and getppid, which are
     // async-signal-safe, and neither allocates nor takes a lock (the errors above are plain numbers).
     unsafe { command.pre_exec(enter) };
 }

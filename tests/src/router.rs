@@ -92,7 +92,8 @@ impl Router {
         }
     }
 
-    /// Starts one with exactly this configuration, which is expected to end by itself: how, and what it printed.
+    /// Starts one that is expected to end by itself, apart from others like [`Router::start`]: how it ended, and what it
+    /// printed.
     ///
     /// # Errors
     /// [`LabError::Timeout`] when it runs on.
@@ -101,7 +102,12 @@ impl Router {
         config: &str,
     ) -> Result<(ExitStatus, String), LabError> {
         let directory = tempfile::tempdir().map_err(LabError::system("making a directory"))?;
-        let mut process = Process::start(&mut Self::command(namespace, &directory, config, &[])?)?;
+        let mut process = Process::start(&mut Self::command(
+            namespace,
+            &directory,
+            &isolate(config),
+            &[],
+        )?)?;
         let status = process.wait(START)?;
         Ok((status, process.log()))
     }
@@ -202,12 +208,12 @@ fn socket_in(directory: &Path) -> PathBuf {
     directory.join("ferroute.sock")
 }
 
-/// A configuration that shares nothing with another router on the machine.
+/// The configuration and after it, so that its lines keep their numbers, what shares nothing with other routers.
 fn isolate(config: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let (pid, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     format!(
-        "eal: {{ file_prefix: ferroute-lab-{pid}-{count}, huge_pages: off }}\nmempool: {{ buffers: 8191 }}\n{config}"
+        "{config}\neal: {{ file_prefix: ferroute-lab-{pid}-{count}, huge_pages: off }}\nmempool: {{ buffers: 8191 }}\n"
     )
 }
 

@@ -78,15 +78,17 @@ impl From<v1::NextHop> for HopRow {
 }
 
 impl HopRow {
-    /// The next hop in the words by which it is given.
-    pub(super) fn text(&self) -> String {
+    /// The next hop in the words by which it is given, for a route in the VRF `home`. (The router says where it
+    /// looks a gateway up even if that is the route's own VRF.)
+    pub(super) fn text(&self, home: &str) -> String {
         let mut parts = Vec::new();
         for (word, value) in [
             ("via", &self.gateway),
             ("dev", &self.interface),
             ("lookup", &self.vrf),
         ] {
-            if !value.is_empty() {
+            let implied = word == "lookup" && !self.gateway.is_empty() && value == home;
+            if !value.is_empty() && !implied {
                 parts.push(format!("{word} {value}"));
             }
         }
@@ -152,5 +154,28 @@ impl MemberRow {
             false => text.push_str(" unresolved"),
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gateways_vrf_is_said_only_where_it_is_another() {
+        let hop = |gateway: &str, vrf: &str| {
+            let gateway = gateway.parse().map(address_bytes).unwrap_or_default();
+            HopRow::from(v1::NextHop {
+                gateway,
+                vrf: vrf.to_owned(),
+                ..v1::NextHop::default()
+            })
+        };
+        assert_eq!(hop("10.0.0.2", "red").text("red"), "via 10.0.0.2");
+        assert_eq!(
+            hop("10.0.0.2", "red").text("blue"),
+            "via 10.0.0.2 lookup red"
+        );
+        assert_eq!(hop("", "red").text("red"), "lookup red");
     }
 }

@@ -190,7 +190,7 @@ impl Row for EntryRow {
                 &self
                     .next_hops
                     .iter()
-                    .map(HopRow::text)
+                    .map(|hop| hop.text(""))
                     .collect::<Vec<_>>()
                     .join("\n"),
             ),

@@ -165,6 +165,8 @@ pub(super) struct PortRow {
     mac: String,
     mtu: u32,
     promiscuous: bool,
+    /// Whether its interfaces have kernel twins.
+    twin: bool,
     link_up: bool,
     speed_mbps: u32,
     full_duplex: bool,
@@ -197,6 +199,7 @@ impl From<v1::Port> for PortRow {
             mac: mac_text(&port.mac),
             mtu: spec.mtu,
             promiscuous: spec.promiscuous,
+            twin: !spec.without_twins,
             link_up: link.up,
             speed_mbps: link.speed_mbps,
             full_duplex: link.full_duplex,

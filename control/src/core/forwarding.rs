@@ -19,10 +19,14 @@ use crate::nexthop::{Action, Buckets, NextHopSetId, Path, Resolved};
 /// A neighbour began or ceased to be needed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Wish {
-    /// Resolve it, and keep it resolved.
-    Want(NeighbourKey, AdjacencyId),
-    /// It is not needed any more.
-    Unwant(NeighbourKey, AdjacencyId),
+    /// This adjacency leads to it.
+    Lead(AdjacencyId, NeighbourKey),
+    /// This adjacency leads to nobody any more.
+    Part(AdjacencyId),
+    /// It is a gateway: resolve it, and keep it resolved.
+    Want(NeighbourKey),
+    /// It is no gateway any more.
+    Unwant(NeighbourKey),
 }
 
 /// A member of a set: a neighbour, by its adjacency.
@@ -50,6 +54,8 @@ pub struct Forwarding {
     pub adjacencies: Adjacencies,
     sets: HashMap<NextHopSetId, Compiled>,
     users: HashMap<AdjacencyId, BTreeSet<NextHopSetId>>,
+    /// Sets of neighbours' own host routes, which exist because the neighbour is known.
+    hosts: BTreeSet<NextHopSetId>,
     wishes: Vec<Wish>,
 }
 
@@ -70,6 +76,20 @@ impl Forwarding {
         self.sets.contains_key(&set)
     }
 
+    /// Notes that a neighbour's own host route uses the set. Unless it is compiled already, for somebody else, it does
+    /// not keep the neighbour resolved: or whoever was heard of once would be probed for ever.
+    pub fn note_host(&mut self, set: NextHopSetId) {
+        if !self.has(set) {
+            self.hosts.insert(set);
+        }
+    }
+
+    /// Whether some set uses the adjacency's neighbour as a gateway.
+    fn is_gateway(&self, adjacency: AdjacencyId) -> bool {
+        let users = self.users.get(&adjacency);
+        users.is_some_and(|users| users.iter().any(|set| !self.hosts.contains(set)))
+    }
+
     /// Makes the set's next hop what it resolved to.
     pub fn compile(&mut self, set: NextHopSetId, resolved: &Resolved, plane: &mut Plane) {
         let mut compiled = self.sets.remove(&set).unwrap_or_default();
@@ -87,9 +107,13 @@ impl Forwarding {
             let key = NeighbourKey::new(path.interface, address);
             let (adjacency, first) = self.adjacencies.acquire(key, plane);
             if first {
-                self.wishes.push(Wish::Want(key, adjacency));
+                self.wishes.push(Wish::Lead(adjacency, key));
             }
+            let before = self.is_gateway(adjacency);
             self.users.entry(adjacency).or_default().insert(set);
+            if !before && self.is_gateway(adjacency) {
+                self.wishes.push(Wish::Want(key));
+            }
             compiled.members.push(Member {
                 key,
                 adjacency,
@@ -119,6 +143,7 @@ impl Forwarding {
         for member in compiled.members {
             self.let_go(set, member, &[], plane);
         }
+        self.hosts.remove(&set);
         let index = next_hop_id(set).index();
         plane.edit().next_hops.set(index, NextHop::Vacant);
         if compiled.buckets.is_some() {
@@ -127,9 +152,7 @@ impl Forwarding {
     }
 
     fn let_go(&mut self, set: NextHopSetId, member: Member, kept: &[Member], plane: &mut Plane) {
-        if self.adjacencies.release(member.key, plane) {
-            self.wishes.push(Wish::Unwant(member.key, member.adjacency));
-        }
+        let before = self.is_gateway(member.adjacency);
         if !kept.iter().any(|k| k.adjacency == member.adjacency)
             && let Some(users) = self.users.get_mut(&member.adjacency)
         {
@@ -137,6 +160,12 @@ impl Forwarding {
             if users.is_empty() {
                 self.users.remove(&member.adjacency);
             }
+        }
+        if before && !self.is_gateway(member.adjacency) {
+            self.wishes.push(Wish::Unwant(member.key));
+        }
+        if self.adjacencies.release(member.key, plane) {
+            self.wishes.push(Wish::Part(member.adjacency));
         }
     }
 

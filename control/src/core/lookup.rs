@@ -1,10 +1,10 @@
 //! Routes as clients see them, and what happens to a packet, step by step.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use ferroute_dataplane::ids::{NextHopId, VrfId};
 use ferroute_dataplane::snapshot::nexthop::NextHop;
+use ferroute_dataplane::wire::ethernet::EtherType;
 use ipnet::IpNet;
 
 use super::router::Router;
@@ -131,7 +131,6 @@ impl Router {
                 rib::RouteState::Unresolved => RouteState::Unresolved,
             },
             stale: route.stale,
-            age: Duration::ZERO,
         })
     }
 
@@ -162,9 +161,18 @@ impl Router {
             self.steps(best.set, 0, &mut steps);
         }
         let set = self.set_of(next_hop);
-        let members = set
+        let mut members = set
             .map(|set| self.resolved_members(set))
             .unwrap_or_default();
+        for rewrite in members
+            .iter_mut()
+            .filter_map(|m| m.adjacency.rewrite.as_mut())
+        {
+            // The type follows the packet: an IPv6 neighbour may carry IPv4 (RFC 8950).
+            if let Some(kind) = rewrite.last_chunk_mut() {
+                *kind = ethertype(query.destination).get().to_be_bytes();
+            }
+        }
         let group = set
             .and_then(|set| self.forwarding.buckets(set))
             .map(|(group, buckets)| {
@@ -296,6 +304,13 @@ impl Router {
         }]
         .try_into()
         .ok()
+    }
+}
+
+fn ethertype(destination: IpAddr) -> EtherType {
+    match destination {
+        IpAddr::V4(_) => EtherType::IPV4,
+        IpAddr::V6(_) => EtherType::IPV6,
     }
 }
 

@@ -131,6 +131,7 @@ impl Router {
             .hops
             .intern(NextHopSet::neighbour(key.interface, key.address), &self.rib);
         let Ok(set) = set else { return };
+        self.forwarding.note_host(set);
         let attributes = Attributes {
             distance: NEIGHBOUR_DISTANCE,
             metric: 0,

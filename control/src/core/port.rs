@@ -98,18 +98,15 @@ impl Router {
             .hardware
             .attach(device.as_str())
             .map_err(|e| refused(&e, "take the device", &device))?;
-        if let Err(error) = self.hardware.set_up(id, &shape(&settings)) {
-            self.give_back(id);
-            return Err(refused(&error, "set the device up", &device));
-        }
+        let shape = shape(&settings);
         let mac = self.hardware.facts(id).map(|f| f.mac);
         self.ports.insert(
             name,
             Port {
                 id,
-                device,
+                device: device.clone(),
                 settings,
-                link: self.read_link(id),
+                link: Link::default(),
             },
         );
         let made = self.interfaces.add(name, |interface| Interface {
@@ -132,14 +129,22 @@ impl Router {
                 limit: self.ports.len(),
             });
         };
-        self.tell_injector(id);
         if let Err(message) = self.sync_twin(interface) {
             self.interfaces.remove(interface);
             self.ports.remove(&name);
             self.give_back(id);
             return Err(PortError::Twin { message });
         }
+        // The interface is there before the first frame is, which would be dropped otherwise.
         self.sync_interface(interface);
+        if let Err(error) = self.hardware.set_up(id, &shape) {
+            self.drop_interface(interface);
+            self.ports.remove(&name);
+            self.give_back(id);
+            return Err(refused(&error, "set the device up", &device));
+        }
+        self.tell_injector(id);
+        self.poll_links();
         let view = self.port_view(name)?;
         self.tell(Happening::Port {
             change: Change::Added,

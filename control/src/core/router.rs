@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam::channel::Sender;
 use ferroute_dataplane::ids::{InterfaceId, NextHopId, PortId, VrfId};
@@ -48,6 +48,8 @@ pub struct Settings {
     pub max_sets: usize,
     /// Whether gateways are resolved through default routes.
     pub resolve_via_default: bool,
+    /// How long the routes of an owner that is gone stay, unless it says otherwise.
+    pub default_grace: Duration,
     /// Whether interfaces have kernel twins.
     pub twins: bool,
     /// The network namespace of twins whose VRF names none.
@@ -229,7 +231,7 @@ impl Router {
                 elect = true;
             }
             self.write_changes();
-            if elect && self.rib.has_work() {
+            if elect && self.rib.is_electing() {
                 self.work();
             } else if !settled.more {
                 break;
@@ -323,8 +325,10 @@ impl Router {
     fn fulfil(&mut self) {
         for wish in self.forwarding.take_wishes() {
             match wish {
-                Wish::Want(key, adjacency) => self.send(Command::Want(key, adjacency)),
-                Wish::Unwant(key, adjacency) => self.send(Command::Unwant(key, adjacency)),
+                Wish::Lead(adjacency, key) => self.send(Command::Lead(adjacency, key)),
+                Wish::Part(adjacency) => self.send(Command::Part(adjacency)),
+                Wish::Want(key) => self.send(Command::Want(key)),
+                Wish::Unwant(key) => self.send(Command::Unwant(key)),
             }
         }
     }

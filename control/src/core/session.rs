@@ -70,6 +70,7 @@ impl Router {
         let (tenure, epoch) = match life {
             OwnerLife::Persistent => (Tenure::Persistent, Epoch::default()),
             OwnerLife::Session { epoch, grace } => {
+                let grace = grace.unwrap_or(self.settings.default_grace);
                 let grace_ns = u64::try_from(grace.as_nanos()).unwrap_or(u64::MAX);
                 let epoch = epoch.unwrap_or_default();
                 (

@@ -1,8 +1,8 @@
 //! Brings the configuration's VRFs, ports, interfaces, neighbours and routes into the core.
 //!
 //! It asks for what a client could ask for, in the order in which one thing needs another. Its routes belong to
-//! the owner `static`, for which no client may speak. What the core refuses is reported with its field, and the rest
-//! goes on: a router with one card missing is better than none.
+//! the owner `static`, for which no client may speak. What the core refuses is reported with its field, and the
+//! rest is asked for nevertheless, so that all refusals are known at once.
 
 use crate::config::Config;
 use crate::config::links::{Interface, Port, Vrf};

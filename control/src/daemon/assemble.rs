@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam::channel;
 use crossbeam::queue::ArrayQueue;
+use dpdk_sys::log::Level;
 use dpdk_sys::{Eal, EalError, MbufSource, Mempool, MempoolError};
 use ferroute_dataplane::fib::{Arena, ArenaError, Capacity};
 use ferroute_dataplane::ids::WorkerIndex;
@@ -92,6 +93,9 @@ impl Assembly {
     /// # Errors
     /// [`AssembleError`]; what was started is stopped again.
     pub fn start(boot: &Boot, config: ConfigView) -> Result<Self, AssembleError> {
+        if let Err(error) = dpdk_sys::log::route(log) {
+            tracing::debug!(%error, "DPDK logs to stderr");
+        }
         let eal = Eal::init(&boot.eal_arguments)?;
         let ticks_hz = dpdk_sys::clock::tsc_hz(&eal);
         let pool_config = &boot.config.mempool;
@@ -114,11 +118,12 @@ impl Assembly {
         let exception_counters = Arc::new(ExceptionCounters::default());
         let (exception, commands) = channel::unbounded();
         let (told_sender, told) = channel::unbounded();
-        let limits = icmp_limits(boot);
+        let (limits, echo) = icmp_limits(boot);
         let thread = ExceptionThread {
             path: ExceptionPath::new(
                 NeighbourConfig::default(),
                 limits,
+                echo,
                 Arc::clone(&exception_counters),
                 seed,
             ),
@@ -225,6 +230,7 @@ fn settings(boot: &Boot, config: ConfigView, ticks_hz: u64) -> Settings {
         },
         max_sets: MAX_SETS,
         resolve_via_default: true,
+        default_grace: Duration::from_secs(boot.config.owners.grace_seconds.get().into()),
         twins: boot.config.twin.enabled,
         twin_namespace: boot
             .config
@@ -251,12 +257,27 @@ fn punt_policy(boot: &Boot, ticks_hz: u64) -> PuntPolicy {
     policy
 }
 
-fn icmp_limits(boot: &Boot) -> ErrorLimits {
-    let rate = boot.config.icmp.errors;
-    let each = IcmpRate::new(rate.per_second.get(), rate.burst.get());
-    ErrorLimits {
-        each,
+/// The limits on errors, and on echo replies.
+fn icmp_limits(boot: &Boot) -> (ErrorLimits, IcmpRate) {
+    let rate =
+        |rate: crate::config::number::Rate| IcmpRate::new(rate.per_second.get(), rate.burst.get());
+    let errors = ErrorLimits {
+        total: rate(boot.config.icmp.errors),
         ..ErrorLimits::default()
+    };
+    (errors, rate(boot.config.icmp.echo_replies))
+}
+
+/// Takes what DPDK has to say into the log.
+fn log(level: Level, text: &str) {
+    let text = text.trim_end();
+    match level {
+        Level::Emergency | Level::Alert | Level::Critical | Level::Error => {
+            tracing::error!(target: "dpdk", "{text}");
+        }
+        Level::Warning => tracing::warn!(target: "dpdk", "{text}"),
+        Level::Notice | Level::Info => tracing::debug!(target: "dpdk", "{text}"),
+        Level::Debug => tracing::trace!(target: "dpdk", "{text}"),
     }
 }
 

@@ -3,11 +3,6 @@
 use super::error::StartError;
 use crate::config::Config;
 use crate::config::system::HugePages;
-use std::fs;
-use std::path::Path;
-
-/// Where the kernel shows its huge pages.
-pub const HUGE_PAGES: &str = "/sys/kernel/mm/hugepages";
 
 /// Bytes of a packet buffer besides its data room: the mbuf, its private area, the pool's header and cache lines.
 const BUFFER_OVERHEAD_BYTES: u64 = 320;
@@ -48,11 +43,11 @@ impl Plan {
     }
 }
 
-/// Decides on which pages the memory lies. `huge_pages` is [`HUGE_PAGES`] but in tests.
+/// Decides on which pages the memory lies, when this much is free on huge pages ([`free_huge_bytes`]).
 ///
 /// # Errors
 /// Huge pages are required and too few are free.
-pub fn plan(config: &Config, huge_pages: &Path) -> Result<Plan, StartError> {
+pub fn plan(config: &Config, free_huge_bytes: u64) -> Result<Plan, StartError> {
     let reserve_mib = config.eal.memory_mib.map(|mib| mib.get());
     let buffer_bytes = u64::from(config.mempool.data_room_bytes.get()) + BUFFER_OVERHEAD_BYTES;
     let needed_mib = match reserve_mib {
@@ -61,7 +56,7 @@ pub fn plan(config: &Config, huge_pages: &Path) -> Result<Plan, StartError> {
             (u64::from(config.mempool.buffers.get()) * buffer_bytes).div_ceil(1 << 20) + OTHER_MIB
         }
     };
-    let free_huge_mib = free_bytes(huge_pages) >> 20;
+    let free_huge_mib = free_huge_bytes >> 20;
     let enough = free_huge_mib >= needed_mib;
     let memory = match config.eal.huge_pages {
         HugePages::Require if !enough => {
@@ -82,67 +77,35 @@ pub fn plan(config: &Config, huge_pages: &Path) -> Result<Plan, StartError> {
     })
 }
 
-/// The bytes of all free huge pages of all sizes. What cannot be read counts as none.
-fn free_bytes(huge_pages: &Path) -> u64 {
-    let sizes = fs::read_dir(huge_pages).into_iter().flatten().flatten();
-    sizes
-        .filter_map(|size| {
-            let name = size.file_name();
-            let kib: u64 = name
-                .to_str()?
-                .strip_prefix("hugepages-")?
-                .strip_suffix("kB")?
-                .parse()
-                .ok()?;
-            let free: u64 = fs::read_to_string(size.path().join("free_hugepages"))
-                .ok()?
-                .trim()
-                .parse()
-                .ok()?;
-            Some(free * kib * 1024)
-        })
+/// The memory in free huge pages of all sizes, in bytes. With `--in-memory` DPDK needs no mount of them.
+#[must_use]
+pub fn free_huge_bytes() -> u64 {
+    dpdk_sys::memory::huge_pages()
+        .iter()
+        .map(|pages| pages.free * pages.size_bytes)
         .sum()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A directory like the kernel's with these counts of free pages of 2 MiB and 1 GiB.
-    fn pages(small: u64, large: u64) -> tempfile::TempDir {
-        let root = tempfile::tempdir().unwrap();
-        for (size, free) in [("hugepages-2048kB", small), ("hugepages-1048576kB", large)] {
-            fs::create_dir(root.path().join(size)).unwrap();
-            fs::write(
-                root.path().join(size).join("free_hugepages"),
-                format!("{free}\n"),
-            )
-            .unwrap();
-        }
-        root
-    }
+    use std::path::Path;
 
     fn config(text: &str) -> Config {
         Config::parse(text, Path::new("f.yaml"), &[0, 1].into_iter().collect()).unwrap()
     }
 
     #[test]
-    fn free_pages_of_all_sizes_count() {
-        assert_eq!(free_bytes(pages(3, 2).path()), (3 << 21) + (2 << 30));
-        assert_eq!(free_bytes(Path::new("/nonexistent")), 0);
-    }
-
-    #[test]
     fn huge_pages_are_taken_when_there_are_enough() {
-        let plan = plan(&Config::default(), pages(0, 1).path()).unwrap();
+        let plan = plan(&Config::default(), 1 << 30).unwrap();
         assert_eq!(plan.memory, Memory::Huge { reserve_mib: None });
         assert!(!plan.is_fallback(HugePages::Auto));
     }
 
     #[test]
     fn too_few_huge_pages_are_a_fallback_or_an_error() {
-        let few = pages(10, 0);
-        let fallback = plan(&config("eal: {memory_mib: 300}"), few.path()).unwrap();
+        let few = 20 << 20;
+        let fallback = plan(&config("eal: {memory_mib: 300}"), few).unwrap();
         assert_eq!(
             fallback,
             Plan {
@@ -152,11 +115,7 @@ mod tests {
             }
         );
         assert!(fallback.is_fallback(HugePages::Auto));
-        let error = plan(
-            &config("eal: {memory_mib: 300, huge_pages: require}"),
-            few.path(),
-        )
-        .unwrap_err();
+        let error = plan(&config("eal: {memory_mib: 300, huge_pages: require}"), few).unwrap_err();
         assert!(
             error.to_string().contains("300 MiB") && error.to_string().contains("20 MiB"),
             "{error}"
@@ -165,25 +124,19 @@ mod tests {
 
     #[test]
     fn switched_off_means_off() {
-        let plan = plan(&config("eal: {huge_pages: \"off\"}"), pages(0, 8).path()).unwrap();
+        let plan = plan(&config("eal: {huge_pages: \"off\"}"), 8 << 30).unwrap();
         assert!(matches!(plan.memory, Memory::Ordinary { .. }));
         assert!(!plan.is_fallback(HugePages::Off));
     }
 
     #[test]
     fn the_need_follows_the_buffers() {
-        let small = plan(
-            &config("mempool: {buffers: 4096}"),
-            Path::new("/nonexistent"),
-        )
-        .unwrap()
-        .needed_mib;
-        let large = plan(
-            &config("mempool: {buffers: 65536}"),
-            Path::new("/nonexistent"),
-        )
-        .unwrap()
-        .needed_mib;
+        let small = plan(&config("mempool: {buffers: 4096}"), 0)
+            .unwrap()
+            .needed_mib;
+        let large = plan(&config("mempool: {buffers: 65536}"), 0)
+            .unwrap()
+            .needed_mib;
         assert!(
             small < 128 && (250..350).contains(&large),
             "{small} {large}"

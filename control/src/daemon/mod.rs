@@ -59,7 +59,7 @@ impl Boot {
         allowed: &CpuList,
     ) -> Result<Self, StartError> {
         let placement = cpus::Placement::plan(&config.cpus, allowed);
-        let memory = memory::plan(&config, Path::new(memory::HUGE_PAGES))?;
+        let memory = memory::plan(&config, memory::free_huge_bytes())?;
         let eal_arguments = eal::arguments(
             &config.eal,
             &placement,
@@ -129,7 +129,11 @@ fn start(args: Args) -> Result<(), StartError> {
         config.socket.path = path;
     }
     logging::start(&config.log, args.verbose)?;
-    run::run(Boot::plan(config, args.config, &allowed)?)
+    // Clients are told where the configuration came from, and they are in other directories.
+    let file = args
+        .config
+        .map(|file| std::path::absolute(&file).unwrap_or(file));
+    run::run(Boot::plan(config, file, &allowed)?)
 }
 
 fn print(text: &str) -> Result<(), StartError> {

@@ -1,7 +1,12 @@
 //! The life of the router, from a plan to a clean stop.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::apply::apply;
 use super::assemble::Assembly;
@@ -9,8 +14,12 @@ use super::{Boot, StartError, service, socket};
 use crate::api::server::{Listeners, serve};
 use crate::api::tls::TcpEndpoint;
 use crate::core::handle::CoreHandle;
+use crate::core::request::SystemRequest;
 use crate::metrics::MetricsServer;
 use crate::model::system::ConfigView;
+
+/// How often the core must answer for the service manager's watchdog to stay quiet.
+const PULSE: Duration = Duration::from_secs(2);
 
 /// Carries the plan out; returns when the router was told to stop.
 ///
@@ -86,7 +95,9 @@ fn live(
         if let Some(metrics) = metrics {
             tokio::spawn(metrics.serve(core.clone(), stopped(stop.clone())));
         }
-        let watchdog = tokio::spawn(service::watchdog(|| true));
+        let alive = Arc::new(AtomicBool::new(true));
+        let pulse = tokio::spawn(feel_pulse(core.clone(), Arc::clone(&alive)));
+        let watchdog = tokio::spawn(service::watchdog(move || alive.load(Ordering::Relaxed)));
         let mut api = tokio::spawn(serve(core, listeners, stopped(stop)));
         service::ready(&format!("{} workers", boot.placement.workers.len()));
         let outcome = tokio::select! {
@@ -99,9 +110,20 @@ fn live(
             ended = &mut api => ended,
         };
         watchdog.abort();
+        pulse.abort();
         match outcome {
             Ok(served) => Ok(served?),
             Err(panic) => Err(StartError::Threads(panic.into())),
         }
     })
+}
+
+/// Notes whether the core answers.
+async fn feel_pulse(core: CoreHandle, alive: Arc<AtomicBool>) {
+    let mut ticks = tokio::time::interval(PULSE);
+    loop {
+        ticks.tick().await;
+        let answer = core.call(|reply| SystemRequest::Info(reply).into());
+        alive.store(timeout(PULSE, answer).await.is_ok(), Ordering::Relaxed);
+    }
 }

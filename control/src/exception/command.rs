@@ -35,10 +35,14 @@ pub enum Command {
     Twin(InterfaceId, Option<TwinIo>),
     /// The ring of frames for a port came or went.
     Injector(PortId, Option<Arc<ArrayQueue<Inject>>>),
-    /// A next hop leads to this neighbour by this adjacency: resolve it and keep it so.
-    Want(NeighbourKey, AdjacencyId),
-    /// No next hop leads to this neighbour any more.
-    Unwant(NeighbourKey, AdjacencyId),
+    /// This adjacency leads to this neighbour.
+    Lead(AdjacencyId, NeighbourKey),
+    /// This adjacency leads to nobody any more.
+    Part(AdjacencyId),
+    /// This neighbour is a gateway: resolve it and keep it so.
+    Want(NeighbourKey),
+    /// This neighbour is no gateway any more.
+    Unwant(NeighbourKey),
     /// Set a neighbour for good.
     AddPermanent(
         NeighbourKey,

@@ -28,8 +28,6 @@ pub struct ExceptionCounters {
     pub from_twin_dropped: Counter,
     /// Frames that the router made itself: answers, requests, errors.
     pub originated: Counter,
-    /// Frames for a port that found the inject ring full.
-    pub inject_full: Counter,
     /// ICMP and ICMPv6 errors sent.
     pub icmp_errors: Counter,
 }
@@ -47,7 +45,6 @@ impl Default for ExceptionCounters {
             from_twin_sent: Counter::default(),
             from_twin_dropped: Counter::default(),
             originated: Counter::default(),
-            inject_full: Counter::default(),
             icmp_errors: Counter::default(),
         }
     }
@@ -59,10 +56,15 @@ impl ExceptionCounters {
         self.drops[reason.index()].add(1);
     }
 
-    /// All drops of punted packets.
+    /// All drops of punted packets. Frames that found no buffer or no room in the inject ring are not
+    /// among them: what they carried was accounted for when they were made.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.drops.iter().map(Counter::get).sum()
+        let of_frames = |reason: &DropReason| {
+            matches!(reason, DropReason::NoBuffer | DropReason::InjectRingFull)
+        };
+        let reasons = DropReason::ALL.iter().filter(|reason| !of_frames(reason));
+        reasons.map(|reason| self.drops[reason.index()].get()).sum()
     }
 
     /// Packets waiting for a neighbour.

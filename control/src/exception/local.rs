@@ -26,6 +26,9 @@ impl ExceptionPath {
     pub(super) fn local(&mut self, snapshot: &Snapshot, taken: Taken, now_ns: u64) {
         match self.answer(snapshot, &taken) {
             Ok(Answer::Twin) => self.give_to_twin(taken),
+            Ok(Answer::Send(_)) if !self.echo.take(now_ns) => {
+                self.dropped(DropReason::IcmpRateLimited)
+            }
             Ok(Answer::Send(replies)) => {
                 for reply in replies {
                     self.originate(snapshot, taken.vrf, taken.interface, reply, now_ns);

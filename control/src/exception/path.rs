@@ -14,7 +14,7 @@ use super::counters::ExceptionCounters;
 use super::output::{Output, Told};
 use super::send;
 use crate::neighbour::{Announcer, Effect, NeighbourConfig, NeighbourKey, NeighbourTable};
-use crate::slowpath::ratelimit::{ErrorLimiter, ErrorLimits};
+use crate::slowpath::ratelimit::{ErrorLimiter, ErrorLimits, Rate, TokenBucket};
 
 /// An IP packet that waits for a neighbour.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -64,9 +64,12 @@ pub struct ExceptionPath {
     pub(super) keys: HashMap<AdjacencyId, NeighbourKey>,
     pub(super) limiter4: ErrorLimiter,
     pub(super) limiter6: ErrorLimiter,
+    pub(super) echo: TokenBucket,
     pub(super) counters: Arc<ExceptionCounters>,
     pub(super) outputs: Vec<Output>,
     pub(super) effects: Vec<Effect<Held>>,
+    /// Punted packets that wait for a neighbour; what the router made waits uncounted.
+    pub(super) waiting: u64,
     /// Identification of the next fragmented packet that the router makes (RFC 6864, RFC 8200 section 4.5).
     pub(super) identification: u32,
 }
@@ -77,6 +80,7 @@ impl ExceptionPath {
     pub fn new(
         config: NeighbourConfig,
         limits: ErrorLimits,
+        echo: Rate,
         counters: Arc<ExceptionCounters>,
         seed: u64,
     ) -> Self {
@@ -87,9 +91,11 @@ impl ExceptionPath {
             keys: HashMap::new(),
             limiter4: ErrorLimiter::new(limits),
             limiter6: ErrorLimiter::new(limits),
+            echo: TokenBucket::new(echo),
             counters,
             outputs: Vec::new(),
             effects: Vec::new(),
+            waiting: 0,
             identification: seed as u32,
         }
     }
@@ -153,16 +159,14 @@ impl ExceptionPath {
     pub fn command(&mut self, snapshot: &Snapshot, command: Command, now_ns: u64) {
         match command {
             Command::Interface(id, facts) => self.set_interface(id, facts, now_ns),
-            Command::Want(key, adjacency) => {
-                self.keys.insert(adjacency, key);
+            Command::Lead(adjacency, key) => drop(self.keys.insert(adjacency, key)),
+            Command::Part(adjacency) => drop(self.keys.remove(&adjacency)),
+            Command::Want(key) => {
                 if let Err(error) = self.neighbours.want(key, now_ns, &mut self.effects) {
                     tracing::warn!(%error, "a gateway is resolved only by traffic");
                 }
             }
-            Command::Unwant(key, adjacency) => {
-                self.keys.remove(&adjacency);
-                self.neighbours.unwant(key, now_ns, &mut self.effects);
-            }
+            Command::Unwant(key) => self.neighbours.unwant(key, now_ns, &mut self.effects),
             Command::AddPermanent(key, mac, reply) => {
                 let outcome = self
                     .neighbours
@@ -223,39 +227,54 @@ impl ExceptionPath {
         }
     }
 
-    /// Carries out what the neighbour table wants.
+    /// Carries out what the neighbour table wants, and what comes of that: an error about a packet may
+    /// itself have to wait for a neighbour.
     pub(super) fn carry_out(&mut self, snapshot: &Snapshot, now_ns: u64) {
-        for effect in std::mem::take(&mut self.effects) {
-            match effect {
-                Effect::SendRequest { key, request } => self.request(snapshot, key, request),
-                Effect::Resolved { key, mac } | Effect::Changed { key, mac } => {
-                    self.outputs.push(Output::Tell(Told::Resolved(key, mac)));
-                }
-                Effect::Lost { key, reason } => {
-                    self.outputs.push(Output::Tell(Told::Lost(key, reason)))
-                }
-                Effect::Release { key, mac, packets } => {
-                    for held in packets {
-                        self.release(snapshot, key, mac, held, now_ns);
-                    }
-                }
-                Effect::Fail { packets, .. } => {
-                    for held in packets {
-                        self.fail(snapshot, &held, now_ns);
-                    }
-                }
-                Effect::Drop {
-                    packet, discard, ..
-                } => {
-                    if packet.origin != Origin::Router {
-                        self.counters.drop_for(discard.drop_reason());
-                    }
-                }
-                Effect::Event(event) => self.outputs.push(Output::Tell(Told::Event(event))),
+        while !self.effects.is_empty() {
+            for effect in std::mem::take(&mut self.effects) {
+                self.effect(snapshot, effect, now_ns);
             }
         }
-        let (packets, _) = self.neighbours.holding();
-        self.counters.held.store(packets as u64, Ordering::Relaxed);
+        self.counters.held.store(self.waiting, Ordering::Relaxed);
+    }
+
+    fn effect(&mut self, snapshot: &Snapshot, effect: Effect<Held>, now_ns: u64) {
+        match effect {
+            Effect::SendRequest { key, request } => self.request(snapshot, key, request),
+            Effect::Resolved { key, mac } | Effect::Changed { key, mac } => {
+                self.outputs.push(Output::Tell(Told::Resolved(key, mac)));
+            }
+            Effect::Lost { key, reason } => {
+                self.outputs.push(Output::Tell(Told::Lost(key, reason)))
+            }
+            Effect::Release { key, mac, packets } => {
+                for held in packets {
+                    self.no_longer_waits(&held);
+                    self.release(snapshot, key, mac, held, now_ns);
+                }
+            }
+            Effect::Fail { packets, .. } => {
+                for held in packets {
+                    self.no_longer_waits(&held);
+                    self.fail(snapshot, &held, now_ns);
+                }
+            }
+            Effect::Drop {
+                packet, discard, ..
+            } => {
+                self.no_longer_waits(&packet);
+                if packet.origin != Origin::Router {
+                    self.counters.drop_for(discard.drop_reason());
+                }
+            }
+            Effect::Event(event) => self.outputs.push(Output::Tell(Told::Event(event))),
+        }
+    }
+
+    fn no_longer_waits(&mut self, held: &Held) {
+        if held.origin != Origin::Router {
+            self.waiting = self.waiting.saturating_sub(1);
+        }
     }
 
     /// Gives the frame of a punted packet to the twin of the interface on which it came.

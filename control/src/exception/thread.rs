@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Receiver, Sender};
 use crossbeam::queue::ArrayQueue;
 use dpdk_sys::MbufSource;
+use ferroute_dataplane::drops::DropReason;
 use ferroute_dataplane::forward::Inject;
 use ferroute_dataplane::ids::PortId;
 use ferroute_dataplane::punt::Punt;
@@ -171,18 +172,19 @@ impl ExceptionThread {
                     adjacency,
                     frame,
                 } => {
-                    let mbuf = self.source.alloc_with(&frame);
-                    let sent = mbuf.zip(injectors.get(&port)).is_some_and(|(mbuf, ring)| {
-                        ring.push(Inject {
-                            mbuf,
-                            port,
-                            interface,
-                            adjacency,
-                        })
-                        .is_ok()
-                    });
-                    if !sent {
-                        self.counters.inject_full.add(1);
+                    let Some(mbuf) = self.source.alloc_with(&frame) else {
+                        self.counters.drop_for(DropReason::NoBuffer);
+                        continue;
+                    };
+                    let inject = Inject {
+                        mbuf,
+                        port,
+                        interface,
+                        adjacency,
+                    };
+                    let pushed = injectors.get(&port).map(|ring| ring.push(inject).is_ok());
+                    if pushed != Some(true) {
+                        self.counters.drop_for(DropReason::InjectRingFull);
                     }
                 }
             }

@@ -88,6 +88,7 @@ impl ExceptionPath {
         };
         let packet = taken.packet().to_vec();
         let bytes = packet.len();
+        self.waiting += 1;
         self.neighbours.hold(
             key,
             Held { packet, origin },

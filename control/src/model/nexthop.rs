@@ -156,7 +156,8 @@ pub struct AdjacencyView {
     pub port: Option<InterfaceName>,
     /// The neighbour, if it has an address.
     pub neighbour: Option<IpAddr>,
-    /// The header bytes before the IP header on the wire, once the neighbour is resolved.
+    /// The header bytes before the IP header on the wire, once the neighbour is resolved. The type in the
+    /// last two follows the packet; it is 0 where no packet is spoken of.
     pub rewrite: Option<Vec<u8>>,
     /// Largest IP packet in bytes.
     pub mtu: u16,

@@ -30,8 +30,8 @@ pub enum OwnerLife {
     Session {
         /// The generation that the stream brings; absent: one more than the last.
         epoch: Option<Epoch>,
-        /// How long stale routes stay in force.
-        grace: Duration,
+        /// How long stale routes stay in force; absent: as the router is configured.
+        grace: Option<Duration>,
     },
     /// Until someone removes them; several streams may share the owner.
     Persistent,

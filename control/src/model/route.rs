@@ -6,7 +6,6 @@ use super::number::{Distance, Epoch, Metric, NextHopSetId};
 use super::owner::SessionId;
 use super::prefix::{Family, Prefix};
 use super::refusal::RouteError;
-use std::time::Duration;
 
 /// Most routes in one batch.
 pub const MAX_BATCH_ROUTES: usize = 65_536;
@@ -47,7 +46,7 @@ pub enum RouteTarget {
 pub enum SpecialRoute {
     /// Drops silently.
     Blackhole,
-    /// Drops and answers ICMP "host unreachable" or ICMPv6 "no route".
+    /// Drops and answers ICMP "host unreachable" or ICMPv6 "reject route".
     Unreachable,
     /// Drops and answers "administratively prohibited".
     Prohibit,
@@ -183,6 +182,4 @@ pub struct RouteView {
     pub state: RouteState,
     /// Whether its owner is gone, or back and has not repeated it yet.
     pub stale: bool,
-    /// Time since it was last said.
-    pub age: Duration,
 }

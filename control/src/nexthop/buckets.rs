@@ -48,55 +48,48 @@ impl<M: Copy + Ord> Buckets<M> {
     /// The buckets after a change of members or weights; `None` without a member that has a weight.
     #[must_use]
     pub fn next(&self, members: &[(M, u32)]) -> Option<Self> {
-        let mut weights = BTreeMap::new();
+        let mut weights = BTreeMap::<M, u64>::new();
         for (member, weight) in members.iter().filter(|(_, weight)| *weight > 0) {
             *weights.entry(*member).or_default() += u64::from(*weight);
         }
         let total: u64 = weights.values().sum();
         let lightest = *weights.values().min()?;
         let size = self.slots.len().max(size(weights.len(), lightest, total));
-        // Doubling repeats the buckets, so that each hash finds the member that it found before.
-        let before = self
-            .slots
-            .iter()
-            .copied()
-            .cycle()
-            .take(if self.slots.is_empty() { 0 } else { size });
+        let (members, weights): (Vec<M>, Vec<u64>) = weights.into_iter().unzip();
 
-        let mut held = BTreeMap::<M, u64>::new();
-        before
-            .clone()
-            .for_each(|member| *held.entry(member).or_default() += 1);
-        let mut shares: Vec<Share> = weights
-            .iter()
-            .map(|(member, weight)| {
-                let due = size as u64 * weight;
-                let (least, most) = bounds(due, total);
-                Share {
-                    due,
-                    quota: held.get(member).copied().unwrap_or(0).clamp(least, most),
-                }
-            })
-            .collect();
+        // The places of the members in `members`. Doubling repeats the buckets, so that each hash finds the member
+        // that it found before.
+        let place = |member: &M| members.binary_search(member).ok();
+        let old: Vec<Option<usize>> = self.slots.iter().map(place).collect();
+        let mut slots: Vec<Option<usize>> = old.iter().copied().cycle().take(size).collect();
+        slots.resize(size, None);
+
+        let mut held = vec![0; members.len()];
+        slots.iter().flatten().for_each(|&at| held[at] += 1);
+        let share = |(weight, held): (&u64, u64)| {
+            let due = size as u64 * weight;
+            let (least, most) = bounds(due, total);
+            Share {
+                due,
+                quota: held.clamp(least, most),
+            }
+        };
+        let mut shares: Vec<Share> = weights.iter().zip(held).map(share).collect();
         balance(&mut shares, size as u64, total);
 
-        let mut lacking: BTreeMap<M, u64> = weights
-            .keys()
-            .copied()
-            .zip(shares.iter().map(|share| share.quota))
-            .collect();
-        let mut slots: Vec<Option<M>> = before
-            .map(|member| {
-                let quota = lacking.get_mut(&member).filter(|quota| **quota > 0)?;
-                *quota -= 1;
-                Some(member)
-            })
-            .collect();
-        slots.resize(size, None);
+        let mut lacking: Vec<u64> = shares.iter().map(|share| share.quota).collect();
+        for slot in &mut slots {
+            if let Some(at) = *slot {
+                match lacking[at].checked_sub(1) {
+                    Some(left) => lacking[at] = left,
+                    None => *slot = None,
+                }
+            }
+        }
         let mut next = interleaved(lacking);
-        let slots = slots
-            .into_iter()
-            .map(|slot| slot.or_else(|| next.next()))
+        let filled = slots.into_iter().map(|slot| slot.or_else(|| next.next()));
+        let slots = filled
+            .map(|at| at.map(|at| members[at]))
             .collect::<Option<_>>()?;
         Some(Self { slots })
     }
@@ -159,10 +152,11 @@ fn balance(shares: &mut [Share], size: u64, total: u64) {
     }
 }
 
-/// Each member as often as it says, one of each in turn.
-fn interleaved<M: Copy>(lacking: BTreeMap<M, u64>) -> impl Iterator<Item = M> {
+/// The place of each as often as it says, one of each in turn.
+fn interleaved(lacking: Vec<u64>) -> impl Iterator<Item = usize> {
     let mut left: Vec<_> = lacking
         .into_iter()
+        .enumerate()
         .filter(|(_, count)| *count > 0)
         .collect();
     let mut at = 0;
@@ -171,10 +165,10 @@ fn interleaved<M: Copy>(lacking: BTreeMap<M, u64>) -> impl Iterator<Item = M> {
             left.retain(|(_, count)| *count > 0);
             at = 0;
         }
-        let (member, count) = left.get_mut(at)?;
+        let (place, count) = left.get_mut(at)?;
         *count -= 1;
         at += 1;
-        Some(*member)
+        Some(*place)
     })
 }
 

@@ -91,7 +91,7 @@ impl NextHops {
             entry.generation = generation;
             return Ok((id, Some(before)));
         }
-        if entry.ipv6_routes > 0 && set.has_ipv4_gateway() {
+        if entry.routes.any_ipv6() && set.has_ipv4_gateway() {
             return Err(PutGroupError::FamilyMismatch);
         }
         let old = entry.gateways.clone();
@@ -116,7 +116,7 @@ impl NextHops {
     /// Removes a group that no route refers to.
     pub fn remove_group(&mut self, key: GroupKey) -> Result<(), RemoveGroupError> {
         let id = self.group(key).ok_or(RemoveGroupError::Unknown)?;
-        match self.sets[id.index()].routes {
+        match self.sets[id.index()].routes.count() {
             0 => {
                 self.groups.remove(&key);
                 self.let_idle(id);

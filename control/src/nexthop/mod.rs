@@ -47,6 +47,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod trial;
+mod users;
 
 pub use buckets::{Buckets, MAX_BUCKETS, MIN_BUCKETS};
 pub use groups::{GroupKey, PutGroupError, RemoveGroupError};

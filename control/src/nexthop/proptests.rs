@@ -181,9 +181,6 @@ impl Model {
         let members = match self.declared(target) {
             NextHopSet::Unicast(members) => members,
             NextHopSet::Vrf(vrf) => return Value::Action(Action::Vrf(*vrf)),
-            NextHopSet::Broadcast(interface) => {
-                return Value::Action(Action::Broadcast(*interface));
-            }
             NextHopSet::Local(interface) => return Value::Action(Action::Local(*interface)),
             NextHopSet::Broadcast(interface) => {
                 return Value::Action(Action::Broadcast(*interface));

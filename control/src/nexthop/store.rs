@@ -16,6 +16,7 @@ use super::links::Links;
 use super::resolve::{Lookup, Memo, Node, evaluate};
 use super::resolved::{Action, Gateway, Path, Resolved, Unresolved};
 use super::set::NextHopSet;
+use super::users::Users;
 
 /// A next hop set, or a group that refers to one: what routes lead to.
 ///
@@ -68,10 +69,8 @@ pub(super) struct SetEntry {
     pub(super) group: Option<GroupKey>,
     /// The owner's generation that last declared the group.
     pub(super) generation: u32,
-    /// Routes that lead here.
-    pub(super) routes: u32,
-    /// IPv6 routes among them.
-    pub(super) ipv6_routes: u32,
+    /// The routes that lead here.
+    pub(super) routes: Users,
     /// Whether it stands in the list of those that may have to go.
     pub(super) idle: bool,
     pub(super) memo: Memo,
@@ -120,6 +119,8 @@ pub struct NextHops {
     pub(super) links: Links,
     /// Sets whose value is to be computed again.
     pub(super) dirty: Vec<NextHopSetId>,
+    /// Sets that became usable or unusable, until their routes are elected again.
+    flips: BTreeSet<NextHopSetId>,
     /// Sets without a route.
     pub(super) idle: Vec<NextHopSetId>,
     resolve_via_default: bool,
@@ -138,6 +139,7 @@ impl NextHops {
             gateways: Gateways::default(),
             links: Links::default(),
             dirty: Vec::new(),
+            flips: BTreeSet::new(),
             idle: Vec::new(),
             resolve_via_default,
             limit: limit.min(MAX_SETS),
@@ -226,7 +228,10 @@ impl NextHops {
             if let Memo::Known(value) = &entry.memo
                 && value.resolved != entry.settled
             {
-                settled.flipped |= value.resolved.is_usable() != entry.settled.is_usable();
+                if value.resolved.is_usable() != entry.settled.is_usable() {
+                    settled.flipped = true;
+                    self.flips.insert(id);
+                }
                 entry.settled = value.resolved.clone();
                 settled.changed.push(id);
             }
@@ -247,7 +252,7 @@ impl NextHops {
             let named = entry
                 .group
                 .is_some_and(|key| self.groups.get(&key) == Some(&id));
-            if entry.routes == 0 && !named {
+            if entry.routes.count() == 0 && !named {
                 let entry = self.sets.remove(id.index());
                 self.undeclare(id, &entry.declared, &entry.gateways);
                 if entry.group.is_none() {
@@ -259,22 +264,33 @@ impl NextHops {
         gone
     }
 
-    /// One route more leads to this set.
-    pub(crate) fn retain(&mut self, id: NextHopSetId, ipv6: bool) {
+    /// One route more leads to this set: one of this prefix.
+    pub(crate) fn retain(&mut self, id: NextHopSetId, vrf: VrfId, prefix: IpNet) {
         if let Some(entry) = self.sets.get_mut(id.index()) {
-            entry.routes += 1;
-            entry.ipv6_routes += u32::from(ipv6);
+            entry.routes.add(vrf, prefix);
         }
     }
 
-    /// One route less leads to this set.
-    pub(crate) fn release(&mut self, id: NextHopSetId, ipv6: bool) {
+    /// One route less leads to this set: one of this prefix.
+    pub(crate) fn release(&mut self, id: NextHopSetId, vrf: VrfId, prefix: IpNet) {
         if let Some(entry) = self.sets.get_mut(id.index()) {
-            entry.routes = entry.routes.saturating_sub(1);
-            entry.ipv6_routes = entry.ipv6_routes.saturating_sub(u32::from(ipv6));
-            if entry.routes == 0 {
+            entry.routes.remove(vrf, prefix);
+            if entry.routes.count() == 0 {
                 self.let_idle(id);
             }
+        }
+    }
+
+    /// Takes a set that became usable or unusable, whose routes are to be elected again.
+    pub(crate) fn next_flip(&mut self) -> Option<NextHopSetId> {
+        self.flips.pop_first()
+    }
+
+    /// Where the routes of a set are; `None` if they are too many to be known.
+    pub(crate) fn places(&self, id: NextHopSetId) -> Option<&[(VrfId, IpNet)]> {
+        match self.sets.get(id.index()) {
+            Some(entry) => entry.routes.places(),
+            None => Some(&[]),
         }
     }
 
@@ -317,8 +333,7 @@ impl NextHops {
             gateways: SmallVec::new(),
             group,
             generation,
-            routes: 0,
-            ipv6_routes: 0,
+            routes: Users::default(),
             idle: false,
             memo: Memo::Unknown,
             // Until it is evaluated, below.
@@ -342,7 +357,7 @@ fn view(id: NextHopSetId, entry: &SetEntry) -> SetView<'_> {
         declared: &entry.declared,
         group: entry.group,
         generation: entry.generation,
-        routes: entry.routes,
+        routes: entry.routes.count(),
         resolved: &entry.settled,
     }
 }

@@ -11,8 +11,6 @@ pub(super) trait Key: Copy + Ord {
     type Address: Copy;
     /// Bits of an address.
     const BITS: u8;
-    /// Whether the family is IPv6.
-    const IPV6: bool;
 
     /// The prefix of this length that covers the address.
     fn new(address: Self::Address, length: u8) -> Self;
@@ -46,7 +44,6 @@ impl Key4 {
 impl Key for Key4 {
     type Address = u32;
     const BITS: u8 = 32;
-    const IPV6: bool = false;
 
     fn new(address: u32, length: u8) -> Self {
         let mask = u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0);
@@ -92,7 +89,6 @@ impl Key6 {
 impl Key for Key6 {
     type Address = u128;
     const BITS: u8 = 128;
-    const IPV6: bool = true;
 
     fn new(address: u128, length: u8) -> Self {
         let address = address & u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
@@ -147,10 +143,5 @@ impl AnyKey {
             Self::V4(key) => key.net(),
             Self::V6(key) => key.net(),
         }
-    }
-
-    /// Whether the family is IPv6.
-    pub(super) fn is_ipv6(self) -> bool {
-        matches!(self, Self::V6(_))
     }
 }

@@ -68,6 +68,7 @@
 //! first. While routes are taken out of the FIB, [`Rib::installed`] answers for covering prefixes: it says what is to be
 //! there after all changes so far, so a prefix whose removal is still among the changes has `None`.
 
+mod elect;
 mod error;
 mod key;
 mod life;

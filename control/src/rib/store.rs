@@ -10,6 +10,7 @@ use ipnet::IpNet;
 
 use crate::nexthop::{Lookup, NextHopSetId, NextHops};
 
+use super::elect::Election;
 use super::error::{RouteError, VrfExists};
 use super::key::{AnyKey, Key, Key4, Key6};
 use super::overlay::WithRoute;
@@ -76,6 +77,7 @@ pub struct Rib {
     pub(super) limits: Limits,
     pub(super) routes: usize,
     pub(super) jobs: VecDeque<Job>,
+    pub(super) election: Election,
 }
 
 impl Rib {
@@ -88,6 +90,7 @@ impl Rib {
             limits,
             routes: 0,
             jobs: VecDeque::new(),
+            election: Election::default(),
         }
     }
 
@@ -225,14 +228,16 @@ impl Rib {
             AnyKey::V4(key) => vrf.v4.put(key, route, room, &self.owners, usable)?,
             AnyKey::V6(key) => vrf.v6.put(key, route, room, &self.owners, usable)?,
         };
-        let (prefix, ipv6) = (key.net(), key.is_ipv6());
-        hops.retain(route.set, ipv6);
+        let prefix = key.net();
+        if before.map(|before| before.set) != Some(route.set) {
+            hops.retain(route.set, vrf_id, prefix);
+            if let Some(before) = before {
+                hops.release(before.set, vrf_id, prefix);
+            }
+        }
         self.owners.count(&route);
         match before {
-            Some(before) => {
-                hops.release(before.set, ipv6);
-                self.owners.discount(&before);
-            }
+            Some(before) => self.owners.discount(&before),
             None => {
                 vrf.routes += 1;
                 self.routes += 1;
@@ -259,10 +264,10 @@ impl Rib {
             AnyKey::V4(key) => vrf.v4.take(key, owner, usable)?,
             AnyKey::V6(key) => vrf.v6.take(key, owner, usable)?,
         };
-        let (prefix, ipv6) = (key.net(), key.is_ipv6());
+        let prefix = key.net();
         vrf.routes -= 1;
         self.routes -= 1;
-        hops.release(before.set, ipv6);
+        hops.release(before.set, vrf_id, prefix);
         self.owners.discount(&before);
         hops.note_changed(vrf_id, prefix);
         change.report(vrf_id, prefix, changes);

@@ -135,6 +135,18 @@ impl<K: Key> Table<K> {
         Some((before, Elected { old, new }))
     }
 
+    /// Elects the best route of a prefix again; `None` if it has none.
+    pub(super) fn elect(
+        &mut self,
+        key: K,
+        usable: impl Fn(NextHopSetId) -> bool,
+    ) -> Option<Elected> {
+        let candidates = self.map.get_mut(&key)?;
+        let old = candidates.installed();
+        let new = candidates.elect(usable);
+        Some(Elected { old, new })
+    }
+
     /// Visits the prefixes after `after` in order, as long as `budget` is not used up, and removes those for which
     /// `keep` says `false`. Gives back the last one visited; `None` if there was none left.
     pub(super) fn scan(

@@ -1,6 +1,6 @@
 //! The RIB by example: limits, batches that are taken back, owners' lives.
 
-use ferroute_dataplane::ids::VrfId;
+use ferroute_dataplane::ids::{InterfaceId, VrfId};
 use ipnet::IpNet;
 
 use super::*;
@@ -417,4 +417,100 @@ fn a_vrf_goes_with_its_routes_and_no_others() {
     assert_eq!((world.rib.len(), world.rib.has_vrf(OTHER)), (1, false));
     world.rib.add_vrf(OTHER).unwrap();
     assert_eq!(world.list(OTHER), []);
+}
+
+#[test]
+fn elections_that_are_overtaken_by_the_next_change_are_held_again() {
+    let mut world = World::new(100, 100);
+    let interface = InterfaceId::new(1);
+    let session = world.open("bgp", 1, 0).session;
+    let set = world
+        .hops
+        .intern(NextHopSet::connected(interface), &world.rib)
+        .unwrap();
+    let attributes = Attributes {
+        distance: 1,
+        metric: 0,
+        set,
+    };
+    for at in 0..50 {
+        let prefix = net(&format!("10.0.{at}.0/24"));
+        world
+            .rib
+            .insert(
+                &mut world.hops,
+                session,
+                VRF,
+                prefix,
+                attributes,
+                &mut world.changes,
+            )
+            .unwrap();
+    }
+    let flip = |world: &mut World, up| {
+        world.hops.set_interface(interface, up);
+        assert!(world.hops.settle(&world.rib, usize::MAX).flipped);
+        world.rib.recheck();
+    };
+    let installed = |world: &World| {
+        let best = |route: &&RouteView| route.state == RouteState::Active;
+        world.list(VRF).iter().filter(best).count()
+    };
+    assert_eq!(installed(&world), 0);
+    flip(&mut world, true);
+    world.rib.work(&mut world.hops, 20, &mut world.changes);
+    assert_eq!(installed(&world), 20);
+    // The first twenty are behind the walk.
+    flip(&mut world, false);
+    flip(&mut world, true);
+    flip(&mut world, false);
+    assert!(world.rib.is_electing());
+    world.work();
+    assert_eq!((installed(&world), world.rib.is_electing()), (0, false));
+    assert_eq!(world.changes.len(), 40);
+}
+
+#[test]
+fn elections_go_before_sweeps() {
+    let mut world = World::new(100, 100);
+    let session = world.open("bgp", 1, 0).session;
+    for at in 0..50 {
+        world
+            .insert(session, VRF, &format!("10.0.{at}.0/24"), 1)
+            .unwrap();
+    }
+    world.rib.owner_gone(session, 0);
+    world.rib.expire(100);
+    let other = world.open("isis", 1, 100).session;
+    let interface = InterfaceId::new(1);
+    let set = world
+        .hops
+        .intern(NextHopSet::connected(interface), &world.rib)
+        .unwrap();
+    let attributes = Attributes {
+        distance: 1,
+        metric: 0,
+        set,
+    };
+    let prefix = net("203.0.113.1/32");
+    world
+        .rib
+        .insert(
+            &mut world.hops,
+            other,
+            VRF,
+            prefix,
+            attributes,
+            &mut world.changes,
+        )
+        .unwrap();
+    world.hops.set_interface(interface, true);
+    world.hops.settle(&world.rib, usize::MAX);
+    world.rib.recheck();
+    world.changes.clear();
+    // One step elects the one route of the set, wherever it is; the sweep waits.
+    world.rib.work(&mut world.hops, 1, &mut world.changes);
+    assert_eq!(world.changes.len(), 1);
+    assert!(world.rib.installed(VRF, prefix).is_some());
+    assert!(world.rib.has_work());
 }

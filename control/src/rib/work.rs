@@ -45,6 +45,26 @@ pub(super) struct Job {
     removed: u64,
 }
 
+impl Job {
+    pub(super) fn new(task: Task) -> Self {
+        Self {
+            task,
+            at: task.start(),
+            removed: 0,
+        }
+    }
+
+    /// A walk that elects the best route of every prefix again.
+    pub(super) fn recheck() -> Self {
+        Self::new(Task::Recheck)
+    }
+
+    /// Whether it visited something already.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.at != self.task.start()
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Task {
     /// Removes the owner's routes of generations before this one; the owner too, if it is expiring.
@@ -75,26 +95,14 @@ impl Rib {
     /// Whether there is [`work`](Self::work) to do.
     #[must_use]
     pub fn has_work(&self) -> bool {
-        !self.jobs.is_empty()
-    }
-
-    /// Elects the best routes again, as [`work`](Self::work): for when sets became usable or unusable.
-    pub fn recheck(&mut self) {
-        let waits = |job: &Job| job.task == Task::Recheck && job.at == Task::Recheck.start();
-        if !self.jobs.iter().any(waits) {
-            self.start(Task::Recheck);
-        }
+        self.is_electing() || !self.jobs.is_empty()
     }
 
     pub(super) fn start(&mut self, task: Task) {
-        self.jobs.push_back(Job {
-            task,
-            at: task.start(),
-            removed: 0,
-        });
+        self.jobs.push_back(Job::new(task));
     }
 
-    /// Goes on with sweeps, removals and rechecks, over at most `budget` prefixes (some 10 ns each, and as
+    /// Goes on with elections, then with sweeps and removals, over at most `budget` prefixes (some 10 ns each, and as
     /// much as a withdrawal for those that go). Says what came to its end.
     ///
     /// Meanwhile everything else may be called: routes that come or change are taken as they then are.
@@ -106,6 +114,9 @@ impl Rib {
     ) -> Vec<Finished> {
         let mut left = budget;
         let mut finished = Vec::new();
+        while left > 0 && self.is_electing() {
+            self.elect(hops, &mut left, changes);
+        }
         while left > 0 {
             let Some(mut job) = self.jobs.pop_front() else {
                 break;
@@ -119,8 +130,8 @@ impl Rib {
         finished
     }
 
-    /// Visits the next piece of one table; says whether the job is done.
-    fn step(
+    /// Visits the next piece of one table, or goes on to the next table; says whether the job is done.
+    pub(super) fn step(
         &mut self,
         hops: &mut NextHops,
         job: &mut Job,
@@ -251,7 +262,7 @@ impl Piece<'_> {
                 let goes = goes(route);
                 if goes {
                     self.removed += 1;
-                    self.hops.release(route.set, K::IPV6);
+                    self.hops.release(route.set, self.vrf, key.net());
                     self.owners.discount(route);
                 }
                 !goes

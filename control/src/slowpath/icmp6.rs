@@ -45,9 +45,8 @@ impl Icmp6Report {
         Some(match reason {
             PuntReason::TtlExpired => Self::HopLimitExceeded,
             PuntReason::TooBig { mtu, .. } => Self::PacketTooBig { mtu },
-            PuntReason::NoRoute | PuntReason::RouteUnreachable => {
-                Self::Unreachable(Unreachable::NoRoute)
-            }
+            PuntReason::NoRoute => Self::Unreachable(Unreachable::NoRoute),
+            PuntReason::RouteUnreachable => Self::Unreachable(Unreachable::Rejected),
             PuntReason::RouteProhibited => Self::Unreachable(Unreachable::Prohibited),
             PuntReason::BeyondScope => Self::Unreachable(Unreachable::BeyondScope),
             _ => return None,

@@ -108,7 +108,7 @@ fn v6_10_each_kind_of_unreachable_has_its_code() {
     assert_eq!(of_punt(PuntReason::NoRoute), unreachable(D::NoRoute));
     assert_eq!(
         of_punt(PuntReason::RouteUnreachable),
-        unreachable(D::NoRoute)
+        unreachable(D::RejectRoute)
     );
     assert_eq!(
         of_punt(PuntReason::RouteProhibited),

@@ -236,7 +236,7 @@ fn classify(mbuf: &mut Mbuf, facts: &mut Facts, ingress: &Ingress<'_>, ethertype
     let Some(addresses) = mbuf.data().first_chunk::<12>() else {
         return Verdict::Drop(DropReason::EthernetTruncated);
     };
-    let [d0, d1, d2, d3, d4, d5, source, ..] = *addresses;
+    let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5] = *addresses;
     let destination = Mac::new([d0, d1, d2, d3, d4, d5]);
     if destination != ingress.mac {
         if !destination.is_multicast() {
@@ -244,7 +244,7 @@ fn classify(mbuf: &mut Mbuf, facts: &mut Facts, ingress: &Ingress<'_>, ethertype
         }
         facts.group_frame = true;
     }
-    if source & 1 == 1 {
+    if !Mac::new([s0, s1, s2, s3, s4, s5]).is_station() {
         return Verdict::Drop(DropReason::SourceMacInvalid);
     }
     match ethertype {

@@ -31,7 +31,6 @@ impl From<RouteView> for pb::RouteEntry {
             next_hops,
             state: pb::RouteState::from(route.state).into(),
             stale: route.stale,
-            age_ns: nanoseconds(route.age),
         }
     }
 }

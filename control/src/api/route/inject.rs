@@ -19,9 +19,7 @@ use crate::core::handle::{CoreHandle, Pending, Session};
 use crate::model::event::Happening;
 use crate::model::name::OwnerName;
 use crate::model::number::{Distance, Epoch, Metric, RangeError};
-use crate::model::owner::{
-    DEFAULT_GRACE, MAX_GRACE, OwnerError, OwnerLife, OwnerOpen, OwnerOpened,
-};
+use crate::model::owner::{MAX_GRACE, OwnerError, OwnerLife, OwnerOpen, OwnerOpened};
 use crate::model::reason::Reason;
 use crate::model::route::{BatchOutcome, Refusal};
 use ferroute_proto::v1 as pb;
@@ -127,7 +125,11 @@ async fn open_owner(
         let epoch = Some(Epoch(open.epoch)).filter(|epoch| epoch.0 != 0);
         OwnerLife::Session {
             epoch,
-            grace: grace(open.grace_ms).field("open.grace_ms")?,
+            grace: open
+                .grace_ms
+                .map(grace)
+                .transpose()
+                .field("open.grace_ms")?,
         }
     };
     let (session, opened) = core.open(OwnerOpen { owner: name, life }).await?;
@@ -146,10 +148,7 @@ async fn open_owner(
     ))
 }
 
-fn grace(milliseconds: Option<u32>) -> Result<Duration, RangeError> {
-    let Some(given) = milliseconds else {
-        return Ok(DEFAULT_GRACE);
-    };
+fn grace(given: u32) -> Result<Duration, RangeError> {
     let grace = Duration::from_millis(given.into());
     if grace <= MAX_GRACE {
         Ok(grace)

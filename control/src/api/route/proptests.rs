@@ -17,7 +17,6 @@ use ipnet::IpNet;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::net::IpAddr;
-use std::time::Duration;
 
 const DEFAULTS: Defaults = Defaults {
     distance: Distance::CLIENT,
@@ -156,7 +155,6 @@ proptest! {
             set_members: None,
             state: RouteState::Active,
             stale: false,
-            age: Duration::ZERO,
         };
         let entry = pb::RouteEntry::from(view);
         let shown = entry.prefix.unwrap();

@@ -11,7 +11,6 @@ use ferroute_proto::v1 as pb;
 use pb::inject_request::What;
 use pb::inject_response::What as Answer;
 use pb::route_service_client::RouteServiceClient;
-use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{Code, Status, Streaming};
@@ -204,7 +203,7 @@ async fn answers_come_in_the_order_of_batches() {
     );
     let life = OwnerLife::Session {
         epoch: None,
-        grace: Duration::from_secs(120),
+        grace: None,
     };
     assert_eq!(
         told.recv().await.unwrap(),

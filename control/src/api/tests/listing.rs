@@ -40,7 +40,6 @@ fn route(number: u32, hops: usize) -> RouteView {
         set_members: None,
         state: RouteState::Active,
         stale: false,
-        age: Duration::from_secs(1),
     }
 }
 

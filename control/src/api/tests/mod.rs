@@ -4,6 +4,5 @@ mod calls;
 mod inject;
 mod lab;
 mod listing;
-mod speed;
 mod standard;
 mod tls;

@@ -1,6 +1,6 @@
 //! A route as the router holds it.
 
-use crate::cli::convert::{age, prefix_text, word};
+use crate::cli::convert::{prefix_text, word};
 use crate::cli::hops::HopRow;
 use crate::cli::output::Row;
 use ferroute_proto::v1;
@@ -21,7 +21,6 @@ pub(super) struct RouteRow {
     state: String,
     stale: bool,
     epoch: u64,
-    age_ns: u64,
 }
 
 impl From<v1::RouteEntry> for RouteRow {
@@ -38,7 +37,6 @@ impl From<v1::RouteEntry> for RouteRow {
             metric: route.metric,
             stale: route.stale,
             epoch: route.epoch,
-            age_ns: route.age_ns,
         }
     }
 }
@@ -65,7 +63,7 @@ impl RouteRow {
             "unicast" => self
                 .next_hops
                 .iter()
-                .map(HopRow::text)
+                .map(|hop| hop.text(&self.vrf))
                 .collect::<Vec<_>>()
                 .join(between),
             kind => kind.to_owned(),
@@ -74,15 +72,8 @@ impl RouteRow {
 }
 
 impl Row for RouteRow {
-    const COLUMNS: &'static [&'static str] = &[
-        "PREFIX",
-        "NEXT HOP",
-        "VRF",
-        "OWNER",
-        "DIST/METRIC",
-        "STATE",
-        "AGE",
-    ];
+    const COLUMNS: &'static [&'static str] =
+        &["PREFIX", "NEXT HOP", "VRF", "OWNER", "DIST/METRIC", "STATE"];
 
     fn cells(&self) -> Vec<String> {
         let state = if self.stale {
@@ -97,7 +88,6 @@ impl Row for RouteRow {
             self.owner.clone(),
             format!("{}/{}", self.distance, self.metric),
             state,
-            age(self.age_ns),
         ]
     }
 }

@@ -111,7 +111,11 @@ impl Sheet for Chain {
             line(1, format!("route {}", route.text()));
         }
         for step in &self.steps {
-            let next_hop = step.next_hop.as_ref().map(HopRow::text).unwrap_or_default();
+            let next_hop = step
+                .next_hop
+                .as_ref()
+                .map(|hop| hop.text(&step.vrf))
+                .unwrap_or_default();
             let covered = match &step.prefix {
                 Some(prefix) => format!("covered by {prefix} owner {}", step.owner),
                 None => "covered by nothing".to_owned(),

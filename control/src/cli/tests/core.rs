@@ -94,6 +94,7 @@ fn port_view() -> PortView {
         tx_descriptors: 512,
         mtu: Mtu::try_from(9000).unwrap(),
         promiscuous: true,
+        twin: true,
         queues: vec![
             (QueueId::new(0), WorkerIndex::new(0)),
             (QueueId::new(1), WorkerIndex::new(1)),
@@ -244,7 +245,6 @@ fn route_view(text: &str) -> RouteView {
         set_members: None,
         state: RouteState::Active,
         stale: true,
-        age: Duration::from_secs(61),
     }
 }
 

@@ -1,14 +1,18 @@
 //! The command line against the real API, over a real socket, before a played core.
 
 use super::core;
-use crate::api::server::{ApiConfig, Listeners, serve};
+use crate::api::server::{Listeners, serve};
+use crate::api::tls::TcpEndpoint;
 use crate::cli::error::CliError;
 use crate::cli::grammar::{Cli, execute};
 use crate::cli::output::Output;
+use crate::config::system::Tcp;
 use crate::core::handle::channel;
 use clap::Parser;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::Value;
 use std::io::{self, Write};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
@@ -37,11 +41,8 @@ impl Router {
         let directory = tempfile::tempdir().unwrap();
         let (handle, inbox) = channel();
         std::thread::spawn(move || inbox.requests.iter().for_each(core::answer));
-        let config = ApiConfig {
-            socket: directory.path().join("s"),
-            ..ApiConfig::default()
-        };
-        let listeners = Listeners::bind(&config).unwrap();
+        let unix = UnixListener::bind(directory.path().join("s")).unwrap();
+        let listeners = Listeners { unix, tcp: None };
         tokio::spawn(serve(handle, listeners, std::future::pending()));
         Self { directory }
     }
@@ -312,4 +313,71 @@ async fn a_mistake_in_a_file_stops_it_at_its_line() {
         refused,
         ("another stream speaks for busy [OWNER_BUSY]".to_owned(), 1)
     );
+}
+
+#[tokio::test]
+async fn a_router_is_reached_by_tcp_with_certificates_of_both_sides() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: String| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let mut authority = CertificateParams::new(vec![]).unwrap();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+    // One certificate serves both sides.
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(vec!["localhost".to_owned()])
+        .unwrap()
+        .signed_by(&key, &authority)
+        .unwrap();
+    let (ca, cert, key) = (
+        write("ca", authority.pem()),
+        write("cert", certificate.pem()),
+        write("key", key.serialize_pem()),
+    );
+
+    let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into();
+    let tcp = Tcp {
+        listen,
+        certificate: cert.clone(),
+        key: key.clone(),
+        client_ca: ca.clone(),
+    };
+    let tcp = TcpEndpoint::bind(&tcp).unwrap();
+    let port = tcp.address().unwrap().port();
+    let unix = UnixListener::bind(directory.path().join("s")).unwrap();
+    let (handle, inbox) = channel();
+    std::thread::spawn(move || inbox.requests.iter().for_each(core::answer));
+    tokio::spawn(serve(
+        handle,
+        Listeners {
+            unix,
+            tcp: Some(tcp),
+        },
+        std::future::pending(),
+    ));
+
+    let router = Router {
+        directory: tempfile::tempdir().unwrap(),
+    };
+    let server = format!(
+        "--server localhost:{port} --ca {} --cert {}",
+        ca.display(),
+        cert.display()
+    );
+    let shown = router
+        .text(&format!("{server} --key {} route owners", key.display()))
+        .await;
+    assert!(shown.contains("bgp"), "{shown}");
+    let refusal = router.refusal(&format!("{server} route owners")).await;
+    assert_eq!(
+        refusal,
+        ("--server needs mutual TLS: give --key too".to_owned(), 2)
+    );
+    let (_, code) = router
+        .refusal(&format!("{server} --key {} route owners", cert.display()))
+        .await;
+    assert_eq!(code, 3);
 }

@@ -1,0 +1,93 @@
+//! The forwarder of a bench, with its view of the world and its rings.
+
+use std::sync::Arc;
+
+use crossbeam::channel::{Receiver, Sender};
+use crossbeam::queue::ArrayQueue;
+use dpdk_sys::Mbuf;
+use ferroute_dataplane::counters::WorkerCounters;
+use ferroute_dataplane::forward::{Forwarder, Inject};
+use ferroute_dataplane::ids::PortId;
+use ferroute_dataplane::punt::Punt;
+use ferroute_dataplane::snapshot::Snapshot;
+use ferroute_dataplane::snapshot::cell::Reader;
+
+use super::hardware::{Assignment, RING, orders};
+
+/// A forwarder that a test drives: it does what a worker does in one pass, when it is told to.
+pub struct BenchWorker {
+    forwarder: Forwarder,
+    reader: Reader<Snapshot>,
+    pub(super) orders: (Sender<Assignment>, Receiver<Assignment>),
+    pub(super) sent: Arc<ArrayQueue<Inject>>,
+    pub(super) injects: Arc<ArrayQueue<Inject>>,
+    pub(super) counters: Arc<WorkerCounters>,
+}
+
+impl BenchWorker {
+    pub(super) fn new(reader: Reader<Snapshot>, punts: Arc<ArrayQueue<Punt>>) -> Self {
+        let counters = Arc::new(WorkerCounters::new());
+        Self {
+            forwarder: Forwarder::new(Arc::clone(&counters), punts),
+            reader,
+            orders: orders(),
+            sent: Arc::new(ArrayQueue::new(RING)),
+            injects: Arc::new(ArrayQueue::new(RING)),
+            counters,
+        }
+    }
+
+    /// What it counted.
+    #[must_use]
+    pub fn counters(&self) -> &WorkerCounters {
+        &self.counters
+    }
+
+    /// Takes the ports that the core set up or took away.
+    pub fn obey(&mut self) -> bool {
+        let mut any = false;
+        while let Ok((port, tx)) = self.orders.1.try_recv() {
+            any = true;
+            drop(self.forwarder.set_tx(port, tx));
+        }
+        any
+    }
+
+    /// Forwards at most one burst of `frames` as received on `port`, takes what is left in `frames` for the next call,
+    /// and gives what it sent to `sent`.
+    pub fn pass(
+        &mut self,
+        port: PortId,
+        frames: &mut Vec<Mbuf>,
+        now_ns: u64,
+        mut sent: impl FnMut(PortId, &[u8]),
+    ) {
+        self.obey();
+        self.forwarder
+            .receive(self.reader.snapshot(), port, frames, now_ns);
+        self.forwarder.flush();
+        self.drain(&mut sent);
+    }
+
+    /// Sends what the exception path wants sent; whether there was any.
+    pub fn inject(&mut self, mut sent: impl FnMut(PortId, &[u8])) -> bool {
+        let mut any = self.obey();
+        while let Some(frame) = self.injects.pop() {
+            any = true;
+            self.forwarder.inject(frame);
+            self.drain(&mut sent);
+        }
+        any
+    }
+
+    /// Says that it holds nothing of the world until its next pass, so that changes need not wait for it.
+    pub fn rest(&mut self) {
+        self.reader.offline();
+    }
+
+    fn drain(&self, sent: &mut impl FnMut(PortId, &[u8])) {
+        while let Some(frame) = self.sent.pop() {
+            sent(frame.port, frame.mbuf.data());
+        }
+    }
+}
