@@ -2,7 +2,7 @@
 
 use crate::error::PerfError;
 use crate::machine::huge::Pages;
-use crate::machine::{Cpus, HugePages, cpus};
+use crate::machine::{Cpus, HugePages, Priority, cpus, priority::NICE};
 use crate::sample::Method;
 use crate::traffic::{Ends, Table, capture};
 use ferroute_tests::Namespace;
@@ -61,6 +61,7 @@ pub struct Bench {
     /// Sockets, configurations and captures.
     pub directory: TempDir,
     huge: HugePages,
+    _priority: Priority,
     namespace: Namespace,
     _lock: File,
 }
@@ -90,6 +91,7 @@ impl Bench {
             method,
             directory,
             huge,
+            _priority: Priority::raise(),
             namespace,
             _lock: lock,
         })
@@ -101,11 +103,15 @@ impl Bench {
         self.huge.note()
     }
 
-    /// A command inside the namespace that may use both CPUs, and dies with this process.
+    /// A command inside the namespace that may use both CPUs before all others, and dies with this process.
     #[must_use]
     pub fn command(&self, program: &Path) -> Command {
-        let mut command = self.namespace.command("taskset");
-        command.args(["-c", &self.cpus.list()]).arg(program);
+        let [nice, level @ ..] = NICE;
+        let mut command = self.namespace.command(nice);
+        command
+            .args(level)
+            .args(["taskset", "-c", &self.cpus.list()])
+            .arg(program);
         command
     }
 

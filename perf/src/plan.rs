@@ -2,6 +2,7 @@
 
 use crate::cases::forward::Load;
 use crate::cases::{failover, fib, updates};
+use crate::router::setup::NEIGHBOURS;
 use crate::sample::Method;
 use crate::traffic::Family;
 use std::str::FromStr;
@@ -22,63 +23,17 @@ pub enum Case {
 }
 
 /// Loads by their names.
-const LOADS: [(&str, Load); 8] = [
-    (
-        "ipv4-1",
-        Load {
-            family: Family::V4,
-            routes: 1,
-        },
-    ),
-    (
-        "ipv4-1k",
-        Load {
-            family: Family::V4,
-            routes: 1_000,
-        },
-    ),
-    (
-        "ipv4-10k",
-        Load {
-            family: Family::V4,
-            routes: 10_000,
-        },
-    ),
-    (
-        "ipv4-100k",
-        Load {
-            family: Family::V4,
-            routes: 100_000,
-        },
-    ),
-    (
-        "ipv4-1m",
-        Load {
-            family: Family::V4,
-            routes: 1_000_000,
-        },
-    ),
-    (
-        "ipv6-1",
-        Load {
-            family: Family::V6,
-            routes: 1,
-        },
-    ),
-    (
-        "ipv6-10k",
-        Load {
-            family: Family::V6,
-            routes: 10_000,
-        },
-    ),
-    (
-        "ipv6-100k",
-        Load {
-            family: Family::V6,
-            routes: 100_000,
-        },
-    ),
+const LOADS: [(&str, Load); 10] = [
+    ("ipv4-1", load(Family::V4, 1, 1)),
+    ("ipv4-1k", load(Family::V4, 1_000, 1)),
+    ("ipv4-10k", load(Family::V4, 10_000, 1)),
+    ("ipv4-10k-hops", load(Family::V4, 10_000, NEIGHBOURS)),
+    ("ipv4-100k", load(Family::V4, 100_000, 1)),
+    ("ipv4-1m", load(Family::V4, 1_000_000, 1)),
+    ("ipv6-1", load(Family::V6, 1, 1)),
+    ("ipv6-10k", load(Family::V6, 10_000, 1)),
+    ("ipv6-10k-hops", load(Family::V6, 10_000, NEIGHBOURS)),
+    ("ipv6-100k", load(Family::V6, 100_000, 1)),
 ];
 const OTHERS: [(&str, Case); 4] = [
     ("updates", Case::Updates),
@@ -88,6 +43,14 @@ const OTHERS: [(&str, Case); 4] = [
 ];
 /// What `quick` stands for: the corners of the tables, and what has no corners.
 const QUICK: &str = "ipv4-1,ipv4-10k,ipv4-1m,ipv6-10k,updates,fib";
+
+const fn load(family: Family, routes: usize, next_hops: u8) -> Load {
+    Load {
+        family,
+        routes,
+        next_hops,
+    }
+}
 
 /// The cases to measure, in order.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -199,13 +162,7 @@ mod tests {
         let some: Plan = "fib, ipv4-10k,fib".parse().unwrap();
         assert_eq!(
             some.cases,
-            [
-                Case::Fib,
-                Case::Forward(Load {
-                    family: Family::V4,
-                    routes: 10_000
-                })
-            ]
+            [Case::Fib, Case::Forward(load(Family::V4, 10_000, 1))]
         );
     }
 

@@ -1,7 +1,7 @@
 //! Routes that change while packets are forwarded by them: what is lost, and how much the rate dips.
 
-use super::forward::lost;
-use super::{SET, inject};
+use super::forward::{StageCost, lost, stages};
+use super::{OWNER, SET};
 use crate::bench::Bench;
 use crate::error::PerfError;
 use crate::progress::Progress;
@@ -9,7 +9,7 @@ use crate::router::inject::{Batch, Change, Injector};
 use crate::router::{Router, Setup, setup};
 use crate::sample::{Rate, rate};
 use crate::traffic::{Family, Table};
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use serde::Serialize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -21,6 +21,7 @@ const COMING: usize = ROUTES / 2;
 /// Changes asked for in a second, and in a batch.
 const CHANGES_PER_S: usize = 100_000;
 const BATCH: usize = 1_000;
+const HALF: usize = BATCH / 2;
 /// The other set of next hops.
 const OTHER_SET: u32 = 2;
 
@@ -37,6 +38,10 @@ pub struct Churn {
     pub quiet: Rate,
     /// The rate meanwhile.
     pub churned: Rate,
+    /// Where the cycles go at rest.
+    pub quiet_stages: Vec<StageCost>,
+    /// Where they go meanwhile.
+    pub churned_stages: Vec<StageCost>,
     /// By which share the rate dipped.
     pub dip: f64,
     /// Packets received and not sent meanwhile.
@@ -50,8 +55,6 @@ pub struct Churn {
 pub fn run(bench: &Bench, progress: &Progress) -> Result<Churn, PerfError> {
     let mut table = Table::draw(Family::V4, ROUTES + COMING);
     let coming = table.prefixes.split_off(ROUTES);
-    // A default route carries the flows of what comes and goes while it is away.
-    let default = IpNet::V4(ipnet::Ipv4Net::default());
     let capture = bench.capture(&table)?;
     let mut router = Router::start(
         bench,
@@ -59,16 +62,13 @@ pub fn run(bench: &Bench, progress: &Progress) -> Result<Churn, PerfError> {
             capture: Some(&capture),
         },
     )?;
-    let mut injector = inject(&router, &table, &[0])?;
-    let other = setup::next_hop_set(OTHER_SET, Family::V4, &[1]);
-    injector.send(&[
-        Batch::sets(vec![other]),
-        Batch::changes([Change::Set(default, SET)]),
-    ])?;
+    let mut injector = router.injector(OWNER)?;
+    injector.send(&start(&table.prefixes, &coming))?;
     router.wait_until_it_forwards(setup::SINKS[0])?;
 
     let worker = router.worker();
     progress.say("forwarding at rest");
+    let resting = router.api().worker()?;
     let quiet = rate(&bench.method, &worker, progress, || sent(&mut router))?;
     progress.say("forwarding while routes change");
     let before = router.api().worker()?;
@@ -91,6 +91,8 @@ pub fn run(bench: &Bench, progress: &Progress) -> Result<Churn, PerfError> {
         dip: 1.0 - churned.mega_per_s / quiet.mega_per_s,
         quiet,
         churned,
+        quiet_stages: stages(&resting, &before),
+        churned_stages: stages(&before, &after),
         lost: lost(&before, &after),
     })
 }
@@ -121,23 +123,61 @@ fn churn(
     Ok(f64::from(done) * BATCH as f64 / start.elapsed().as_secs_f64())
 }
 
-/// One turn of changes that ends where it began: half of each batch moves live routes to the other next hops and,
-/// later, back; the other half adds routes and, later, withdraws them.
+/// The state in which turns begin and end: both next hops have half of the routes that stay. What comes and goes has the
+/// first, and so has the default route that its flows take meanwhile: the mix of next hops never changes.
+fn start(live: &[IpNet], coming: &[IpNet]) -> Vec<Batch> {
+    let sets = (0..).zip([SET, OTHER_SET]);
+    let sets = sets
+        .map(|(sink, set)| setup::next_hop_set(set, Family::V4, &[sink]))
+        .collect();
+    let default = Change::Set(IpNet::V4(Ipv4Net::default()), SET);
+    let live = (0..)
+        .zip(live.chunks(HALF))
+        .map(|(place, chunk)| move_to(chunk, turned(place, false)));
+    let coming = coming.chunks(HALF).map(|chunk| come(chunk, true));
+    let halves = live.chain(coming).map(Batch::changes);
+    [Batch::sets(sets), Batch::changes([default])]
+        .into_iter()
+        .chain(halves)
+        .collect()
+}
+
+/// One turn of changes: half of each batch moves live routes to the other next hop and, later, back; the other half
+/// withdraws routes and, later, adds them.
 fn turns(live: &[IpNet], coming: &[IpNet]) -> Vec<Batch> {
-    let half = BATCH / 2;
-    let turn = |set: u32, come: bool| {
-        let pairs = live.chunks(half).zip(coming.chunks(half));
-        pairs.map(move |(live, coming)| {
-            let moves = live.iter().map(move |net| Change::Set(*net, set));
-            let comes = coming.iter().map(move |net| {
-                if come {
-                    Change::Set(*net, set)
-                } else {
-                    Change::Withdraw(*net)
-                }
-            });
-            Batch::changes(moves.chain(comes))
+    let half_turn = |away: bool| {
+        let pairs = (0..).zip(live.chunks(HALF).zip(coming.chunks(HALF)));
+        pairs.map(move |(place, (live, coming))| {
+            Batch::changes(
+                move_to(live, turned(place, away))
+                    .into_iter()
+                    .chain(come(coming, !away)),
+            )
         })
     };
-    turn(OTHER_SET, true).chain(turn(SET, false)).collect()
+    half_turn(true).chain(half_turn(false)).collect()
+}
+
+/// The next hops of a chunk of live routes.
+const fn turned(place: usize, away: bool) -> u32 {
+    if place.is_multiple_of(2) == away {
+        OTHER_SET
+    } else {
+        SET
+    }
+}
+
+fn move_to(chunk: &[IpNet], set: u32) -> Vec<Change> {
+    chunk.iter().map(|net| Change::Set(*net, set)).collect()
+}
+
+fn come(chunk: &[IpNet], here: bool) -> Vec<Change> {
+    let change = |net: &IpNet| {
+        if here {
+            Change::Set(*net, SET)
+        } else {
+            Change::Withdraw(*net)
+        }
+    };
+    chunk.iter().map(change).collect()
 }

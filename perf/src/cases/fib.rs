@@ -208,10 +208,10 @@ fn theirs<F: RteFib, N>(
 ) -> Result<Figures, PerfError> {
     static NAMES: AtomicU64 = AtomicU64::new(0);
     let name = format!("table{}", NAMES.fetch_add(1, Ordering::Relaxed));
-    let second_level_tables = rte::second_level_tables::<F>(table.iter().map(split));
+    let prefixes = || table.iter().map(split);
     let config = FibConfig {
         max_routes: table.len() as u32 + 1,
-        second_level_tables,
+        second_level_tables: rte::reserved::<F>(prefixes()),
         default: 0,
     };
     let mut fib = F::create(eal, &name, &config)?;
@@ -233,7 +233,7 @@ fn theirs<F: RteFib, N>(
         lookup_ns: 1e3 / lookups.mega_per_s,
         adds_k_per_s: adds,
         removes_k_per_s: removes,
-        bytes_per_route: rte::bytes(second_level_tables) as f64 / table.len() as f64,
+        bytes_per_route: rte::bytes(rte::used::<F>(prefixes())) as f64 / table.len() as f64,
     })
 }
 

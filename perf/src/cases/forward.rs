@@ -23,6 +23,8 @@ pub struct Load {
     pub family: Family,
     /// Routes of the table.
     pub routes: usize,
+    /// Neighbours to which they lead, one after the other.
+    pub next_hops: u8,
 }
 
 /// The cost of one stage of the router.
@@ -72,7 +74,7 @@ pub fn run(bench: &Bench, load: Load, progress: &Progress) -> Result<Forwarding,
             capture: Some(&capture),
         },
     )?;
-    let _injector = inject(&router, &table, &[0])?;
+    let _injector = inject(&router, &table, load.next_hops)?;
     router.wait_until_it_forwards(setup::SINKS[0])?;
     std::thread::sleep(WARM_UP);
     progress.say("ferrouted forwards");
@@ -107,7 +109,7 @@ fn of_testpmd(bench: &Bench, capture: &Path, progress: &Progress) -> Result<Rate
 }
 
 /// Cycles for each packet of every stage between two readings.
-fn stages(before: &v1::Worker, after: &v1::Worker) -> Vec<StageCost> {
+pub(super) fn stages(before: &v1::Worker, after: &v1::Worker) -> Vec<StageCost> {
     let pairs = before.stages.iter().zip(&after.stages);
     let cost = |(before, after): (&v1::StageStats, &v1::StageStats)| StageCost {
         name: after.name.clone(),

@@ -71,21 +71,28 @@ impl RteFib for Fib6 {
     }
 }
 
+/// Second-level tables that DPDK wants to have for these prefixes: it reserves for each as if it shared none.
+pub(super) fn reserved<F: RteFib>(prefixes: impl Iterator<Item = (F::Key, u8)>) -> u32 {
+    let levels = prefixes
+        .map(|(_, length)| u32::from(length.saturating_sub(F::FIRST_LEVEL_BITS)).div_ceil(8));
+    // Reserving must stay below what there is.
+    levels.sum::<u32>() + 16
+}
+
 /// Second-level tables that these prefixes take: one for each place where a table of 256 must tell them apart.
-pub(super) fn second_level_tables<F: RteFib>(prefixes: impl Iterator<Item = (F::Key, u8)>) -> u32 {
+pub(super) fn used<F: RteFib>(prefixes: impl Iterator<Item = (F::Key, u8)>) -> u32 {
     let mut places = HashSet::new();
     for (network, length) in prefixes {
         let levels = (F::FIRST_LEVEL_BITS..length).step_by(8);
         places.extend(levels.map(|level| (level, F::bits(network) >> (128 - u32::from(level)))));
     }
-    // One is the table's own; DPDK wants at least one more.
-    places.len() as u32 + 2
+    places.len() as u32
 }
 
 /// What the tables take: 4 bytes for each entry, 2^24 of them in the first level, 256 in each further one. The tree of
 /// routes that DPDK keeps beside them is not in it.
-pub(super) const fn bytes(second_level_tables: u32) -> u64 {
-    4 * ((1 << 24) + 256 * second_level_tables as u64)
+pub(super) const fn bytes(used: u32) -> u64 {
+    4 * ((1 << 24) + 256 * used as u64)
 }
 
 /// Looks all addresses up in bursts; the caller's answers keep the compiler from leaving anything out.
@@ -114,7 +121,8 @@ mod tests {
             host("192.0.3.0", 25),
             host("10.0.0.0", 24),
         ];
-        assert_eq!(second_level_tables::<Fib4>(prefixes.into_iter()), 2 + 2);
+        assert_eq!(used::<Fib4>(prefixes.into_iter()), 2);
+        assert_eq!(reserved::<Fib4>(prefixes.into_iter()), 3 + 16);
         let prefixes = [
             ("2001:db8::", 48),
             ("2001:db8:1::", 48),
@@ -123,6 +131,6 @@ mod tests {
         let prefixes =
             prefixes.map(|(text, length)| (text.parse::<Ipv6Addr>().unwrap().to_bits(), length));
         // 24 and 32 are shared; 40 and each further level up to 120 belong to the host, one more to the second /48.
-        assert_eq!(second_level_tables::<Fib6>(prefixes.into_iter()), 2 + 13);
+        assert_eq!(used::<Fib6>(prefixes.into_iter()), 13);
     }
 }

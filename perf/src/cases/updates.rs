@@ -95,8 +95,11 @@ pub const fn steps(rounds: usize) -> u64 {
 /// It could not be run, or refuses a route.
 pub fn run(bench: &Bench, progress: &Progress) -> Result<Updates, PerfError> {
     let table = Table::draw(Family::V4, ROUTES);
-    let inserts = Batch::table(&table.prefixes, |net| Change::Set(net, SET));
-    let withdrawals = Batch::table(&table.prefixes, Change::Withdraw);
+    let all = |change: fn(IpNet) -> Change| {
+        let changes: Vec<Change> = table.prefixes.iter().copied().map(change).collect();
+        Batch::table(&changes)
+    };
+    let (inserts, withdrawals) = (all(|net| Change::Set(net, SET)), all(Change::Withdraw));
     let mut router = Router::start(bench, &Setup::default())?;
     let mut injector = router.injector(OWNER)?;
     injector.send(&[Batch::sets(vec![setup::next_hop_set(

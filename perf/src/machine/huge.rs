@@ -1,23 +1,18 @@
 //! Huge pages for a measurement, and the way back to as many as there were.
-//!
-//! A keeper process gives them back when the pipe to it closes: that is when the guard is dropped, but also
-//! when this process is interrupted, crashes or is killed.
 
+use super::keeper::Keeper;
 use crate::error::PerfError;
 use serde::Serialize;
 use std::fs;
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 
 /// Where the kernel shows the huge pages of 2 MiB.
 const POOL: &str = "/sys/kernel/mm/hugepages/hugepages-2048kB";
 const PAGE_MIB: u64 = 2;
 /// Makes the kernel move pages together, so that more whole ones can be found.
 const COMPACT: &str = "/proc/sys/vm/compact_memory";
-/// Reads until its input closes, then sets the number of pages back.
-const KEEPER: &str = r#"cat >/dev/null; echo "$1" > "$2""#;
-
+/// Each finds a few more on a machine whose memory is full of cached files.
+const TRIES: usize = 6;
 /// On which pages DPDK's memory lies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -31,9 +26,9 @@ pub enum Pages {
 /// Huge pages that are reserved as long as this lives.
 #[derive(Debug)]
 pub struct HugePages {
-    keeper: Option<Child>,
     pages: Pages,
     note: Option<String>,
+    _keeper: Option<Keeper>,
 }
 
 impl HugePages {
@@ -50,9 +45,9 @@ impl HugePages {
         let ordinary = |keeper, why: String| {
             let note = format!("{why}: everything was measured on ordinary pages");
             Ok(Self {
-                keeper,
                 pages: Pages::Ordinary,
                 note: Some(note),
+                _keeper: keeper,
             })
         };
         let wanted = mib.div_ceil(PAGE_MIB);
@@ -62,25 +57,23 @@ impl HugePages {
         };
         if free >= wanted {
             return Ok(Self {
-                keeper: None,
                 pages: Pages::Huge,
                 note: None,
+                _keeper: None,
             });
         }
-        let keeper = Some(keeper(total, &pool.join("nr_hugepages"))?);
+        let keeper = Keeper::start(&pool.join("nr_hugepages"), &total.to_string())?;
+        let keeper = Some(keeper);
         let wanted_total = (total + wanted - free).to_string();
-        // The second try finds what compaction made whole.
-        for compact in [false, true] {
-            if compact {
-                // Without it there is what there is.
-                let _ = fs::write(COMPACT, "1");
-            }
+        for _ in 0..TRIES {
             if let Err(error) = fs::write(pool.join("nr_hugepages"), &wanted_total) {
                 return ordinary(keeper, format!("huge pages cannot be reserved ({error})"));
             }
             if read(pool, "free_hugepages") >= Some(wanted) {
                 break;
             }
+            // Without it there is what there is.
+            let _ = fs::write(COMPACT, "1");
         }
         let got = read(pool, "free_hugepages").unwrap_or_default();
         if got < wanted {
@@ -91,9 +84,9 @@ impl HugePages {
             return ordinary(keeper, why);
         }
         Ok(Self {
-            keeper,
             pages: Pages::Huge,
             note: None,
+            _keeper: keeper,
         })
     }
 
@@ -108,29 +101,6 @@ impl HugePages {
     pub fn note(&self) -> Option<&str> {
         self.note.as_deref()
     }
-}
-
-impl Drop for HugePages {
-    fn drop(&mut self) {
-        if let Some(keeper) = &mut self.keeper {
-            // Closing its input is the sign; waiting makes sure that it was obeyed.
-            drop(keeper.stdin.take());
-            let _ = keeper.wait();
-        }
-    }
-}
-
-/// Starts the process that will set the number of pages back. A group of its own keeps Ctrl-C from it.
-fn keeper(total: u64, file: &PathBuf) -> Result<Child, PerfError> {
-    Command::new("sh")
-        .args(["-c", KEEPER, "keeper", &total.to_string()])
-        .arg(file)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()
-        .map_err(PerfError::system("starting the keeper of huge pages"))
 }
 
 fn read(pool: &Path, file: &str) -> Option<u64> {

@@ -60,7 +60,7 @@ fn rates(rows: &[Forwarding]) -> Result<String, PerfError> {
             name: format!("{program} {}", family.name()),
             points: rows
                 .iter()
-                .filter(|row| row.load.family == family)
+                .filter(|row| row.load.family == family && row.load.next_hops == 1)
                 .map(|row| (row.load.routes as f64, rate(row)))
                 .collect(),
         };
@@ -154,8 +154,13 @@ fn stages(rows: &[Forwarding]) -> Result<String, PerfError> {
             .map(|stage| (stage.cycles, stage.name.clone()));
         let rest = ((row.router.cycles - known).max(0.0), "rest".to_owned());
         let routes = super::tables::grouped(row.load.routes);
+        let hops = if row.load.next_hops == 1 {
+            ""
+        } else {
+            ", hops"
+        };
         Bar {
-            name: format!("{} {routes}", row.load.family.name()),
+            name: format!("{} {routes}{hops}", row.load.family.name()),
             pieces: stages.chain([rest]).collect(),
         }
     });
@@ -314,7 +319,11 @@ mod tests {
             thrown_away: 0,
         };
         Forwarding {
-            load: Load { family, routes },
+            load: Load {
+                family,
+                routes,
+                next_hops: 1,
+            },
             flows: 64,
             testpmd: rate(2.0 * mpps),
             router: rate(mpps),

@@ -1,6 +1,7 @@
 //! Results as tables. The page shows the same ones.
 
 use crate::cases::fib::Figures;
+use crate::cases::forward::StageCost;
 use crate::results::Results;
 use crate::sample::Rate;
 use comfy_table::{CellAlignment, Table, presets};
@@ -103,6 +104,7 @@ fn forwarding(results: &Results) -> Titled {
             row.load.family.name().to_owned(),
             grouped(row.load.routes),
             grouped(row.flows),
+            row.load.next_hops.to_string(),
             mpps(&row.testpmd),
             format!("{:.1}", row.testpmd.cycles),
             mpps(&row.router),
@@ -118,6 +120,7 @@ fn forwarding(results: &Results) -> Titled {
             "",
             "routes",
             "flows",
+            "hops",
             "testpmd Mpps",
             "cycles",
             "ferroute Mpps",
@@ -138,7 +141,11 @@ fn stages(results: &Results) -> Titled {
         .map(|row| &row.stages);
     let names = names.into_iter().flatten().map(|stage| stage.name.clone());
     let rows = results.forwarding.iter().map(|row| {
-        let load = [row.load.family.name().to_owned(), grouped(row.load.routes)];
+        let load = [
+            row.load.family.name().to_owned(),
+            grouped(row.load.routes),
+            row.load.next_hops.to_string(),
+        ];
         let cycles = row
             .stages
             .iter()
@@ -152,7 +159,7 @@ fn stages(results: &Results) -> Titled {
     });
     Titled {
         title: "Cycles for each packet by the router's stages",
-        header: words(&["", "routes"])
+        header: words(&["", "routes", "hops"])
             .into_iter()
             .chain(names)
             .chain(words(&["rest", "all"]))
@@ -214,6 +221,8 @@ fn disturbed(results: &Results) -> Titled {
                 format!("{} Mpps", mpps(&churn.churned)),
             ),
             row("dip", format!("{:.2} %", 100.0 * churn.dip)),
+            row("cycles at rest", by_stage(&churn.quiet_stages)),
+            row("cycles meanwhile", by_stage(&churn.churned_stages)),
             row("packets lost meanwhile", churn.lost.to_string()),
         ]);
     }
@@ -225,11 +234,11 @@ fn disturbed(results: &Results) -> Titled {
                 &format!("a next hop of {routes} prefixes fails: answer after"),
                 times(failover.answer_ms, failover.answer_max_ms),
             ),
-            row("packets lost", format!("{:.0}", failover.lost)),
             row(
-                "outage of its flows",
-                times(failover.outage_ms, failover.outage_max_ms),
+                "all moved after",
+                times(failover.moved_ms, failover.moved_max_ms),
             ),
+            row("packets lost", failover.lost.to_string()),
         ]);
     }
     Titled {
@@ -237,6 +246,13 @@ fn disturbed(results: &Results) -> Titled {
         header: words(&["", ""]),
         rows,
     }
+}
+
+fn by_stage(stages: &[StageCost]) -> String {
+    let stages = stages
+        .iter()
+        .map(|stage| format!("{} {:.1}", stage.name, stage.cycles));
+    stages.collect::<Vec<_>>().join(", ")
 }
 
 fn fib(results: &Results) -> Titled {

@@ -59,12 +59,12 @@ impl Batch {
         })
     }
 
-    /// Batches of [`BATCH`] changes, one for each prefix.
+    /// Batches of [`BATCH`] changes.
     #[must_use]
-    pub fn table(prefixes: &[IpNet], change: impl Fn(IpNet) -> Change) -> Vec<Self> {
-        prefixes
+    pub fn table(changes: &[Change]) -> Vec<Self> {
+        changes
             .chunks(BATCH)
-            .map(|chunk| Self::changes(chunk.iter().copied().map(&change)))
+            .map(|chunk| Self::changes(chunk.iter().copied()))
             .collect()
     }
 }

@@ -1,6 +1,6 @@
 //! The router's configuration for a measurement, and the next hops that its routes lead to.
 
-use crate::bench::Bench;
+use crate::bench::{Bench, MEMORY_MIB};
 use crate::machine::huge::Pages;
 use crate::traffic::Family;
 use bytes::Bytes;
@@ -14,6 +14,12 @@ pub const SOURCE: &str = "in";
 /// The ports that send.
 pub const SINKS: [&str; 2] = ["out0", "out1"];
 
+/// Permanent neighbours behind each sink, in each family.
+pub const NEIGHBOURS: u8 = 64;
+/// The router has the first address of each link.
+const FIRST_HOST: u8 = 2;
+const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
+
 /// What the router is to have.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Setup<'a> {
@@ -25,12 +31,12 @@ impl Setup<'_> {
     /// The configuration.
     pub(super) fn yaml(&self, bench: &Bench) -> String {
         let pages = match bench.pages {
-            Pages::Huge => "require",
-            Pages::Ordinary => "\"off\"",
+            Pages::Huge => "huge_pages: require".to_owned(),
+            Pages::Ordinary => format!("huge_pages: \"off\", memory_mib: {MEMORY_MIB}"),
         };
         let (cpus, buffers) = (&bench.cpus, bench.buffers);
         let mut yaml = format!(
-            "eal: {{ file_prefix: router, huge_pages: {pages} }}\n\
+            "eal: {{ file_prefix: router, {pages} }}\n\
              cpus: {{ workers: [{}], control: [{}], idle: poll }}\n\
              mempool: {{ buffers: {buffers} }}\n\
              log: {{ level: warn }}\n\
@@ -52,10 +58,14 @@ impl Setup<'_> {
         }
         for (net, name) in (0..).zip(SINKS) {
             port(name, &Bench::sink(usize::from(net)), net);
-            for address in [neighbour(Family::V4, net), neighbour(Family::V6, net)] {
+            for (family, host) in FAMILIES
+                .into_iter()
+                .flat_map(|family| (0..NEIGHBOURS).map(move |host| (family, host)))
+            {
+                let address = neighbour(family, net, host);
                 let _ = writeln!(
                     neighbours,
-                    "  - {{ interface: {name}, address: \"{address}\", mac: \"02:00:00:00:01:0{net}\" }}"
+                    "  - {{ interface: {name}, address: \"{address}\", mac: \"02:00:00:00:0{net}:{host:02x}\" }}"
                 );
             }
         }
@@ -63,23 +73,39 @@ impl Setup<'_> {
     }
 }
 
-/// The permanent neighbour behind a sink.
+/// A permanent neighbour behind a sink.
 #[must_use]
-pub fn neighbour(family: Family, sink: u8) -> IpAddr {
+pub fn neighbour(family: Family, sink: u8, host: u8) -> IpAddr {
     match family {
-        Family::V4 => Ipv4Addr::new(10, 0, sink, 2).into(),
-        Family::V6 => Ipv6Addr::new(0x2001, 0xdb8, sink.into(), 0, 0, 0, 0, 2).into(),
+        Family::V4 => Ipv4Addr::new(10, 0, sink, FIRST_HOST + host).into(),
+        Family::V6 => Ipv6Addr::new(
+            0x2001,
+            0xdb8,
+            sink.into(),
+            0,
+            0,
+            0,
+            0,
+            (FIRST_HOST + host).into(),
+        )
+        .into(),
     }
 }
 
-/// The set of next hops through the neighbours behind these sinks.
+/// The next hop through a neighbour behind a sink.
+#[must_use]
+pub fn next_hop(family: Family, sink: u8, host: u8) -> v1::NextHop {
+    v1::NextHop {
+        gateway: octets(neighbour(family, sink, host)),
+        interface: SINKS[usize::from(sink)].to_owned(),
+        ..v1::NextHop::default()
+    }
+}
+
+/// The set of next hops through the first neighbours behind these sinks.
 #[must_use]
 pub fn next_hop_set(id: u32, family: Family, sinks: &[u8]) -> v1::NextHopSet {
-    let next_hops = sinks.iter().map(|sink| v1::NextHop {
-        gateway: octets(neighbour(family, *sink)),
-        interface: SINKS[usize::from(*sink)].to_owned(),
-        ..v1::NextHop::default()
-    });
+    let next_hops = sinks.iter().map(|sink| next_hop(family, *sink, 0));
     v1::NextHopSet {
         id,
         next_hops: next_hops.collect(),

@@ -2,7 +2,7 @@
 
 mod telemetry;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, MEMORY_MIB};
 use crate::error::PerfError;
 use crate::machine::Thread;
 use crate::machine::huge::Pages;
@@ -14,8 +14,6 @@ use telemetry::Telemetry;
 /// How long it may take to be ready.
 const START: Duration = Duration::from_secs(20);
 const STOP: Duration = Duration::from_secs(5);
-/// Memory in MiB where there are no huge pages.
-const ORDINARY_MIB: &str = "640";
 const PREFIX: &str = "testpmd";
 /// The device that swallows what is sent.
 const SINK: &str = "net_null1";
@@ -42,8 +40,12 @@ impl Testpmd {
             .arg(format!("--lcores=0@{},1@{}", cpus.control, cpus.worker))
             .args(["--main-lcore=0", "--no-pci", "--file-prefix", PREFIX])
             .args(match bench.pages {
-                Pages::Huge => vec!["--in-memory"],
-                Pages::Ordinary => vec!["--no-huge", "--no-shconf", "-m", ORDINARY_MIB],
+                Pages::Huge => vec!["--in-memory".to_owned()],
+                Pages::Ordinary => vec![
+                    "--no-huge".to_owned(),
+                    "--no-shconf".to_owned(),
+                    format!("-m{MEMORY_MIB}"),
+                ],
             })
             .args([
                 "--vdev",
