@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use dpdk_sys::Mbuf;
 use ferroute_control::core::request::VrfRequest;
+use ferroute_dataplane::ids::VrfId;
+use ferroute_dataplane::snapshot::nexthop::NextHop;
 use ferroute_tests::bench::world::{announce, withdraw};
 
 use crate::lab::{datagram, lab};
@@ -148,4 +150,38 @@ fn r_02_changes_under_load_never_misdeliver_and_lose_only_where_there_is_no_path
         .filter(|name| !matches!(*name, "no_route" | "icmp_rate_limited"))
         .collect();
     assert_eq!(drops, [""; 0], "lost only where there was no path");
+}
+
+#[test]
+fn r_02_a_worker_that_hangs_in_its_burst_never_takes_one_next_hop_for_another() {
+    let mut bench = lab();
+    let to = |n: u32| format!("198.18.{n}.0/24");
+    let key = |n: u32| 198 << 24 | 18 << 16 | n << 8 | 1;
+    for n in 0..20 {
+        bench.route(&to(n), &format!("via 10.0.1.{} dev p1", 100 + n));
+    }
+    let mut worker = bench.take_worker();
+    worker.obey();
+    let old = worker.snapshot();
+    // While it hangs, all of these go, and others come that would like to have their numbers.
+    let gone = (0..20).map(|n| withdraw(&to(n))).collect();
+    assert_eq!(bench.routes("", gone).refused, []);
+    for n in 20..60 {
+        bench.route(&to(n), &format!("via 10.0.1.{} dev p1", 100 + n));
+    }
+    let tables = old.vrf(VrfId::DEFAULT).expect("the default VRF");
+    for n in 20..60 {
+        let found = old.next_hop(tables.ipv4.lookup(key(n)));
+        assert_eq!(found, NextHop::Vacant, "{} by its old snapshot", to(n));
+    }
+    // When it moves again, it sees them, and the numbers are free.
+    let new = worker.snapshot();
+    let tables = new.vrf(VrfId::DEFAULT).expect("the default VRF");
+    for n in 20..60 {
+        let found = new.next_hop(tables.ipv4.lookup(key(n)));
+        assert!(matches!(found, NextHop::Adjacency(_)), "{found:?}");
+    }
+    worker.rest();
+    bench.give_back(worker);
+    bench.settle();
 }
