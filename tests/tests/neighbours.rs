@@ -185,7 +185,9 @@ fn n_08_a_host_finds_out_that_the_routers_addresses_are_taken() {
             "ipv6.src == :: and icmpv6.nd.ns.target_address == {}",
             lab.b.v6.router
         ),
-    )[0];
+    )
+    .first()
+    .copied();
     let answers = recording
         .dissect(
             &answer,
@@ -194,7 +196,8 @@ fn n_08_a_host_finds_out_that_the_routers_addresses_are_taken() {
         .unwrap();
     let after = answers
         .iter()
-        .find(|words| words[0].parse::<usize>().unwrap() > probed);
+        // An announcement of the router may come first: then the host gives up before it asks.
+        .find(|words| probed.is_none_or(|probed| words[0].parse::<usize>().unwrap() > probed));
     assert_eq!(after.unwrap()[1..], ["33:33:00:00:00:01", "ff02::1", "255"]);
 
     // The router goes on with its addresses.

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use ferroute_dataplane::forward::MAX_LEAKS;
 use ferroute_dataplane::ids::{AdjacencyId, InterfaceId, VrfId};
 use ferroute_dataplane::mac::Mac;
 use ferroute_dataplane::snapshot::Snapshot;
@@ -73,27 +74,35 @@ pub(super) enum Way {
     None,
 }
 
-/// Looks a destination up as the workers do.
+/// Looks a destination up as the workers do, through VRFs that leak into each other too.
 pub(super) fn way(snapshot: &Snapshot, vrf: VrfId, packet: &[u8]) -> Way {
-    let (Some(tables), Some(to)) = (snapshot.vrf(vrf), destination(packet)) else {
-        return Way::None;
-    };
-    let next_hop = match to {
-        IpAddr::V4(to) => tables.ipv4.lookup(to.to_bits()),
-        IpAddr::V6(to) => tables.ipv6.lookup(to.to_bits()),
-    };
-    match snapshot.next_hop(next_hop) {
-        NextHop::Adjacency(id) => Way::Adjacency(id),
-        NextHop::Group(group) => {
-            let member = snapshot
-                .group(group)
-                .and_then(|g| g.pick(hash(snapshot, packet)));
-            member.map_or(Way::None, Way::Adjacency)
-        }
-        NextHop::Glean(interface) => Way::Link(interface),
-        NextHop::Local(_) => Way::Own,
-        _ => Way::None,
+    let mut vrf = vrf;
+    for _ in 0..=MAX_LEAKS {
+        let (Some(tables), Some(to)) = (snapshot.vrf(vrf), destination(packet)) else {
+            return Way::None;
+        };
+        let next_hop = match to {
+            IpAddr::V4(to) => tables.ipv4.lookup(to.to_bits()),
+            IpAddr::V6(to) => tables.ipv6.lookup(to.to_bits()),
+        };
+        return match snapshot.next_hop(next_hop) {
+            NextHop::Vrf(next) => {
+                vrf = next;
+                continue;
+            }
+            NextHop::Adjacency(id) => Way::Adjacency(id),
+            NextHop::Group(group) => {
+                let member = snapshot
+                    .group(group)
+                    .and_then(|g| g.pick(hash(snapshot, packet)));
+                member.map_or(Way::None, Way::Adjacency)
+            }
+            NextHop::Glean(interface) => Way::Link(interface),
+            NextHop::Local(_) => Way::Own,
+            _ => Way::None,
+        };
     }
+    Way::None
 }
 
 impl ExceptionPath {

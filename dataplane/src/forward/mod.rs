@@ -36,6 +36,8 @@ use crate::snapshot::Snapshot;
 use batch::Batch;
 use tx::TxPort;
 
+/// Most VRFs that a packet passes on its way, by routes that lead from one into another.
+pub const MAX_LEAKS: usize = 4;
 /// One in this many bursts is timed stage by stage.
 const TIMED: u32 = 16;
 

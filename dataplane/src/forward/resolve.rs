@@ -1,6 +1,6 @@
 //! Second and third stage: from destination to next hop, and from next hop to adjacency.
 
-use super::{Forwarder, local};
+use super::{Forwarder, MAX_LEAKS, local};
 use crate::drops::DropReason;
 use crate::fib;
 use crate::ids::{AdjacencyId, NextHopId, VrfId};
@@ -10,9 +10,6 @@ use crate::wire::Header;
 use crate::wire::ethernet::EtherType;
 use crate::wire::ipv4::Ipv4Header;
 use crate::wire::ipv6::Ipv6Header;
-
-/// Most VRFs that a packet passes on its way.
-const MAX_LEAKS: usize = 4;
 
 /// Where a looked-up packet goes.
 enum Way {
