@@ -15,17 +15,28 @@ use ferroute_dataplane::ids::AdjacencyId;
 use ferroute_dataplane::snapshot::Snapshot;
 use ferroute_dataplane::snapshot::cell::{Laggards, Publisher};
 
+use crate::nexthop::NextHopSetId;
+
 /// How long a worker may take for one burst before it counts as hung. A burst takes microseconds;
 /// a worker that lost its CPU to something else comes back within a scheduler's slice.
 const GRACE: Duration = Duration::from_millis(200);
+
+/// A number that nothing has any more, but that a worker may still know.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Retired {
+    /// Of an adjacency.
+    Adjacency(AdjacencyId),
+    /// Of a next hop set.
+    Set(NextHopSetId),
+}
 
 /// The data plane as the core sees it.
 pub struct Plane {
     publisher: Publisher<Snapshot>,
     draft: Snapshot,
     dirty: bool,
-    pending: Vec<AdjacencyId>,
-    retired: VecDeque<(u64, Vec<AdjacencyId>)>,
+    pending: Vec<Retired>,
+    retired: VecDeque<(u64, Vec<Retired>)>,
     hung: Option<Laggards>,
 }
 
@@ -74,12 +85,20 @@ impl Plane {
     }
 
     fn grace(&mut self, epoch: u64) {
+        // One that has moved since is waited for again, though it may never be found at the newest epoch.
+        let passed = self.publisher.passed();
+        self.hung.take_if(|hung| hung.epoch <= passed);
         let bound = if self.hung.is_some() {
             Duration::ZERO
         } else {
             GRACE
         };
-        self.hung = self.publisher.wait(epoch, bound).err();
+        let since = self.hung.as_ref().map_or(epoch, |hung| hung.epoch);
+        let late = self.publisher.wait(epoch, bound).err();
+        self.hung = late.map(|late| Laggards {
+            epoch: since,
+            ..late
+        });
     }
 
     /// The workers (by reader slot) that did not pass the last grace period.
@@ -90,16 +109,21 @@ impl Plane {
 
     /// Gives up an adjacency that no draft names any more.
     pub fn retire(&mut self, adjacency: AdjacencyId) {
-        self.pending.push(adjacency);
+        self.pending.push(Retired::Adjacency(adjacency));
     }
 
-    /// Gives the FIB the memory back that no worker can see any more, and returns the adjacencies
-    /// that may be used again. Never waits.
+    /// Gives up a next hop set that the draft no longer has.
+    pub fn retire_set(&mut self, set: NextHopSetId) {
+        self.pending.push(Retired::Set(set));
+    }
+
+    /// Gives the FIB the memory back that no worker can see any more, and returns the numbers that
+    /// may be used again. Never waits.
     ///
-    /// Next hop sets need none of this: a worker's burst looks up and resolves within one snapshot, and
-    /// a set's number gets a new meaning only in a later snapshot than the FIB entries that
-    /// named the old one. Punted packets, however, carry their adjacency beyond their burst.
-    pub fn reclaim(&mut self) -> Vec<AdjacencyId> {
+    /// A worker that hangs in its burst reads FIB entries of now and resolves them in its old snapshot. A number
+    /// that is not in there is a drop; one that had another meaning would lead astray. And punted packets
+    /// carry their adjacency beyond their burst.
+    pub fn reclaim(&mut self) -> Vec<Retired> {
         let epoch = self.publisher.tick();
         self.draft.arena.seal(epoch);
         if !self.pending.is_empty() {

@@ -17,7 +17,7 @@ use ipnet::IpNet;
 use super::forwarding::{Forwarding, Wish, next_hop_id};
 use super::handle::Events;
 use super::interface::{Interfaces, OwnRoute};
-use super::plane::Plane;
+use super::plane::{Plane, Retired};
 use super::port::Ports;
 use super::sample::Samples;
 use super::session::Sessions;
@@ -313,10 +313,14 @@ impl Router {
     fn collect(&mut self) {
         for set in self.hops.collect() {
             self.forwarding.forget(set, &mut self.plane);
+            self.plane.retire_set(set);
         }
         self.plane.publish();
-        for adjacency in self.plane.reclaim() {
-            self.forwarding.adjacencies.reuse(adjacency);
+        for retired in self.plane.reclaim() {
+            match retired {
+                Retired::Adjacency(id) => self.forwarding.adjacencies.reuse(id),
+                Retired::Set(id) => self.hops.reuse(id),
+            }
         }
         self.fulfil();
     }

@@ -43,6 +43,7 @@ mod proptests;
 mod resolve;
 mod resolved;
 mod set;
+mod slots;
 mod store;
 #[cfg(test)]
 mod tests;

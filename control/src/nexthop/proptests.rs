@@ -515,6 +515,7 @@ impl World {
             Op::Collect => {
                 let gone = self.hops.collect();
                 assert!(gone.iter().all(|id| self.hops.get(*id).is_none()));
+                gone.iter().for_each(|id| self.hops.reuse(*id));
             }
         }
     }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use ferroute_dataplane::ids::{InterfaceId, VrfId};
 use ipnet::IpNet;
-use slab::Slab;
 use smallvec::SmallVec;
 
 use super::gateways::Gateways;
@@ -16,6 +15,7 @@ use super::links::Links;
 use super::resolve::{Lookup, Memo, Node, evaluate};
 use super::resolved::{Action, Gateway, Path, Resolved, Unresolved};
 use super::set::NextHopSet;
+use super::slots::Slots;
 use super::users::Users;
 
 /// A next hop set, or a group that refers to one: what routes lead to.
@@ -112,7 +112,7 @@ pub struct Settled {
 /// All next hop sets and groups. See the [module](super) for how it is used.
 #[derive(Debug)]
 pub struct NextHops {
-    pub(super) sets: Slab<SetEntry>,
+    pub(super) sets: Slots<SetEntry>,
     interned: HashMap<Arc<NextHopSet>, NextHopSetId>,
     pub(super) groups: BTreeMap<GroupKey, NextHopSetId>,
     pub(super) gateways: Gateways,
@@ -133,7 +133,7 @@ impl NextHops {
     #[must_use]
     pub fn new(limit: usize, resolve_via_default: bool) -> Self {
         Self {
-            sets: Slab::new(),
+            sets: Slots::new(),
             interned: HashMap::new(),
             groups: BTreeMap::new(),
             gateways: Gateways::default(),
@@ -240,8 +240,8 @@ impl NextHops {
         settled
     }
 
-    /// Forgets the sets that no route leads to, and says which: what was made for them can go, and
-    /// their numbers may be used again.
+    /// Forgets the sets that no route leads to, and says which: what was made for them can go. Their
+    /// numbers rest until [`NextHops::reuse`] says that nobody can take them for what they were.
     pub fn collect(&mut self) -> Vec<NextHopSetId> {
         let mut gone = Vec::new();
         for id in std::mem::take(&mut self.idle) {
@@ -252,8 +252,10 @@ impl NextHops {
             let named = entry
                 .group
                 .is_some_and(|key| self.groups.get(&key) == Some(&id));
-            if entry.routes.count() == 0 && !named {
-                let entry = self.sets.remove(id.index());
+            if entry.routes.count() == 0
+                && !named
+                && let Some(entry) = self.sets.remove(id.index())
+            {
                 self.undeclare(id, &entry.declared, &entry.gateways);
                 if entry.group.is_none() {
                     self.interned.remove(&entry.declared);
@@ -262,6 +264,11 @@ impl NextHops {
             }
         }
         gone
+    }
+
+    /// Lets the number of a set that is [gone](Self::collect) be used again.
+    pub fn reuse(&mut self, id: NextHopSetId) {
+        self.sets.free(id.index());
     }
 
     /// One route more leads to this set: one of this prefix.
@@ -325,7 +332,8 @@ impl NextHops {
         generation: u32,
         lookup: &impl Lookup,
     ) -> Result<NextHopSetId, SetsFull> {
-        if self.sets.len() >= self.limit {
+        // As many numbers may rest as may be in use, so that they stay small though a worker hangs for ever.
+        if self.sets.len() >= self.limit || self.sets.taken() >= self.limit.saturating_mul(2) {
             return Err(SetsFull { limit: self.limit });
         }
         let entry = SetEntry {

@@ -490,6 +490,14 @@ fn a_full_table_of_sets_says_so() {
         .collect();
     assert_eq!(ids[2], Err(SetsFull { limit: 2 }));
     assert_eq!(hops.intern(NextHopSet::Blackhole, &rib), ids[0]);
-    assert_eq!(hops.collect().len(), 2);
-    assert!(hops.intern(NextHopSet::Prohibit, &rib).is_ok());
+    let gone = hops.collect();
+    assert_eq!(gone.len(), 2);
+    let fresh = hops.intern(NextHopSet::Prohibit, &rib);
+    assert!(
+        gone.iter().all(|old| fresh != Ok(*old)),
+        "their numbers rest"
+    );
+    gone.iter().for_each(|old| hops.reuse(*old));
+    let reused = hops.intern(NextHopSet::Blackhole, &rib);
+    assert!(gone.iter().any(|old| reused == Ok(*old)));
 }

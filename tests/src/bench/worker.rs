@@ -80,6 +80,12 @@ impl BenchWorker {
         any
     }
 
+    /// The world as it sees it now, and goes on seeing it for as long as the answer is kept: a worker that hangs in the
+    /// middle of its burst.
+    pub fn snapshot(&mut self) -> &Snapshot {
+        self.reader.snapshot()
+    }
+
     /// Says that it holds nothing of the world until its next pass, so that changes need not wait for it.
     pub fn rest(&mut self) {
         self.reader.offline();
