@@ -1,0 +1,29 @@
+//! What is forwarded.
+
+/// What is forwarded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Load {
+    /// IPv4 to one neighbour.
+    Ipv4,
+    /// IPv4 to many neighbours.
+    Ipv4Hops,
+    /// IPv4 over a group.
+    Ipv4Group,
+    /// IPv6 to one neighbour.
+    Ipv6,
+}
+
+impl Load {
+    /// Every load.
+    pub(crate) const ALL: [Self; 4] = [Self::Ipv4, Self::Ipv4Hops, Self::Ipv4Group, Self::Ipv6];
+
+    /// The name by which the command line knows it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Ipv4 => "ipv4",
+            Self::Ipv4Hops => "ipv4-hops",
+            Self::Ipv4Group => "ipv4-group",
+            Self::Ipv6 => "ipv6",
+        }
+    }
+}
