@@ -64,20 +64,20 @@ fn hold(load: &str, bound: u64) {
 
 #[test]
 fn ipv4_to_one_neighbour() {
-    hold("ipv4", 490);
+    hold("ipv4", 505);
 }
 
 #[test]
 fn ipv4_to_many_neighbours() {
-    hold("ipv4-hops", 510);
+    hold("ipv4-hops", 525);
 }
 
 #[test]
 fn ipv4_over_a_group() {
-    hold("ipv4-group", 605);
+    hold("ipv4-group", 620);
 }
 
 #[test]
 fn ipv6_to_one_neighbour() {
-    hold("ipv6", 500);
+    hold("ipv6", 515);
 }
