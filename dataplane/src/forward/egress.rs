@@ -1,6 +1,6 @@
 //! Last stage: the rewrite, and the transmit buffer.
 
-use super::Forwarder;
+use super::{Forwarder, local};
 use crate::drops::DropReason;
 use crate::ids::AdjacencyId;
 use crate::punt::{PuntClass, PuntReason};
@@ -104,7 +104,9 @@ impl Forwarder {
                         mtu: adjacency.mtu_bytes,
                         adjacency: id,
                     },
-                    PuntClass::Exception,
+                    self.batch.packets[slot]
+                        .as_ref()
+                        .map_or(PuntClass::Exception, |mbuf| local::too_big(mbuf, &facts)),
                 ),
                 AdjacencyState::Resolved => (PuntReason::Ipv4Options, PuntClass::Exception),
             }
