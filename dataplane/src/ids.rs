@@ -72,6 +72,15 @@ id!(
     /// A load-balancing group of adjacencies.
     GroupId(u32)
 );
+id!(
+    /// One encapsulation to one remote end. 0 is never handed out.
+    TunnelId(u32)
+);
+id!(
+    /// A bridge domain. 0 is never handed out. 16 bits, so that it makes a word with an Ethernet
+    /// address.
+    BridgeId(u16)
+);
 
 impl VrfId {
     /// The VRF that always exists.
