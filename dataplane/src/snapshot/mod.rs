@@ -2,10 +2,11 @@
 //!
 //! * [`cell`]: how a snapshot reaches the workers, and when the old one goes.
 //! * [`table`]: tables whose copies share what did not change.
-//! * [`interface`], [`nexthop`]: the entries.
+//! * [`interface`], [`nexthop`], [`bridge`]: the entries.
 //!
 //! The FIB is reached through a snapshot but changes in place; see [`crate::fib`].
 
+pub mod bridge;
 pub mod cell;
 pub mod interface;
 pub mod nexthop;
@@ -13,10 +14,12 @@ pub mod table;
 
 use std::sync::Arc;
 
+use crate::fdb::{Fdb, FdbReader};
 use crate::fib::{Arena, TrieReader};
-use crate::ids::{AdjacencyId, GroupId, InterfaceId, MAX_PORTS, NextHopId, PortId, VrfId};
+use crate::ids::{AdjacencyId, BridgeId, GroupId, InterfaceId, MAX_PORTS, NextHopId, PortId, VrfId};
 use crate::policer::PuntPolicy;
 use crate::wire::flow::FlowHasher;
+use bridge::Bridge;
 use interface::{Interface, PortMap};
 use nexthop::{Adjacency, Group, NextHop};
 
@@ -48,6 +51,10 @@ pub struct Snapshot {
     pub groups: Table<Group>,
     /// Rewrites by [`AdjacencyId`].
     pub adjacencies: Table<Adjacency>,
+    /// Bridge domains by [`BridgeId`]; `None` where there is none.
+    pub bridges: Table<Option<Bridge>>,
+    /// Who is where in the bridge domains.
+    pub fdb: FdbReader,
     /// The rates of punted packets by class.
     pub punt_policy: PuntPolicy,
     /// The flow hash, seeded so that routers in a row do not polarise.
@@ -66,6 +73,8 @@ impl Snapshot {
             next_hops: Table::default(),
             groups: Table::default(),
             adjacencies: Table::default(),
+            bridges: Table::default(),
+            fdb: Fdb::new(0, 0, 1).reader(),
             punt_policy,
             hasher,
         }
@@ -100,6 +109,13 @@ impl Snapshot {
     #[must_use]
     pub fn adjacency(&self, id: AdjacencyId) -> Option<&Adjacency> {
         self.adjacencies.get(id.index())
+    }
+
+    /// The bridge domain, if it exists.
+    #[inline]
+    #[must_use]
+    pub fn bridge(&self, id: BridgeId) -> Option<&Bridge> {
+        self.bridges.get(id.index())?.as_ref()
     }
 
     /// The group, if its place exists.
