@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytemuck::Zeroable;
 
 use crate::drops::DropReason;
-use crate::ids::{AdjacencyId, BridgeId, InterfaceId};
+use crate::ids::{AdjacencyId, BridgeId, InterfaceId, TunnelId};
 use crate::punt::PuntClass;
+use crate::wire::mpls::Label;
 
 /// A counter with one writer.
 #[derive(Debug, Default, Zeroable)]
@@ -136,6 +137,8 @@ pub const MAX_INTERFACES: usize = 1 << 16;
 pub const MAX_BRIDGES: usize = 1 << 16;
 /// Most adjacencies that are counted.
 pub const MAX_ADJACENCIES: usize = 1 << 18;
+/// Most tunnels that are counted.
+pub const MAX_TUNNELS: usize = 1 << 16;
 
 /// The counters of one worker.
 #[derive(Debug)]
@@ -180,6 +183,8 @@ pub struct WorkerCounters {
     interfaces: Box<[InterfaceCounters]>,
     adjacencies: Box<[Traffic]>,
     bridges: Box<[BridgeCounters]>,
+    tunnels: Box<[Traffic]>,
+    labels: Box<[Traffic]>,
 }
 
 impl Default for WorkerCounters {
@@ -193,7 +198,8 @@ fn counters<const N: usize>() -> [Counter; N] {
 }
 
 impl WorkerCounters {
-    /// Counters at zero. The tables by interface and adjacency take memory as they are used.
+    /// Counters at zero. The tables by interface, adjacency, tunnel and label take memory as they are
+    /// used.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -218,6 +224,8 @@ impl WorkerCounters {
             interfaces: bytemuck::zeroed_slice_box(MAX_INTERFACES),
             adjacencies: bytemuck::zeroed_slice_box(MAX_ADJACENCIES),
             bridges: bytemuck::zeroed_slice_box(MAX_BRIDGES),
+            tunnels: bytemuck::zeroed_slice_box(MAX_TUNNELS),
+            labels: bytemuck::zeroed_slice_box(Label::COUNT),
         }
     }
 
@@ -240,6 +248,20 @@ impl WorkerCounters {
     #[must_use]
     pub fn adjacency(&self, id: AdjacencyId) -> &Traffic {
         &self.adjacencies[id.index() & (MAX_ADJACENCIES - 1)]
+    }
+
+    /// What was encapsulated by a tunnel, outer headers included, the link's left out.
+    #[inline]
+    #[must_use]
+    pub fn tunnel(&self, id: TunnelId) -> &Traffic {
+        &self.tunnels[id.index() & (MAX_TUNNELS - 1)]
+    }
+
+    /// What came in with a label of the router's own on top: bytes from that label on.
+    #[inline]
+    #[must_use]
+    pub fn label(&self, label: Label) -> &Traffic {
+        &self.labels[label.index() % Label::COUNT]
     }
 
     /// All drops of received packets.

@@ -137,6 +137,44 @@ drop_reasons! {
     NoBuffer = "no_buffer",
     /// The next hops lead in a circle of VRFs.
     VrfLoop = "vrf_loop",
+    /// The tunnel's remote end has no way that can be used.
+    TunnelUnderlay = "tunnel_underlay",
+    /// A tunnel packet holds another, and that another, deeper than is followed.
+    TunnelNesting = "tunnel_nesting",
+    /// A tunnel packet is a fragment; they are not put together here.
+    TunnelFragment = "tunnel_fragment",
+    /// A tunnel packet is cut off, or the lengths of its headers disagree.
+    TunnelTruncated = "tunnel_truncated",
+    /// The UDP checksum of a tunnel packet is wrong.
+    TunnelChecksum = "tunnel_checksum",
+    /// A tunnel packet over IPv6 has no UDP checksum, which the endpoint does not accept (RFC 6936).
+    TunnelZeroChecksum = "tunnel_zero_checksum",
+    /// A tunnel packet comes from an address that is no known remote end.
+    TunnelUnknownPeer = "tunnel_unknown_peer",
+    /// The outer header says that congestion was met, the inner that it cannot bear it (RFC 6040).
+    TunnelEcn = "tunnel_ecn",
+    /// The VXLAN header has no VNI: its I bit is not set (RFC 7348 section 5).
+    VxlanNoVni = "vxlan_no_vni",
+    /// The endpoint does not have this VNI.
+    UnknownVni = "unknown_vni",
+    /// The frame out of a routed VNI is not for the router's Ethernet address.
+    VxlanRouterMac = "vxlan_router_mac",
+    /// The frame out of a VNI has a VLAN tag (RFC 7348 section 6.1).
+    VxlanInnerVlan = "vxlan_inner_vlan",
+    /// The frame out of a routed VNI is not IP.
+    VxlanNotIp = "vxlan_not_ip",
+    /// The GUE packet is malformed, a control message, or has options that are not known.
+    GueInvalid = "gue_invalid",
+    /// The label was not given out by this router.
+    UnknownLabel = "unknown_label",
+    /// The special label may not come in, or nothing is done with it (RFC 7274).
+    SpecialLabel = "special_label",
+    /// The label stack ends before its bottom, or is too deep.
+    LabelStackInvalid = "label_stack_invalid",
+    /// The TTL of the label ran out.
+    LabelTtlExpired = "label_ttl_expired",
+    /// What is below the label stack is not what its label says.
+    LabelPayload = "label_payload",
     /// The bridge domain does not exist in the worker's snapshot.
     BridgeMissing = "bridge_missing",
     /// The station is behind the member that the frame came from.

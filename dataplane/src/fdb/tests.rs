@@ -214,10 +214,7 @@ mod model {
     use loom::sync::Arc;
     use loom::thread;
 
-    fn run(
-        change: impl Fn(&Slot) + Send + Sync + Copy + 'static,
-        answers: [Option<u32>; 3],
-    ) {
+    fn run(change: impl Fn(&Slot) + Send + Sync + Copy + 'static, answers: [Option<u32>; 3]) {
         loom::model(move || {
             let slot = Arc::new(Slot::new());
             slot.put(key(1, 1), behind(1).encode().unwrap(), Second::new(0));

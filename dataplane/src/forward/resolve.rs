@@ -5,7 +5,8 @@ use crate::drops::DropReason;
 use crate::fib;
 use crate::ids::{AdjacencyId, NextHopId, VrfId};
 use crate::punt::{PuntClass, PuntReason};
-use crate::snapshot::{Snapshot, nexthop::NextHop};
+use crate::snapshot::Snapshot;
+use crate::snapshot::nexthop::{Hop, NextHop};
 use crate::wire::Header;
 use crate::wire::ethernet::EtherType;
 use crate::wire::ipv4::Ipv4Header;
@@ -80,7 +81,11 @@ impl Forwarder {
                 let bucket = snapshot
                     .group(group)
                     .and_then(|g| g.pick(self.hash::<FAMILY>(snapshot, slot)));
-                bucket.map_or(Way::Drop(DropReason::NeighbourUnreachable), Way::Send)
+                match bucket {
+                    Some(Hop::Adjacency(adjacency)) => Way::Send(adjacency),
+                    Some(Hop::Tunnel(_)) => Way::Drop(DropReason::TunnelUnderlay),
+                    None => Way::Drop(DropReason::NeighbourUnreachable),
+                }
             }
             NextHop::Vrf(vrf) => self.leak::<FAMILY>(snapshot, slot, vrf),
             other => self.dead_end(slot, id, other),
@@ -157,7 +162,8 @@ impl Forwarder {
         };
         match next_hop {
             _ if id == NextHopId::NO_ROUTE => transit(PuntReason::NoRoute),
-            NextHop::Local(_) => match &self.batch.packets[slot] {
+            NextHop::Tunnel(_) => Way::Drop(DropReason::TunnelUnderlay),
+            NextHop::Local(_) | NextHop::Endpoint(_) => match &self.batch.packets[slot] {
                 Some(mbuf) => {
                     let (reason, class) = local::classify(mbuf, facts, PuntReason::Local);
                     Way::Punt(reason, class)
