@@ -91,7 +91,7 @@ impl Slot {
         // Both outcomes are right.
         let _ = self
             .word
-            .compare_exchange(word.0, marked.0, Ordering::Relaxed, Ordering::Relaxed);
+            .compare_exchange(word.0, marked.0, Ordering::Release, Ordering::Relaxed);
     }
 
     // What follows is for the writer alone.
@@ -109,21 +109,24 @@ impl Slot {
     pub(super) fn put(&self, key: FdbKey, target: u32, used: Second) {
         let generation = Word(self.word.load(Ordering::Relaxed)).generation();
         self.key.store(key.bits(), Ordering::Release);
-        let word = Word::new(target, generation.wrapping_add(1), used);
-        self.word.store(word.0, Ordering::Release);
+        self.swap(Word::new(target, generation.wrapping_add(1), used));
     }
 
     /// Gives the entry here another target, and notes a use.
     pub(super) fn change(&self, target: u32, used: Second) {
         let generation = Word(self.word.load(Ordering::Relaxed)).generation();
-        let word = Word::new(target, generation, used);
-        self.word.store(word.0, Ordering::Release);
+        self.swap(Word::new(target, generation, used));
     }
 
     /// Frees this place.
     pub(super) fn take(&self) {
         let old = Word(self.word.load(Ordering::Relaxed));
         let free = Word::new(0, old.generation().wrapping_add(1), old.used());
-        self.word.store(free.0, Ordering::Release);
+        self.swap(free);
+    }
+
+    /// Replaces the word after whatever mark there is: what the writer stores, it reads again.
+    fn swap(&self, word: Word) {
+        self.word.swap(word.0, Ordering::AcqRel);
     }
 }
