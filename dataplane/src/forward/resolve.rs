@@ -1,6 +1,6 @@
 //! Second and third stage: from destination to next hop, and from next hop to adjacency.
 
-use super::batch::Flags;
+use super::batch::{Flags, Found};
 use super::{Forwarder, MAX_LEAKS, local};
 use crate::drops::DropReason;
 use crate::ids::{AdjacencyId, GroupId, NextHopId, VrfId};
@@ -26,34 +26,48 @@ impl Forwarder {
         self.batch.ipv6.lookup(&snapshot.arena);
     }
 
-    /// Follows the next hops of both lanes to adjacencies, and sends.
+    /// Follows the next hops of both lanes to adjacencies, and sends. The lanes are empty then.
     pub(super) fn resolve(&mut self, snapshot: &Snapshot, now_ticks: u64) {
-        for place in 0..self.batch.ipv4.len {
-            let (slot, id) = self.batch.ipv4.found(place);
-            self.forward::<4>(snapshot, slot, id, now_ticks);
-        }
-        for place in 0..self.batch.ipv6.len {
-            let (slot, id) = self.batch.ipv6.found(place);
-            self.forward::<6>(snapshot, slot, id, now_ticks);
-        }
+        let (ipv4, ipv6) = (self.batch.ipv4.take(), self.batch.ipv6.take());
+        self.resolve_lane::<4>(snapshot, &ipv4, now_ticks);
+        self.resolve_lane::<6>(snapshot, &ipv6, now_ticks);
     }
 
-    /// Sends a packet to a neighbour if nothing is in its way; if something is, [`Forwarder::detour`] finds out what.
-    #[inline(always)]
-    fn forward<const FAMILY: u8>(
+    #[inline]
+    fn resolve_lane<const FAMILY: u8>(
         &mut self,
         snapshot: &Snapshot,
-        slot: usize,
-        id: NextHopId,
+        found: &Found,
         now_ticks: u64,
     ) {
-        let adjacency = match snapshot.next_hop(id) {
-            NextHop::Adjacency(adjacency) => Some(adjacency),
-            NextHop::Group(group) => self.member::<FAMILY>(snapshot, slot, group),
-            _ => None,
-        };
-        if !adjacency.is_some_and(|id| self.send::<FAMILY>(snapshot, slot, id)) {
-            self.detour::<FAMILY>(snapshot, slot, id, now_ticks);
+        for (id, slots) in found.runs() {
+            match snapshot.next_hop(id) {
+                NextHop::Adjacency(adjacency) => {
+                    let mut slots = slots;
+                    while let [_, ..] = slots {
+                        let sent = self.send::<FAMILY>(snapshot, slots, adjacency);
+                        slots = &slots[sent..];
+                        if let [slot, rest @ ..] = slots {
+                            self.detour::<FAMILY>(snapshot, *slot, id, now_ticks);
+                            slots = rest;
+                        }
+                    }
+                }
+                NextHop::Group(group) => {
+                    for slot in slots {
+                        let member = self.member::<FAMILY>(snapshot, *slot, group);
+                        let slots = std::slice::from_ref(slot);
+                        if !member.is_some_and(|id| self.send::<FAMILY>(snapshot, slots, id) == 1) {
+                            self.detour::<FAMILY>(snapshot, *slot, id, now_ticks);
+                        }
+                    }
+                }
+                _ => {
+                    for slot in slots {
+                        self.detour::<FAMILY>(snapshot, *slot, id, now_ticks);
+                    }
+                }
+            }
         }
     }
 
@@ -62,19 +76,21 @@ impl Forwarder {
     fn detour<const FAMILY: u8>(
         &mut self,
         snapshot: &Snapshot,
-        slot: usize,
+        slot: u8,
         id: NextHopId,
         now_ticks: u64,
     ) {
-        let way = match self.way::<FAMILY>(snapshot, slot, id) {
-            Way::Send(adjacency) if self.send::<FAMILY>(snapshot, slot, adjacency) => return,
-            Way::Send(adjacency) => self.obstacle(snapshot, slot, adjacency),
+        let way = match self.way::<FAMILY>(snapshot, slot.into(), id) {
+            Way::Send(adjacency) if self.send::<FAMILY>(snapshot, &[slot], adjacency) == 1 => {
+                return;
+            }
+            Way::Send(adjacency) => self.obstacle(snapshot, slot.into(), adjacency),
             other => other,
         };
         match way {
-            Way::Send(_) => self.drop_packet(slot, DropReason::NextHopMissing),
-            Way::Punt(reason, class) => self.punt(snapshot, slot, reason, class, now_ticks),
-            Way::Drop(reason) => self.drop_packet(slot, reason),
+            Way::Send(_) => self.drop_packet(slot.into(), DropReason::NextHopMissing),
+            Way::Punt(reason, class) => self.punt(snapshot, slot.into(), reason, class, now_ticks),
+            Way::Drop(reason) => self.drop_packet(slot.into(), reason),
         }
     }
 
@@ -87,7 +103,7 @@ impl Forwarder {
         match next_hop {
             NextHop::Adjacency(adjacency) => Way::Send(adjacency),
             NextHop::Group(group) => self
-                .member::<FAMILY>(snapshot, slot, group)
+                .member::<FAMILY>(snapshot, slot as u8, group)
                 .map_or(Way::Drop(DropReason::NeighbourUnreachable), Way::Send),
             NextHop::Vrf(vrf) => self.leak::<FAMILY>(snapshot, slot, vrf),
             other => self.dead_end(slot, id, other),
@@ -99,12 +115,12 @@ impl Forwarder {
     fn member<const FAMILY: u8>(
         &self,
         snapshot: &Snapshot,
-        slot: usize,
+        slot: u8,
         group: GroupId,
     ) -> Option<AdjacencyId> {
         snapshot
             .group(group)?
-            .pick(self.hash::<FAMILY>(snapshot, slot))
+            .pick(self.hash::<FAMILY>(snapshot, slot.into()))
     }
 
     /// Follows a route into another VRF, and on, as far as [`MAX_LEAKS`] goes.
