@@ -62,16 +62,25 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// Runs of packets that have one next hop: it, and their slots. Often the whole burst is one.
+    /// The slots.
     #[inline(always)]
-    pub(super) fn runs(&self) -> impl Iterator<Item = (NextHopId, &[u8])> {
-        let next_hops = &self.next_hops[..self.len.min(BURST)];
-        let mut slots = &self.slots[..];
-        next_hops.chunk_by(|a, b| a == b).filter_map(move |run| {
-            let (here, rest) = slots.split_at_checked(run.len())?;
-            slots = rest;
-            Some((*run.first()?, here))
-        })
+    pub(super) fn slots(&self) -> &[u8] {
+        &self.slots[..self.len.min(BURST)]
+    }
+
+    /// The next hop of all, if it is one.
+    #[inline(always)]
+    pub(super) fn common(&self) -> Option<NextHopId> {
+        let (first, others) = self.next_hops[..self.len.min(BURST)].split_first()?;
+        // Without a branch for each, so that it is done many at a time.
+        let same = others.iter().fold(true, |same, other| same & (other == first));
+        same.then_some(*first)
+    }
+
+    /// Slot and next hop of each.
+    #[inline(always)]
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u8, NextHopId)> {
+        self.slots().iter().copied().zip(self.next_hops)
     }
 }
 

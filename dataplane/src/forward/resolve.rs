@@ -33,40 +33,35 @@ impl Forwarder {
         self.resolve_lane::<6>(snapshot, &ipv6, now_ticks);
     }
 
-    #[inline]
+    /// Often all packets of a burst go to one neighbour: then what leads there is followed once.
+    #[inline(always)]
     fn resolve_lane<const FAMILY: u8>(
         &mut self,
         snapshot: &Snapshot,
         found: &Found,
         now_ticks: u64,
     ) {
-        for (id, slots) in found.runs() {
-            match snapshot.next_hop(id) {
-                NextHop::Adjacency(adjacency) => {
-                    let mut slots = slots;
-                    while let [_, ..] = slots {
-                        let sent = self.send::<FAMILY>(snapshot, slots, adjacency);
-                        slots = &slots[sent..];
-                        if let [slot, rest @ ..] = slots {
-                            self.detour::<FAMILY>(snapshot, *slot, id, now_ticks);
-                            slots = rest;
-                        }
-                    }
+        let common = found.common().map(|id| (id, snapshot.next_hop(id)));
+        if let Some((id, NextHop::Adjacency(adjacency))) = common {
+            let mut slots = found.slots();
+            while let [_, ..] = slots {
+                let sent = self.send::<FAMILY>(snapshot, slots, adjacency);
+                slots = &slots[sent..];
+                if let [slot, rest @ ..] = slots {
+                    self.detour::<FAMILY>(snapshot, *slot, id, now_ticks);
+                    slots = rest;
                 }
-                NextHop::Group(group) => {
-                    for slot in slots {
-                        let member = self.member::<FAMILY>(snapshot, *slot, group);
-                        let slots = std::slice::from_ref(slot);
-                        if !member.is_some_and(|id| self.send::<FAMILY>(snapshot, slots, id) == 1) {
-                            self.detour::<FAMILY>(snapshot, *slot, id, now_ticks);
-                        }
-                    }
-                }
-                _ => {
-                    for slot in slots {
-                        self.detour::<FAMILY>(snapshot, *slot, id, now_ticks);
-                    }
-                }
+            }
+            return;
+        }
+        for (slot, id) in found.iter() {
+            let adjacency = match snapshot.next_hop(id) {
+                NextHop::Adjacency(adjacency) => Some(adjacency),
+                NextHop::Group(group) => self.member::<FAMILY>(snapshot, slot, group),
+                _ => None,
+            };
+            if !adjacency.is_some_and(|id| self.send::<FAMILY>(snapshot, &[slot], id) == 1) {
+                self.detour::<FAMILY>(snapshot, slot, id, now_ticks);
             }
         }
     }
@@ -111,7 +106,7 @@ impl Forwarder {
     }
 
     /// The member of a group that the packet's flow takes.
-    #[inline]
+    #[inline(always)]
     fn member<const FAMILY: u8>(
         &self,
         snapshot: &Snapshot,
