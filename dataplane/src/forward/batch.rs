@@ -73,7 +73,9 @@ impl Found {
     pub(super) fn common(&self) -> Option<NextHopId> {
         let (first, others) = self.next_hops[..self.len.min(BURST)].split_first()?;
         // Without a branch for each, so that it is done many at a time.
-        let same = others.iter().fold(true, |same, other| same & (other == first));
+        let same = others
+            .iter()
+            .fold(true, |same, other| same & (other == first));
         same.then_some(*first)
     }
 

@@ -36,9 +36,8 @@ impl Forwarder {
         for slot in slots {
             let slot = usize::from(*slot) % BURST;
             let facts = batch.facts[slot];
-            let clear = (facts.ip_bytes <= adjacency.mtu_bytes)
-                & (facts.ttl > 1)
-                & facts.flags.is_empty();
+            let clear =
+                (facts.ip_bytes <= adjacency.mtu_bytes) & (facts.ttl > 1) & facts.flags.is_empty();
             if !clear {
                 break;
             }

@@ -236,8 +236,7 @@ impl Batch {
 
 /// The VLAN of a frame, if it has one, and the type of its payload; sets the payload's offset.
 fn link(mbuf: &Mbuf, facts: &mut Facts) -> Result<(Option<u16>, EtherType), DropReason> {
-    let (header, rest) =
-        EthernetHeader::split(mbuf.data()).ok_or(DropReason::EthernetTruncated)?;
+    let (header, rest) = EthernetHeader::split(mbuf.data()).ok_or(DropReason::EthernetTruncated)?;
     if let Some(tci) = mbuf.vlan_stripped() {
         return Ok((Some(tci & VLAN_ID), header.ethertype()));
     }

@@ -87,7 +87,9 @@ fn special(
         }
         Ipv6Destination::LinkLocal => Verdict::Drop(DropReason::Ipv6BeyondScope),
         Ipv6Destination::Unicast => {
-            facts.flags.set(Flags::LINK_SCOPE, source == Ipv6Source::LinkLocal);
+            facts
+                .flags
+                .set(Flags::LINK_SCOPE, source == Ipv6Source::LinkLocal);
             Verdict::Ipv6(destination.to_bits())
         }
     }

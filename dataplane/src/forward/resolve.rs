@@ -60,7 +60,8 @@ impl Forwarder {
                 NextHop::Group(group) => self.member::<FAMILY>(snapshot, slot, group),
                 _ => None,
             };
-            if !adjacency.is_some_and(|id| self.send::<FAMILY>(snapshot, &[slot], id) == 1) {
+            let sent = adjacency.map_or(0, |id| self.send::<FAMILY>(snapshot, &[slot], id));
+            if sent == 0 {
                 self.detour::<FAMILY>(snapshot, slot, id, now_ticks);
             }
         }
