@@ -32,6 +32,9 @@ pub struct Interface {
     pub port: Option<PortId>,
     /// Its VLAN on that port; `None` when its frames are untagged.
     pub vlan: Option<u16>,
+    /// Whether it takes packets with labels; those of others' making would be let into any VRF (RFC 4364
+    /// section 13.1).
+    pub mpls: bool,
     /// Its own IPv6 link-local addresses, which are no routes because they mean something else on
     /// every link.
     pub link_local: Arc<[u128]>,

@@ -4,6 +4,7 @@
 //! the same way, down to the bottom. One that leads to a next hop ends the reading. Explicit nulls
 //! and entropy labels are popped wherever they stand and say nothing of the way.
 
+use super::encap::remix;
 use crate::drops::DropReason;
 use crate::ids::{InterfaceId, NextHopId};
 use crate::snapshot::label::{LabelEntry, LabelTable, Payload};
@@ -192,6 +193,32 @@ fn entropy_to_bottom(packet: &[u8], offset: usize) -> Result<Option<usize>, Stac
     }
     let (after, bottom) = after_entropy(packet, offset)?;
     Ok(bottom.then_some(after))
+}
+
+/// The hash of what labels alone tell of a flow: the entropy label where there is one (RFC 6790 section
+/// 4.3), else all labels down to the bottom. What is below is not looked at, as nothing says what it is
+/// (RFC 4928).
+#[must_use]
+pub fn hash(packet: &[u8]) -> u32 {
+    let (mut hash, mut is_entropy, mut rest) = (0, false, packet);
+    for _ in 0..MAX_POPPED {
+        let Some((entry, below)) = StackEntry::split(rest) else {
+            break;
+        };
+        let label = entry.label();
+        if is_entropy {
+            return remix(label.get());
+        }
+        is_entropy = label == Label::ENTROPY_INDICATOR;
+        if !label.is_special() {
+            hash = remix(hash ^ label.get());
+        }
+        if entry.is_bottom() {
+            break;
+        }
+        rest = below;
+    }
+    hash
 }
 
 #[cfg(test)]
