@@ -150,6 +150,12 @@ impl EthernetHeader {
         (destination << 16 == to.bits() << 16) & (source & 1 == 0) & (source << 16 != 0)
     }
 
+    /// Sets what follows the header.
+    #[inline(always)]
+    pub const fn set_ethertype(&mut self, ethertype: EtherType) {
+        self.ethertype = ethertype.0.to_be_bytes();
+    }
+
     /// What follows the header, be it a VLAN tag.
     #[inline(always)]
     #[must_use]
