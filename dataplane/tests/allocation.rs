@@ -20,7 +20,7 @@ use ferroute_dataplane::mac::Mac;
 use ferroute_dataplane::policer::PuntPolicy;
 use ferroute_dataplane::punt::Punt;
 use ferroute_dataplane::snapshot::interface::Interface;
-use ferroute_dataplane::snapshot::nexthop::{Adjacency, AdjacencyState, Group, NextHop};
+use ferroute_dataplane::snapshot::nexthop::{Adjacency, AdjacencyState, Group, Hop, NextHop};
 use ferroute_dataplane::snapshot::{Snapshot, Vrf, cell};
 use ferroute_dataplane::wire::flow::FlowHasher;
 use ferroute_dataplane::worker::{Idle, Worker, WorkerSpec};
@@ -170,7 +170,7 @@ fn snapshot(
         let next_hop = NextHop::Adjacency(AdjacencyId::new(number as u32));
         snapshot.next_hops.set(number, next_hop);
     }
-    let buckets = [1, 2].map(AdjacencyId::new).into();
+    let buckets = [1, 2].map(|id| Hop::Adjacency(AdjacencyId::new(id))).into();
     snapshot.groups.set(1, Group { buckets });
     snapshot.next_hops.set(3, NextHop::Group(GroupId::new(1)));
     snapshot

@@ -6,7 +6,7 @@ use crate::drops::DropReason;
 use crate::ids::{AdjacencyId, GroupId, NextHopId, VrfId};
 use crate::punt::{PuntClass, PuntReason};
 use crate::snapshot::Snapshot;
-use crate::snapshot::nexthop::{AdjacencyState, NextHop};
+use crate::snapshot::nexthop::{AdjacencyState, Hop, NextHop};
 use crate::wire::Header;
 use crate::wire::ethernet::EtherType;
 use crate::wire::ipv4::Ipv4Header;
@@ -55,12 +55,15 @@ impl Forwarder {
             return;
         }
         for (slot, id) in found.iter() {
-            let adjacency = match snapshot.next_hop(id) {
-                NextHop::Adjacency(adjacency) => Some(adjacency),
+            let hop = match snapshot.next_hop(id) {
+                NextHop::Adjacency(adjacency) => Some(Hop::Adjacency(adjacency)),
                 NextHop::Group(group) => self.member::<FAMILY>(snapshot, slot, group),
                 _ => None,
             };
-            let sent = adjacency.map_or(0, |id| self.send::<FAMILY>(snapshot, &[slot], id));
+            let sent = match hop {
+                Some(Hop::Adjacency(id)) => self.send::<FAMILY>(snapshot, &[slot], id),
+                _ => 0,
+            };
             if sent == 0 {
                 self.detour::<FAMILY>(snapshot, slot, id, now_ticks);
             }
@@ -98,9 +101,11 @@ impl Forwarder {
         }
         match next_hop {
             NextHop::Adjacency(adjacency) => Way::Send(adjacency),
-            NextHop::Group(group) => self
-                .member::<FAMILY>(snapshot, slot as u8, group)
-                .map_or(Way::Drop(DropReason::NeighbourUnreachable), Way::Send),
+            NextHop::Group(group) => match self.member::<FAMILY>(snapshot, slot as u8, group) {
+                Some(Hop::Adjacency(adjacency)) => Way::Send(adjacency),
+                Some(Hop::Tunnel(_)) => Way::Drop(DropReason::TunnelUnderlay),
+                None => Way::Drop(DropReason::NeighbourUnreachable),
+            },
             NextHop::Vrf(vrf) => self.leak::<FAMILY>(snapshot, slot, vrf),
             other => self.dead_end(slot, id, other),
         }
@@ -113,7 +118,7 @@ impl Forwarder {
         snapshot: &Snapshot,
         slot: u8,
         group: GroupId,
-    ) -> Option<AdjacencyId> {
+    ) -> Option<Hop> {
         snapshot
             .group(group)?
             .pick(self.hash::<FAMILY>(snapshot, slot.into()))
@@ -194,7 +199,10 @@ impl Forwarder {
             AdjacencyState::Resolved if facts.ip_bytes > adjacency.mtu_bytes => {
                 let mtu = adjacency.mtu_bytes;
                 let reason = PuntReason::TooBig { mtu, adjacency: id };
-                Way::Punt(reason, PuntClass::Exception)
+                let class = self.batch.packets[slot]
+                    .as_ref()
+                    .map_or(PuntClass::Exception, |mbuf| local::too_big(mbuf, facts));
+                Way::Punt(reason, class)
             }
             AdjacencyState::Resolved if facts.flags.has(Flags::OPTIONS) => {
                 Way::Punt(PuntReason::Ipv4Options, PuntClass::Exception)
@@ -220,7 +228,8 @@ impl Forwarder {
         };
         match next_hop {
             _ if id == NextHopId::NO_ROUTE => transit(PuntReason::NoRoute),
-            NextHop::Local(_) => match &self.batch.packets[slot] {
+            NextHop::Tunnel(_) => Way::Drop(DropReason::TunnelUnderlay),
+            NextHop::Local(_) | NextHop::Endpoint(_) => match &self.batch.packets[slot] {
                 Some(mbuf) => {
                     let (reason, class) = local::classify(mbuf, facts, PuntReason::Local);
                     Way::Punt(reason, class)
