@@ -144,7 +144,6 @@ fn the_life_of_a_port_of_any_kind_costs_others_no_datagram() {
             "net_memif2,role=server,socket={}/memif,socket-abstract=no",
             folder.path().display()
         ),
-        "net_null2",
     ] {
         life(&router, device);
     }
