@@ -41,6 +41,8 @@ pub struct Bgp {
     pub networks: Vec<IpNet>,
     /// Announces the links of its VRF too.
     pub redistribute_connected: bool,
+    /// Whether neighbours are to keep its routes while it starts again, and it theirs (RFC 4724).
+    pub graceful_restart: bool,
     /// What it does with EVPN beyond speaking it.
     pub evpn: Evpn,
 }
@@ -138,6 +140,14 @@ pub struct Bfd {
     pub interval_ms: u32,
 }
 
+impl Bfd {
+    /// What FRR does of its own accord: three packets, 300 ms apart.
+    pub const USUAL: Self = Self {
+        multiplier: 3,
+        interval_ms: 300,
+    };
+}
+
 impl Bgp {
     /// An instance in the default VRF that speaks to nobody yet.
     #[must_use]
@@ -149,6 +159,7 @@ impl Bgp {
             neighbours: Vec::new(),
             networks: Vec::new(),
             redistribute_connected: false,
+            graceful_restart: false,
             evpn: Evpn::Off,
         }
     }
@@ -157,6 +168,13 @@ impl Bgp {
     #[must_use]
     pub fn in_vrf(mut self, vrf: &str) -> Self {
         self.vrf = Some(vrf.to_owned());
+        self
+    }
+
+    /// The same with graceful restart.
+    #[must_use]
+    pub fn graceful(mut self) -> Self {
+        self.graceful_restart = true;
         self
     }
 
@@ -206,6 +224,27 @@ impl Neighbour {
             IpNet::V6(_) => Families::V6,
         };
         Self::new(Peer::Range(range), remote, families)
+    }
+
+    /// The same with its liveness watched.
+    #[must_use]
+    pub fn watched(mut self, bfd: Bfd) -> Self {
+        self.bfd = Some(bfd);
+        self
+    }
+
+    /// The same that tells other families' routes.
+    #[must_use]
+    pub fn telling(mut self, families: Families) -> Self {
+        self.families = families;
+        self
+    }
+
+    /// The same, and we reflect to it what other internal neighbours say.
+    #[must_use]
+    pub fn reflected(mut self) -> Self {
+        self.reflector_client = true;
+        self
     }
 
     fn new(peer: Peer, remote: Remote, families: Families) -> Self {
@@ -317,12 +356,13 @@ impl Bgp {
             " no bgp ebgp-requires-policy",
             " no bgp network import-check",
             " bgp bestpath as-path multipath-relax",
-            // Routes stay while a neighbour's daemon starts again, and ours say that the data path went on.
-            " bgp graceful-restart",
-            " bgp graceful-restart preserve-fw-state",
-            " bgp graceful-restart restart-time 60",
         ] {
             out.add(line);
+        }
+        if self.graceful_restart {
+            out.add(" bgp graceful-restart");
+            // The data path went on, so what was learned from us is still good.
+            out.add(" bgp graceful-restart preserve-fw-state");
         }
         for neighbour in &self.neighbours {
             neighbour.render(out);
