@@ -5,6 +5,14 @@
 
 #[path = "labs/common.rs"]
 mod common;
+#[path = "labs/evpn_leaves.rs"]
+mod evpn_leaves;
+#[path = "labs/host_port.rs"]
+mod host_port;
+#[path = "labs/k1_services.rs"]
+mod k1_services;
+#[path = "labs/m_anycast.rs"]
+mod m_anycast;
 #[path = "labs/s11_deaths.rs"]
 mod s11_deaths;
 #[path = "labs/s7_underlay.rs"]

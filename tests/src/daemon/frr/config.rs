@@ -78,8 +78,10 @@ pub struct Neighbour {
     pub reflector_client: bool,
     /// Whether routes learned from outside are announced to it with the own address as their next hop.
     pub next_hop_self: bool,
-    /// Whether the far end opens the session.
-    pub passive: bool,
+    /// Whether routes that carry our own system's number once are taken from it.
+    pub own_as_allowed: bool,
+    /// Whether EVPN routes are passed on to it with the next hop that they had, as between a spine's leaves.
+    pub next_hop_unchanged: bool,
 }
 
 /// Where a neighbour is.
@@ -247,6 +249,13 @@ impl Neighbour {
         self
     }
 
+    /// The same, and EVPN routes go to it with the next hop that they had.
+    #[must_use]
+    pub fn unchanged(mut self) -> Self {
+        self.next_hop_unchanged = true;
+        self
+    }
+
     fn new(peer: Peer, remote: Remote, families: Families) -> Self {
         Self {
             peer,
@@ -257,7 +266,8 @@ impl Neighbour {
             bfd: None,
             reflector_client: false,
             next_hop_self: false,
-            passive: false,
+            own_as_allowed: false,
+            next_hop_unchanged: false,
         }
     }
 
@@ -304,9 +314,6 @@ impl Neighbour {
         if let Some(source) = self.source {
             out.add(format_args!(" neighbor {name} update-source {source}"));
         }
-        if self.passive {
-            out.add(format_args!(" neighbor {name} passive"));
-        }
         if let Some(Bfd {
             multiplier,
             interval_ms,
@@ -326,6 +333,14 @@ impl Neighbour {
         out.add(format_args!("  neighbor {name} activate"));
         if self.reflector_client {
             out.add(format_args!("  neighbor {name} route-reflector-client"));
+        }
+        if self.own_as_allowed {
+            out.add(format_args!("  neighbor {name} allowas-in 1"));
+        }
+        if self.next_hop_unchanged && family == "l2vpn evpn" {
+            out.add(format_args!(
+                "  neighbor {name} attribute-unchanged next-hop"
+            ));
         }
         if self.next_hop_self {
             out.add(format_args!("  neighbor {name} next-hop-self force"));
