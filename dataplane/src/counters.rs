@@ -1,17 +1,18 @@
 //! What workers count.
 //!
 //! Every worker has counters of its own. Only it writes them, with plain stores; anyone may read.
-//! For what came in by a receive queue, `rx = tx + punted + consumed + dropped` at every time at
-//! which the worker is between two bursts; frames from the inject ring are counted apart, as
-//! `injected = inject_tx + inject_dropped`.
+//! For what came in by a receive queue and the copies made of it,
+//! `rx + copied = tx + punted + consumed + dropped` at every time at which the worker is between two
+//! bursts; frames from the inject ring are counted apart, as `injected = inject_tx + inject_dropped`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytemuck::Zeroable;
 
 use crate::drops::DropReason;
-use crate::ids::{AdjacencyId, InterfaceId};
+use crate::ids::{AdjacencyId, BridgeId, InterfaceId, TunnelId};
 use crate::punt::PuntClass;
+use crate::wire::mpls::Label;
 
 /// A counter with one writer.
 #[derive(Debug, Default, Zeroable)]
@@ -71,6 +72,24 @@ pub struct InterfaceCounters {
     pub tx_dropped: Counter,
 }
 
+/// What one worker counted in one bridge domain.
+#[derive(Debug, Default, Zeroable)]
+#[repr(C)]
+pub struct BridgeCounters {
+    /// Frames that came from members and tunnels.
+    pub frames: Traffic,
+    /// Of those, flooded.
+    pub flooded: Counter,
+    /// Copies that flooding made.
+    pub copies: Counter,
+    /// Of those, for an own address of the gateway or a group that it listens to.
+    pub gateway: Counter,
+    /// Of those, dropped in the bridge domain.
+    pub dropped: Counter,
+    /// New or moved stations that the control plane was not told of, because its ring was full.
+    pub learn_lost: Counter,
+}
+
 /// The stages whose cost a worker measures.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -114,15 +133,22 @@ impl Stage {
 
 /// Most interfaces that are counted.
 pub const MAX_INTERFACES: usize = 1 << 16;
+/// Most bridge domains that are counted: all that there can be.
+pub const MAX_BRIDGES: usize = 1 << 16;
 /// Most adjacencies that are counted.
 pub const MAX_ADJACENCIES: usize = 1 << 18;
+/// Most tunnels that are counted.
+pub const MAX_TUNNELS: usize = 1 << 16;
 
 /// The counters of one worker.
 #[derive(Debug)]
 pub struct WorkerCounters {
     /// Packets from receive queues.
     pub rx: Counter,
-    /// Of those, sent.
+    /// Copies that flooding made of those, and frames that the exception path sent into bridge
+    /// domains.
+    pub copied: Counter,
+    /// Of all these, sent.
     pub tx: Counter,
     /// Of those, handed to the exception path.
     pub punted: Counter,
@@ -156,6 +182,9 @@ pub struct WorkerCounters {
     pub stage_packets: Counter,
     interfaces: Box<[InterfaceCounters]>,
     adjacencies: Box<[Traffic]>,
+    bridges: Box<[BridgeCounters]>,
+    tunnels: Box<[Traffic]>,
+    labels: Box<[Traffic]>,
 }
 
 impl Default for WorkerCounters {
@@ -169,11 +198,13 @@ fn counters<const N: usize>() -> [Counter; N] {
 }
 
 impl WorkerCounters {
-    /// Counters at zero. The tables by interface and adjacency take memory as they are used.
+    /// Counters at zero. The tables by interface, adjacency, tunnel and label take memory as they are
+    /// used.
     #[must_use]
     pub fn new() -> Self {
         Self {
             rx: Counter::default(),
+            copied: Counter::default(),
             tx: Counter::default(),
             punted: Counter::default(),
             consumed: Counter::default(),
@@ -192,6 +223,9 @@ impl WorkerCounters {
             stage_packets: Counter::default(),
             interfaces: bytemuck::zeroed_slice_box(MAX_INTERFACES),
             adjacencies: bytemuck::zeroed_slice_box(MAX_ADJACENCIES),
+            bridges: bytemuck::zeroed_slice_box(MAX_BRIDGES),
+            tunnels: bytemuck::zeroed_slice_box(MAX_TUNNELS),
+            labels: bytemuck::zeroed_slice_box(Label::COUNT),
         }
     }
 
@@ -202,11 +236,32 @@ impl WorkerCounters {
         &self.interfaces[id.index() & (MAX_INTERFACES - 1)]
     }
 
+    /// What was counted in a bridge domain.
+    #[inline]
+    #[must_use]
+    pub fn bridge(&self, id: BridgeId) -> &BridgeCounters {
+        &self.bridges[id.index() & (MAX_BRIDGES - 1)]
+    }
+
     /// What was sent by an adjacency.
     #[inline]
     #[must_use]
     pub fn adjacency(&self, id: AdjacencyId) -> &Traffic {
         &self.adjacencies[id.index() & (MAX_ADJACENCIES - 1)]
+    }
+
+    /// What was encapsulated by a tunnel, outer headers included, the link's left out.
+    #[inline]
+    #[must_use]
+    pub fn tunnel(&self, id: TunnelId) -> &Traffic {
+        &self.tunnels[id.index() & (MAX_TUNNELS - 1)]
+    }
+
+    /// What came in with a label of the router's own on top: bytes from that label on.
+    #[inline]
+    #[must_use]
+    pub fn label(&self, label: Label) -> &Traffic {
+        &self.labels[label.index() % Label::COUNT]
     }
 
     /// All drops of received packets.

@@ -137,6 +137,64 @@ drop_reasons! {
     NoBuffer = "no_buffer",
     /// The next hops lead in a circle of VRFs.
     VrfLoop = "vrf_loop",
+    /// The tunnel's remote end has no way that can be used.
+    TunnelUnderlay = "tunnel_underlay",
+    /// A tunnel packet holds another, and that another, deeper than is followed.
+    TunnelNesting = "tunnel_nesting",
+    /// A tunnel packet is a fragment; they are not put together here.
+    TunnelFragment = "tunnel_fragment",
+    /// A tunnel packet is cut off, or the lengths of its headers disagree.
+    TunnelTruncated = "tunnel_truncated",
+    /// The UDP checksum of a tunnel packet is wrong.
+    TunnelChecksum = "tunnel_checksum",
+    /// A tunnel packet over IPv6 has no UDP checksum, which the endpoint does not accept (RFC 6936).
+    TunnelZeroChecksum = "tunnel_zero_checksum",
+    /// A tunnel packet comes from an address that is no known remote end.
+    TunnelUnknownPeer = "tunnel_unknown_peer",
+    /// The outer header says that congestion was met, the inner that it cannot bear it (RFC 6040).
+    TunnelEcn = "tunnel_ecn",
+    /// The VXLAN header has no VNI: its I bit is not set (RFC 7348 section 5).
+    VxlanNoVni = "vxlan_no_vni",
+    /// The endpoint does not have this VNI.
+    UnknownVni = "unknown_vni",
+    /// The frame out of a routed VNI is not for the router's Ethernet address.
+    VxlanRouterMac = "vxlan_router_mac",
+    /// The frame out of a VNI has a VLAN tag (RFC 7348 section 6.1).
+    VxlanInnerVlan = "vxlan_inner_vlan",
+    /// The frame out of a routed VNI is not IP.
+    VxlanNotIp = "vxlan_not_ip",
+    /// The GUE packet is malformed, a control message, or has options that are not known.
+    GueInvalid = "gue_invalid",
+    /// The label was not given out by this router.
+    UnknownLabel = "unknown_label",
+    /// The special label may not come in, or nothing is done with it (RFC 7274).
+    SpecialLabel = "special_label",
+    /// The label stack ends before its bottom, or is too deep.
+    LabelStackInvalid = "label_stack_invalid",
+    /// The TTL of the label ran out.
+    LabelTtlExpired = "label_ttl_expired",
+    /// What is below the label stack is not what its label says.
+    LabelPayload = "label_payload",
+    /// The bridge domain does not exist in the worker's snapshot.
+    BridgeMissing = "bridge_missing",
+    /// The station is behind the member that the frame came from.
+    BridgeSameMember = "bridge_same_member",
+    /// The frame came out of a tunnel and would have gone into one (split horizon).
+    BridgeSplitHorizon = "bridge_split_horizon",
+    /// The frame's source is the bridge domain's own gateway: a loop, or somebody posing as it.
+    BridgeOwnSource = "bridge_own_source",
+    /// The destination is a group that bridges do not forward (IEEE 802.1Q section 8.6.3).
+    BridgeReservedGroup = "bridge_reserved_group",
+    /// The destination is not known, and the bridge domain does not flood such frames.
+    BridgeUnknownUnicast = "bridge_unknown_unicast",
+    /// A group frame of a kind that the bridge domain does not flood.
+    BridgeGroupDisabled = "bridge_group_disabled",
+    /// The bridge domain floods as much as it may.
+    BridgeStorm = "bridge_storm",
+    /// The frame would have been flooded, and there is nobody but its sender.
+    BridgeAlone = "bridge_alone",
+    /// The frame is larger than the member interface or the tunnel takes (RFC 7348 section 4.3).
+    BridgeTooBig = "bridge_too_big",
 }
 
 impl DropReason {

@@ -69,8 +69,22 @@ id!(
     AdjacencyId(u32)
 );
 id!(
-    /// A load-balancing group of adjacencies.
+    /// A load-balancing group of adjacencies and tunnels.
     GroupId(u32)
+);
+id!(
+    /// An encapsulation: a remote end, and the VNI or the labels that it is reached by. 0 is never
+    /// handed out.
+    TunnelId(u32)
+);
+id!(
+    /// An end of tunnels of the router's own.
+    EndpointId(u32)
+);
+id!(
+    /// A bridge domain. 0 is never handed out. 16 bits, so that it makes a word with an Ethernet
+    /// address.
+    BridgeId(u16)
 );
 
 impl VrfId {

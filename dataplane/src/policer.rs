@@ -59,6 +59,7 @@ impl PuntPolicy {
         (PuntClass::Icmp, 5_000, 500),
         (PuntClass::Other, 20_000, 2_000),
         (PuntClass::Resolve, 5_000, 500),
+        (PuntClass::PacketTooBig, 2_000, 500),
         (PuntClass::Exception, 20_000, 1_000),
     ];
 

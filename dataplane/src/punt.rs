@@ -91,13 +91,17 @@ pub enum PuntClass {
     Other,
     /// Packets that want a neighbour resolved.
     Resolve,
-    /// Packets that want an ICMP error, or to be fragmented, or have options.
+    /// Packets whose sender is to learn the path's MTU: too big for the next link, and not to be
+    /// fragmented. Apart from the other errors, so that a flood of those does not starve path MTU
+    /// discovery (RFC 1191, RFC 8201).
+    PacketTooBig,
+    /// Packets that want another ICMP error, or to be fragmented, or have options.
     Exception,
 }
 
 impl PuntClass {
     /// Every class, in the order of its number.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Arp,
         Self::NeighbourDiscovery,
         Self::Routing,
@@ -106,6 +110,7 @@ impl PuntClass {
         Self::Icmp,
         Self::Other,
         Self::Resolve,
+        Self::PacketTooBig,
         Self::Exception,
     ];
     /// How many classes there are.
@@ -123,6 +128,7 @@ impl PuntClass {
             Self::Icmp => "icmp",
             Self::Other => "other",
             Self::Resolve => "resolve",
+            Self::PacketTooBig => "packet_too_big",
             Self::Exception => "exception",
         }
     }

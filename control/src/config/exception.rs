@@ -46,7 +46,9 @@ pub struct Punt {
     pub other: Rate,
     /// Packets that want a neighbour resolved.
     pub resolve: Rate,
-    /// Packets that want an ICMP error, or to be fragmented, or have options.
+    /// Packets whose sender is to learn the path's MTU: too big for the next link, and not to be fragmented.
+    pub packet_too_big: Rate,
+    /// Packets that want another ICMP error, or to be fragmented, or have options.
     pub exception: Rate,
 }
 
@@ -61,6 +63,7 @@ impl Default for Punt {
             icmp: Rate::fixed(1_000, 200),
             other: Rate::fixed(5_000, 1_000),
             resolve: Rate::fixed(2_000, 400),
+            packet_too_big: Rate::fixed(2_000, 400),
             exception: Rate::fixed(5_000, 1_000),
         }
     }
@@ -79,6 +82,7 @@ impl Punt {
             PuntClass::Icmp => self.icmp,
             PuntClass::Other => self.other,
             PuntClass::Resolve => self.resolve,
+            PuntClass::PacketTooBig => self.packet_too_big,
             PuntClass::Exception => self.exception,
         }
     }
@@ -88,8 +92,16 @@ impl Punt {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Icmp {
-    /// Errors of both families together (RFC 1812 section 4.3.2.8, RFC 4443 section 2.4 (f)).
+    /// Errors of all types together, for each family (RFC 1812 section 4.3.2.8, RFC 4443 section 2.4 (f)).
     pub errors: Rate,
+    /// Of these: destination unreachable.
+    pub unreachable: Rate,
+    /// Of these: fragmentation needed, packet too big.
+    pub packet_too_big: Rate,
+    /// Of these: TTL or hop limit exceeded.
+    pub time_exceeded: Rate,
+    /// Of these: parameter problem.
+    pub parameter_problem: Rate,
     /// Echo replies of both families together.
     pub echo_replies: Rate,
 }
@@ -97,7 +109,11 @@ pub struct Icmp {
 impl Default for Icmp {
     fn default() -> Self {
         Self {
-            errors: Rate::fixed(1_000, 100),
+            errors: Rate::fixed(2_000, 400),
+            unreachable: Rate::fixed(500, 100),
+            packet_too_big: Rate::fixed(500, 100),
+            time_exceeded: Rate::fixed(500, 100),
+            parameter_problem: Rate::fixed(500, 100),
             echo_replies: Rate::fixed(10_000, 1_000),
         }
     }

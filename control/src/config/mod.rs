@@ -6,7 +6,7 @@
 //! the latter over whatever part has the right form. The types also give the published JSON Schema.
 //!
 //! * [`document`] is the parsed YAML with positions, [`decode`] reads it into types through serde;
-//! * [`text`], [`number`], [`cpus`] are the values, [`system`], [`links`], [`routes`], [`exception`] the sections;
+//! * [`text`], [`number`], [`cpus`] are the values, [`system`], [`links`], [`routes`], [`exception`], [`limits`] the sections;
 //! * [`check`] holds the rules between fields, [`mistake`] what can be said about a file.
 
 mod check;
@@ -14,6 +14,7 @@ pub mod cpus;
 mod decode;
 mod document;
 pub mod exception;
+pub mod limits;
 pub mod links;
 mod mistake;
 pub mod number;
@@ -60,6 +61,10 @@ pub struct Config {
     pub punt: exception::Punt,
     /// ICMP and ICMPv6 that the router itself sends.
     pub icmp: exception::Icmp,
+    /// How neighbours are resolved and kept.
+    pub resolution: limits::Resolution,
+    /// How large the router's tables may grow.
+    pub limits: limits::Limits,
     /// Routes of clients that went away.
     pub owners: routes::Owners,
     /// Routing tables besides the default one.

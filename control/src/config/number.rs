@@ -174,6 +174,65 @@ number!(
     Seconds(u32) 0..=86400
 );
 
+number!(
+    /// A time in milliseconds, an hour at most.
+    Milliseconds(u32) 1..=3_600_000
+);
+number!(
+    /// A time in microseconds, ten milliseconds at most.
+    Microseconds(u32) 1..=10_000
+);
+number!(
+    /// How many requests are sent before one gives up.
+    Requests(u8) 1..=20
+);
+number!(
+    /// How many packets wait for one neighbour.
+    HeldPackets(u16) 1..=1024
+);
+number!(
+    /// An amount of memory in KiB, a GiB at most.
+    Kibibytes(u32) 64..=1_048_576
+);
+number!(
+    /// How many neighbours an interface has.
+    NeighbourCount(u32) 16..=1_048_576
+);
+number!(
+    /// How many routes there are.
+    RouteCount(u32) 64..=67_108_864
+);
+number!(
+    /// How many sets of next hops there are; none has a number of more than 24 bits.
+    SetCount(u32) 64..=16_777_216
+);
+number!(
+    /// How many nodes of 1 KiB the forwarding tables have.
+    NodeCount(u32) 4096..=4_194_304
+);
+
+/// A number known at compile time.
+macro_rules! fixed {
+    ($($name:ident($repr:ty)),* $(,)?) => {$(
+        impl $name {
+            pub(super) const fn fixed(number: $repr) -> Self {
+                Self(number)
+            }
+        }
+    )*};
+}
+
+fixed!(
+    Seconds(u32),
+    Milliseconds(u32),
+    Microseconds(u32),
+    Requests(u8),
+    HeldPackets(u16),
+    Kibibytes(u32),
+    NeighbourCount(u32),
+    RouteCount(u32),
+);
+
 impl Buffers {
     /// The default count.
     pub const DEFAULT: Self = Self(65_535);

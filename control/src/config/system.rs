@@ -1,7 +1,7 @@
 //! The daemon and the machine it runs on: socket, log, metrics, DPDK, CPUs, buffers.
 
 use super::cpus::CpuList;
-use super::number::{Buffers, DataRoom, Mebibytes};
+use super::number::{Buffers, DataRoom, Mebibytes, Microseconds};
 use super::text::{Listen, Mode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -106,7 +106,7 @@ impl Default for Eal {
 }
 
 /// Which CPUs do what.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cpus {
     /// One forwarding worker is pinned to each of these, in ascending order: `2-5,8` or `[2, 3]`.
@@ -116,13 +116,27 @@ pub struct Cpus {
     pub control: Option<CpuList>,
     /// What a worker does when nothing comes.
     pub idle: IdleMode,
+    /// How long an idle worker sleeps at a time in mode `adaptive`, in microseconds.
+    pub idle_sleep_us: Microseconds,
+}
+
+impl Default for Cpus {
+    fn default() -> Self {
+        Self {
+            workers: None,
+            control: None,
+            idle: IdleMode::default(),
+            idle_sleep_us: Microseconds::fixed(50),
+        }
+    }
 }
 
 /// What a worker does when nothing comes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IdleMode {
-    /// Sleeps for moments, so that its CPU is free; the first packet after silence waits up to 100 µs.
+    /// Sleeps for moments, so that its CPU is free; the first packet after silence waits
+    /// as long as a sleep takes, `idle_sleep_us` and what the kernel adds.
     #[default]
     Adaptive,
     /// Polls on, and takes all of its CPU.

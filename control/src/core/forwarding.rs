@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use ferroute_dataplane::ids::{AdjacencyId, GroupId, InterfaceId, NextHopId};
 use ferroute_dataplane::mac::Mac;
-use ferroute_dataplane::snapshot::nexthop::{Group, NextHop};
+use ferroute_dataplane::snapshot::nexthop::{Group, Hop, NextHop};
 
 use super::adjacency::Adjacencies;
 use super::plane::Plane;
@@ -44,7 +44,7 @@ pub struct Member {
 struct Compiled {
     next_hop: NextHop,
     members: Vec<Member>,
-    buckets: Option<Buckets<AdjacencyId>>,
+    buckets: Option<Buckets<Hop>>,
 }
 
 /// The compiled sets.
@@ -174,7 +174,7 @@ impl Forwarding {
     fn write(&mut self, set: NextHopSetId, compiled: &mut Compiled, plane: &mut Plane) {
         let index = next_hop_id(set).index();
         if matches!(compiled.next_hop, NextHop::Group(_)) {
-            let weights = |m: &Member| (m.adjacency, m.weight);
+            let weights = |m: &Member| (Hop::Adjacency(m.adjacency), m.weight);
             let known = |m: &&Member| self.adjacencies.mac(&m.key).is_some();
             let mut usable: Vec<_> = compiled.members.iter().filter(known).map(weights).collect();
             if usable.is_empty() {
@@ -242,7 +242,7 @@ impl Forwarding {
 
     /// The group's buckets, where the set has a group.
     #[must_use]
-    pub fn buckets(&self, set: NextHopSetId) -> Option<(GroupId, &[AdjacencyId])> {
+    pub fn buckets(&self, set: NextHopSetId) -> Option<(GroupId, &[Hop])> {
         let buckets = self.sets.get(&set)?.buckets.as_ref()?;
         Some((group_id(set), buckets.slots()))
     }

@@ -204,7 +204,16 @@ impl Router {
             }
         };
         self.check_mtu(spec.mtu, port)?;
-        for address in &spec.addresses {
+        for (place, address) in spec.addresses.iter().enumerate() {
+            if let Some(taken) = spec.addresses[..place]
+                .iter()
+                .find(|other| address.clashes(**other, true))
+            {
+                return Err(InterfaceError::AddressTaken {
+                    address: *taken,
+                    interface: name,
+                });
+            }
             self.check_address(None, vrf, *address)?;
         }
         let made = self.interfaces.add(name, |id| Interface {
@@ -317,12 +326,6 @@ impl Router {
                 limit: MAX_ADDRESSES,
             });
         }
-        if interface.addresses.contains(&address) {
-            return Err(InterfaceError::AddressTaken {
-                address,
-                interface: name,
-            });
-        }
         self.check_address(Some(id), vrf, address)?;
         self.edit_addresses(id, |addresses| addresses.push(address))?;
         self.tell(Happening::Address {
@@ -394,23 +397,17 @@ impl Router {
         }
     }
 
-    /// Whether an interface of the VRF may have this address, those of `except` left out: no address may be there
-    /// twice, and no prefix be on two links. Link-local ones need be unique on their link only.
+    /// Whether the interface may have this address in the VRF ([`InterfaceAddress::clashes`]).
     fn check_address(
         &self,
-        except: Option<InterfaceId>,
+        interface: Option<InterfaceId>,
         vrf: VrfId,
         address: InterfaceAddress,
     ) -> Result<(), InterfaceError> {
-        if matches!(address.address(), IpAddr::V6(a) if a.is_unicast_link_local()) {
-            return Ok(());
-        }
-        for other in self.interfaces.in_vrf(vrf).filter(|i| Some(i.id) != except) {
-            let links = address.net().prefix_len() < address.net().max_prefix_len();
-            let same = |a: &&InterfaceAddress| {
-                a.address() == address.address() || (links && a.prefix() == address.prefix())
-            };
-            if let Some(taken) = other.addresses.iter().find(same) {
+        for other in self.interfaces.in_vrf(vrf) {
+            let same_interface = Some(other.id) == interface;
+            let clash = |a: &&InterfaceAddress| address.clashes(**a, same_interface);
+            if let Some(taken) = other.addresses.iter().find(clash) {
                 return Err(InterfaceError::AddressTaken {
                     address: *taken,
                     interface: other.name,

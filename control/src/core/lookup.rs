@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use ferroute_dataplane::ids::{NextHopId, VrfId};
-use ferroute_dataplane::snapshot::nexthop::NextHop;
+use ferroute_dataplane::snapshot::nexthop::{Hop, NextHop};
 use ferroute_dataplane::wire::ethernet::EtherType;
 use ipnet::IpNet;
 
@@ -176,10 +176,10 @@ impl Router {
         let group = set
             .and_then(|set| self.forwarding.buckets(set))
             .map(|(group, buckets)| {
-                let place = |id| {
+                let place = |hop| {
                     members
                         .iter()
-                        .position(|m| m.adjacency.id == id)
+                        .position(|m| Hop::Adjacency(m.adjacency.id) == hop)
                         .unwrap_or_default()
                 };
                 (
@@ -199,8 +199,12 @@ impl Router {
         };
         let outcome = match self.plane.draft().next_hop(next_hop) {
             _ if next_hop == NextHopId::NO_ROUTE => LookupOutcome::NoRoute,
-            NextHop::Adjacency(_) | NextHop::Group(_) => LookupOutcome::Forward,
-            NextHop::Local(_) | NextHop::Broadcast(_) => LookupOutcome::Local,
+            NextHop::Adjacency(_) | NextHop::Group(_) | NextHop::Tunnel(_) => {
+                LookupOutcome::Forward
+            }
+            NextHop::Local(_) | NextHop::Broadcast(_) | NextHop::Endpoint(_) => {
+                LookupOutcome::Local
+            }
             NextHop::Glean(_) => LookupOutcome::Glean,
             NextHop::Vrf(other) => {
                 let query = LookupQuery {

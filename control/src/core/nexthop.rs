@@ -2,6 +2,7 @@
 
 use ferroute_dataplane::ids::NextHopId;
 use ferroute_dataplane::snapshot::nexthop::AdjacencyState;
+use ferroute_dataplane::snapshot::nexthop::Hop;
 
 use super::forwarding::{Member, next_hop_id};
 use super::router::Router;
@@ -211,7 +212,10 @@ impl Router {
             .map(|(_, buckets)| buckets)
             .unwrap_or_default();
         let member = |member: &Member| {
-            let has = buckets.iter().filter(|b| **b == member.adjacency).count();
+            let has = buckets
+                .iter()
+                .filter(|b| **b == Hop::Adjacency(member.adjacency))
+                .count();
             Some(ResolvedMember {
                 adjacency: self.adjacency_view(member)?,
                 weight: member.weight,

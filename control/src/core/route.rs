@@ -137,6 +137,11 @@ impl Router {
             }
             RouteChange::Announce(spec) => {
                 let vrf = vrf_of(spec.vrf.0)?;
+                if spec.prefix.is_reserved() {
+                    return Err(RouteError::ReservedPrefix {
+                        prefix: spec.prefix,
+                    });
+                }
                 let set = self.target_set(session, vrf, spec)?;
                 let attributes = Attributes {
                     distance: spec.distance.get(),

@@ -240,11 +240,15 @@ impl Router {
         self.collect();
     }
 
-    /// Goes on with sweeps, a piece at a time. False when there is nothing to do.
+    /// Goes on with sweeps and with FIBs' roots, a piece at a time. False when there is nothing to do.
     pub(super) fn background(&mut self) -> bool {
         self.rib.expire(self.now_ns());
         if !self.rib.has_work() {
-            return false;
+            if !self.vrfs.resize() {
+                return false;
+            }
+            self.collect();
+            return true;
         }
         self.work();
         self.finish();
@@ -307,6 +311,7 @@ impl Router {
         if let Err(error) = vrf.write(prefix, next_hop, covering) {
             tracing::error!(%prefix, vrf = %vrf.spec.name, %error, "a route is not in the FIB");
         }
+        self.vrfs.written(id);
     }
 
     /// Forgets the next hops that nothing leads to any more.

@@ -117,7 +117,6 @@ impl Router {
     /// Where memory went.
     pub(super) fn memory_view(&self) -> MemoryView {
         let pool = self.hardware.pool();
-        let arena_bytes = self.plane.draft().arena.bytes_in_use();
         let mut fibs = Vec::new();
         for (_, vrf) in self.vrfs.iter() {
             let view = |family, prefixes: usize, bytes: usize| FibView {
@@ -126,8 +125,8 @@ impl Router {
                 prefixes: prefixes as u64,
                 bytes: bytes as u64,
             };
-            fibs.push(view(Family::Ipv4, vrf.ipv4.len(), arena_bytes));
-            fibs.push(view(Family::Ipv6, vrf.ipv6.len(), 0));
+            fibs.push(view(Family::Ipv4, vrf.ipv4.len(), vrf.ipv4.bytes()));
+            fibs.push(view(Family::Ipv6, vrf.ipv6.len(), vrf.ipv6.bytes()));
         }
         let pools = vec![PacketPoolView {
             name: "packets".to_owned(),

@@ -15,7 +15,7 @@ use crossbeam::channel;
 use crossbeam::queue::ArrayQueue;
 use dpdk_sys::log::Level;
 use dpdk_sys::{Eal, EalError, MbufSource, Mempool, MempoolError};
-use ferroute_dataplane::fib::{Arena, ArenaError, Capacity};
+use ferroute_dataplane::fib::{Arena, ArenaError};
 use ferroute_dataplane::ids::WorkerIndex;
 use ferroute_dataplane::policer::{PuntPolicy, Rate};
 use ferroute_dataplane::punt::PuntClass;
@@ -34,9 +34,6 @@ use crate::exception::path::ExceptionPath;
 use crate::exception::thread::ExceptionThread;
 use crate::hardware::dpdk::{DpdkHardware, MemoryFacts};
 use crate::model::system::ConfigView;
-use crate::neighbour::NeighbourConfig;
-use crate::nexthop::MAX_SETS;
-use crate::rib::Limits;
 use crate::slowpath::ratelimit::{ErrorLimits, Rate as IcmpRate};
 use crate::twin::{TwinManager, TwinSet};
 
@@ -44,11 +41,6 @@ use crate::twin::{TwinManager, TwinSet};
 const PUNT_RING: usize = 8192;
 /// Packet buffers that each worker keeps to itself.
 const POOL_CACHE: u32 = 256;
-/// Routes of the whole router: four full tables of the Internet.
-const MAX_ROUTES: usize = 8 << 20;
-/// What a worker that waits for traffic sleeps; the first packet after silence is late by this much
-/// at most.
-const SLEEP: Duration = Duration::from_micros(50);
 
 /// Why the router could not be put together.
 #[derive(Debug, thiserror::Error)]
@@ -108,7 +100,7 @@ impl Assembly {
             None,
         )?;
         let seed = seed();
-        let arena = Arc::new(Arena::new(Capacity::default())?);
+        let arena = Arc::new(Arena::new(boot.config.limits.fib())?);
         let snapshot = Snapshot::empty(arena, punt_policy(boot, ticks_hz), FlowHasher::new(seed));
         let (publisher, readers) = cell(snapshot, boot.placement.workers.len() + 1);
         let punts = Arc::new(ArrayQueue::new(PUNT_RING));
@@ -121,7 +113,7 @@ impl Assembly {
         let (limits, echo) = icmp_limits(boot);
         let thread = ExceptionThread {
             path: ExceptionPath::new(
-                NeighbourConfig::default(),
+                boot.config.resolution.table(),
                 limits,
                 echo,
                 Arc::clone(&exception_counters),
@@ -203,7 +195,9 @@ fn start_workers(
     let idle = if boot.config.cpus.idle == IdleMode::Poll {
         Idle::Poll
     } else {
-        Idle::Adaptive { sleep: SLEEP }
+        Idle::Adaptive {
+            sleep: Duration::from_micros(boot.config.cpus.idle_sleep_us.get().into()),
+        }
     };
     let mut workers = Vec::new();
     for (index, cpu) in (0..).zip(&boot.placement.workers) {
@@ -224,11 +218,8 @@ fn start_workers(
 
 fn settings(boot: &Boot, config: ConfigView, ticks_hz: u64) -> Settings {
     Settings {
-        limits: Limits {
-            per_vrf: MAX_ROUTES,
-            total: MAX_ROUTES,
-        },
-        max_sets: MAX_SETS,
+        limits: boot.config.limits.rib(),
+        max_sets: boot.config.limits.sets(),
         resolve_via_default: true,
         default_grace: Duration::from_secs(boot.config.owners.grace_seconds.get().into()),
         twins: boot.config.twin.enabled,
@@ -259,13 +250,17 @@ fn punt_policy(boot: &Boot, ticks_hz: u64) -> PuntPolicy {
 
 /// The limits on errors, and on echo replies.
 fn icmp_limits(boot: &Boot) -> (ErrorLimits, IcmpRate) {
+    let icmp = &boot.config.icmp;
     let rate =
         |rate: crate::config::number::Rate| IcmpRate::new(rate.per_second.get(), rate.burst.get());
     let errors = ErrorLimits {
-        total: rate(boot.config.icmp.errors),
-        ..ErrorLimits::default()
+        unreachable: rate(icmp.unreachable),
+        too_big: rate(icmp.packet_too_big),
+        time_exceeded: rate(icmp.time_exceeded),
+        parameter_problem: rate(icmp.parameter_problem),
+        total: rate(icmp.errors),
     };
-    (errors, rate(boot.config.icmp.echo_replies))
+    (errors, rate(icmp.echo_replies))
 }
 
 /// Takes what DPDK has to say into the log.

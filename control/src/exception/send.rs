@@ -6,7 +6,7 @@ use ferroute_dataplane::forward::MAX_LEAKS;
 use ferroute_dataplane::ids::{AdjacencyId, InterfaceId, VrfId};
 use ferroute_dataplane::mac::Mac;
 use ferroute_dataplane::snapshot::Snapshot;
-use ferroute_dataplane::snapshot::nexthop::{AdjacencyState, NextHop};
+use ferroute_dataplane::snapshot::nexthop::{AdjacencyState, Hop, NextHop};
 use ferroute_dataplane::wire::ethernet::EtherType;
 
 use super::output::Output;
@@ -95,10 +95,13 @@ pub(super) fn way(snapshot: &Snapshot, vrf: VrfId, packet: &[u8]) -> Way {
                 let member = snapshot
                     .group(group)
                     .and_then(|g| g.pick(hash(snapshot, packet)));
-                member.map_or(Way::None, Way::Adjacency)
+                match member {
+                    Some(Hop::Adjacency(id)) => Way::Adjacency(id),
+                    Some(Hop::Tunnel(_)) | None => Way::None,
+                }
             }
             NextHop::Glean(interface) => Way::Link(interface),
-            NextHop::Local(_) => Way::Own,
+            NextHop::Local(_) | NextHop::Endpoint(_) => Way::Own,
             _ => Way::None,
         };
     }

@@ -133,10 +133,10 @@ reasons! {
         MtuAboveParent { /// What was asked for.
             mtu: Mtu, /// What the port takes.
             parent_mtu: Mtu } = "MTU_ABOVE_PARENT", Precondition, "an MTU of {mtu} is above the port's, {parent_mtu}";
-        /// An interface of the VRF has the address, or one of the same connected prefix on another link.
+        /// An interface of the VRF has the address, or one whose link overlaps.
         AddressTaken { /// The address.
             address: InterfaceAddress, /// The interface that has it.
-            interface: InterfaceName } = "ADDRESS_TAKEN", AlreadyExists, "interface {interface} has the address {address} already";
+            interface: InterfaceName } = "ADDRESS_TAKEN", AlreadyExists, "interface {interface} of the VRF has {address} already";
         /// The interface does not have the address.
         UnknownAddress { /// The address.
             address: InterfaceAddress } = "UNKNOWN_ADDRESS", NotFound, "the interface has no address {address}";

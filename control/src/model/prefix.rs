@@ -236,6 +236,28 @@ impl InterfaceAddress {
         self.0.addr()
     }
 
+    /// Whether it is valid on its link only.
+    #[must_use]
+    pub fn is_link_local(self) -> bool {
+        matches!(self.0, IpNet::V6(net) if net.addr().is_unicast_link_local())
+    }
+
+    /// Whether the two cannot both be in one VRF: they are the same address, or on two interfaces and
+    /// their links overlap. Link-local addresses are told apart by their link. A host address
+    /// within another link's prefix is a common way to hand out service addresses, and means no
+    /// second link.
+    #[must_use]
+    pub fn clashes(self, other: Self, same_interface: bool) -> bool {
+        if self.address() == other.address() {
+            return same_interface || !self.is_link_local();
+        }
+        let is_link = |a: Self| a.0.prefix_len() < a.0.max_prefix_len() && !a.is_link_local();
+        !same_interface
+            && is_link(self)
+            && is_link(other)
+            && (self.0.contains(&other.0.network()) || other.0.contains(&self.0.network()))
+    }
+
     /// The connected prefix.
     #[must_use]
     pub fn prefix(self) -> Prefix {

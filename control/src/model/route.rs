@@ -20,7 +20,7 @@ pub struct VrfPlace(pub u16);
 pub struct RouteSpec {
     /// Its VRF.
     pub vrf: VrfPlace,
-    /// Its prefix, which is not reserved ([`Prefix::is_reserved`]).
+    /// Its prefix; the core refuses reserved ones ([`Prefix::is_reserved`]).
     pub prefix: Prefix,
     /// Compared first; the lowest wins.
     pub distance: Distance,

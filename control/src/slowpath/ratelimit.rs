@@ -89,25 +89,51 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    const COUNT: usize = 4;
+    const ALL: [Self; 4] = [
+        Self::Unreachable,
+        Self::TooBig,
+        Self::TimeExceeded,
+        Self::ParameterProblem,
+    ];
 }
 
 /// The limits on ICMP errors of one family.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ErrorLimits {
-    /// For each kind by itself.
-    pub each: Rate,
+    /// For destination unreachable.
+    pub unreachable: Rate,
+    /// For fragmentation needed and packet too big.
+    pub too_big: Rate,
+    /// For TTL and hop limit exceeded.
+    pub time_exceeded: Rate,
+    /// For parameter problems.
+    pub parameter_problem: Rate,
     /// For all kinds together.
     pub total: Rate,
 }
 
 impl Default for ErrorLimits {
-    /// 500 a second of each kind with bursts of 100, and for all kinds together what three of them
-    /// may have, so that two floods leave room for the rest.
+    /// 500 a second of each kind with bursts of 100, and for all kinds together the sum, so that
+    /// floods of all others leave each its own.
     fn default() -> Self {
+        let each = Rate::new(500, 100);
         Self {
-            each: Rate::new(500, 100),
-            total: Rate::new(1500, 300),
+            unreachable: each,
+            too_big: each,
+            time_exceeded: each,
+            parameter_problem: each,
+            total: Rate::new(2000, 400),
+        }
+    }
+}
+
+impl ErrorLimits {
+    const fn of(&self, kind: ErrorKind) -> Rate {
+        match kind {
+            ErrorKind::Unreachable => self.unreachable,
+            ErrorKind::TooBig => self.too_big,
+            ErrorKind::TimeExceeded => self.time_exceeded,
+            ErrorKind::ParameterProblem => self.parameter_problem,
         }
     }
 }
@@ -115,7 +141,7 @@ impl Default for ErrorLimits {
 /// Says when an ICMP error may be sent. One for each family.
 #[derive(Clone, Debug)]
 pub struct ErrorLimiter {
-    each: [TokenBucket; ErrorKind::COUNT],
+    each: [TokenBucket; ErrorKind::ALL.len()],
     total: TokenBucket,
 }
 
@@ -124,7 +150,7 @@ impl ErrorLimiter {
     #[must_use]
     pub fn new(limits: ErrorLimits) -> Self {
         Self {
-            each: [TokenBucket::new(limits.each); ErrorKind::COUNT],
+            each: ErrorKind::ALL.map(|kind| TokenBucket::new(limits.of(kind))),
             total: TokenBucket::new(limits.total),
         }
     }
@@ -161,12 +187,17 @@ mod tests {
 
     #[test]
     fn v4_17_kinds_do_not_starve_each_other() {
-        let mut limiter = ErrorLimiter::new(ErrorLimits::default());
-        let mut sent = 0;
+        let mut limiter = ErrorLimiter::new(ErrorLimits {
+            parameter_problem: Rate::new(7, 3),
+            ..ErrorLimits::default()
+        });
+        let (mut sent, mut problems) = (0, 0);
         for now_ns in (0..SECOND_NS).step_by(10_000) {
             sent += u32::from(limiter.take(ErrorKind::TimeExceeded, now_ns));
+            problems += u32::from(limiter.take(ErrorKind::ParameterProblem, now_ns));
             let _ = limiter.take(ErrorKind::Unreachable, now_ns);
         }
+        assert!((9..=10).contains(&problems), "{problems}");
         assert!((599..=601).contains(&sent), "{sent}");
         assert!((0..100).all(|_| limiter.take(ErrorKind::TooBig, SECOND_NS)));
     }
@@ -174,8 +205,8 @@ mod tests {
     #[test]
     fn a_refusal_by_the_total_costs_the_kind_nothing() {
         let mut limiter = ErrorLimiter::new(ErrorLimits {
-            each: Rate::new(1, 1),
             total: Rate::new(1, 1),
+            ..ErrorLimits::default()
         });
         assert!(limiter.take(ErrorKind::TooBig, 0));
         assert!(!limiter.take(ErrorKind::Unreachable, 0));

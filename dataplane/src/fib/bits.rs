@@ -36,6 +36,11 @@ impl FreeSet {
         self.words[member / 64] |= 1 << (member % 64);
         self.first = self.first.min(member / 64);
     }
+
+    /// Puts all of `members` in.
+    pub(super) fn insert_all(&mut self, members: std::ops::Range<usize>) {
+        members.for_each(|member| self.insert(member));
+    }
 }
 
 /// The prefixes that end in a block, numbered like a heap: a prefix with `l` bits of the block's

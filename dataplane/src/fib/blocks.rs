@@ -93,12 +93,35 @@ impl Block {
 /// The arena, locked for an update.
 pub(super) struct Blocks<'a> {
     pub(super) words: &'a Words,
-    pub(super) allocator: MutexGuard<'a, Allocator>,
+    allocator: MutexGuard<'a, Allocator>,
+    /// By how many bytes the blocks taken exceed those retired since the lock was taken.
+    pub(super) gained_bytes: isize,
 }
 
 impl<'a> Blocks<'a> {
     pub(super) fn new(words: &'a Words, allocator: MutexGuard<'a, Allocator>) -> Self {
-        Self { words, allocator }
+        Self {
+            words,
+            allocator,
+            gained_bytes: 0,
+        }
+    }
+
+    /// Makes sure that the next `count` blocks of a class can be had.
+    pub(super) fn ensure(&self, class: Class, count: usize) -> Result<(), FibError> {
+        self.allocator.ensure(class, count)
+    }
+
+    /// The first word of a block that is now in use, see [`Allocator::take`].
+    pub(super) fn take(&mut self, class: Class) -> Result<u32, FibError> {
+        let block = self.allocator.take(class)?;
+        self.gained_bytes += class.bytes().cast_signed();
+        Ok(block)
+    }
+
+    fn retire(&mut self, class: Class, block: u32) {
+        self.allocator.retire(class, block);
+        self.gained_bytes -= class.bytes().cast_signed();
     }
 
     /// The entry at a word.
@@ -129,24 +152,24 @@ impl<'a> Blocks<'a> {
 
     /// A node below an entry of `above` (or a root, where that is all of it) that answers `value` throughout.
     pub(super) fn new_node(&mut self, above: Block, value: u32) -> Result<Block, FibError> {
-        let node = above.child(self.allocator.take(Class::Node)?);
+        let node = above.child(self.take(Class::Node)?);
         self.fill(node.at, node.entries(), Entry::leaf(value));
         Ok(node)
     }
 
     /// An entry that leads to a new cell.
     pub(super) fn new_cell<K: Key>(&mut self, cell: Cell<K>) -> Result<Entry, FibError> {
-        let at = self.allocator.take(Class::Cell)?;
+        let at = self.take(Class::Cell)?;
         cell.write(self.words, at);
         Ok(Entry::cell(at))
     }
 
     pub(super) fn retire_block(&mut self, block: Block) {
-        self.allocator.retire(block.class(), block.at);
+        self.retire(block.class(), block.at);
     }
 
     pub(super) fn retire_cell(&mut self, at: u32) {
-        self.allocator.retire(Class::Cell, at);
+        self.retire(Class::Cell, at);
     }
 
     /// The prefixes that end in `block`.

@@ -229,6 +229,11 @@ pub(super) struct Group {
 }
 
 impl Group {
+    /// Whether a prefix ends here.
+    pub(super) fn has_own(&self) -> bool {
+        self.least_position().is_some()
+    }
+
     fn least_position(&self) -> Option<u32> {
         (0..)
             .zip(self.bits)

@@ -43,6 +43,23 @@ pub(super) fn classify(mbuf: &Mbuf, facts: &Facts, reason: PuntReason) -> (PuntR
     (reason, class(protocol, payload))
 }
 
+/// The class of a packet in transit that is too big for the next link: whether its sender is to be
+/// told, or IPv4 lets the router cut it.
+pub(super) fn too_big(mbuf: &Mbuf, facts: &Facts) -> PuntClass {
+    let packet = mbuf
+        .data()
+        .get(usize::from(facts.l3_offset)..)
+        .unwrap_or_default();
+    let is_ipv4 = packet.first().is_some_and(|b| b >> 4 == 4);
+    let may_cut =
+        is_ipv4 && Ipv4Header::split(packet).is_some_and(|(header, _)| !header.dont_fragment());
+    if may_cut {
+        PuntClass::Exception
+    } else {
+        PuntClass::PacketTooBig
+    }
+}
+
 /// The upper layer's protocol and bytes; of a later fragment there are none.
 fn upper(packet: &[u8]) -> Option<(Protocol, &[u8])> {
     if packet.first()? >> 4 == 4 {

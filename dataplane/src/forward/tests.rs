@@ -17,7 +17,7 @@ use crate::mac::Mac;
 use crate::policer::PuntPolicy;
 use crate::punt::{Punt, PuntReason};
 use crate::snapshot::interface::Interface;
-use crate::snapshot::nexthop::{Adjacency, AdjacencyState, Group, NextHop};
+use crate::snapshot::nexthop::{Adjacency, AdjacencyState, Group, Hop, NextHop};
 use crate::snapshot::{Snapshot, Vrf};
 use crate::wire::flow::FlowHasher;
 
@@ -81,7 +81,7 @@ impl Bench {
         snapshot.groups.set(
             1,
             Group {
-                buckets: [1, 2].map(AdjacencyId::new).into(),
+                buckets: [1, 2].map(|id| Hop::Adjacency(AdjacencyId::new(id))).into(),
             },
         );
         let (sent, punts) = (Arc::new(ArrayQueue::new(256)), Arc::new(ArrayQueue::new(8)));

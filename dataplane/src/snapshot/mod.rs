@@ -2,25 +2,36 @@
 //!
 //! * [`cell`]: how a snapshot reaches the workers, and when the old one goes.
 //! * [`table`]: tables whose copies share what did not change.
-//! * [`interface`], [`nexthop`]: the entries.
+//! * [`interface`], [`nexthop`], [`tunnel`], [`endpoint`], [`label`], [`bridge`]: the entries.
 //!
 //! The FIB is reached through a snapshot but changes in place; see [`crate::fib`].
 
+pub mod bridge;
 pub mod cell;
+pub mod endpoint;
 pub mod interface;
+pub mod label;
 pub mod nexthop;
 pub mod table;
+pub mod tunnel;
 
 use std::sync::Arc;
 
+use crate::fdb::{Fdb, FdbReader};
 use crate::fib::{Arena, TrieReader};
-use crate::ids::{AdjacencyId, GroupId, InterfaceId, MAX_PORTS, NextHopId, PortId, VrfId};
+use crate::ids::{
+    AdjacencyId, BridgeId, EndpointId, GroupId, InterfaceId, MAX_PORTS, NextHopId, PortId,
+    TunnelId, VrfId,
+};
 use crate::policer::PuntPolicy;
 use crate::wire::flow::FlowHasher;
+use bridge::Bridge;
+use endpoint::Endpoint;
 use interface::{Interface, PortMap};
+use label::LabelTable;
 use nexthop::{Adjacency, Group, NextHop};
-
 use table::Table;
+use tunnel::Tunnel;
 
 /// The readers' handle of the tables of one VRF.
 #[derive(Clone, Debug)]
@@ -48,6 +59,16 @@ pub struct Snapshot {
     pub groups: Table<Group>,
     /// Rewrites by [`AdjacencyId`].
     pub adjacencies: Table<Adjacency>,
+    /// Encapsulations by [`TunnelId`]; `None` where there is none.
+    pub tunnels: Table<Option<Tunnel>>,
+    /// Ends of tunnels of the router's own by [`EndpointId`]; `None` where there is none.
+    pub endpoints: Table<Option<Endpoint>>,
+    /// The labels that the router gave out.
+    pub labels: LabelTable,
+    /// Bridge domains by [`BridgeId`]; `None` where there is none.
+    pub bridges: Table<Option<Bridge>>,
+    /// Who is where in the bridge domains.
+    pub fdb: FdbReader,
     /// The rates of punted packets by class.
     pub punt_policy: PuntPolicy,
     /// The flow hash, seeded so that routers in a row do not polarise.
@@ -66,6 +87,11 @@ impl Snapshot {
             next_hops: Table::default(),
             groups: Table::default(),
             adjacencies: Table::default(),
+            tunnels: Table::default(),
+            endpoints: Table::default(),
+            labels: LabelTable::default(),
+            bridges: Table::default(),
+            fdb: Fdb::new(0, 0, 1).reader(),
             punt_policy,
             hasher,
         }
@@ -100,6 +126,27 @@ impl Snapshot {
     #[must_use]
     pub fn adjacency(&self, id: AdjacencyId) -> Option<&Adjacency> {
         self.adjacencies.get(id.index())
+    }
+
+    /// The tunnel, if it exists.
+    #[inline]
+    #[must_use]
+    pub fn tunnel(&self, id: TunnelId) -> Option<&Tunnel> {
+        self.tunnels.get(id.index())?.as_ref()
+    }
+
+    /// The end of tunnels, if it exists.
+    #[inline]
+    #[must_use]
+    pub fn endpoint(&self, id: EndpointId) -> Option<&Endpoint> {
+        self.endpoints.get(id.index())?.as_ref()
+    }
+
+    /// The bridge domain, if it exists.
+    #[inline]
+    #[must_use]
+    pub fn bridge(&self, id: BridgeId) -> Option<&Bridge> {
+        self.bridges.get(id.index())?.as_ref()
     }
 
     /// The group, if its place exists.

@@ -1,10 +1,11 @@
 //! Forwarding decisions, from the FIB's value to the bytes of the new header.
 //!
 //! ```text
-//! FIB value ─ NextHop ─┬─ Adjacency ────────────── header bytes, port, MTU
-//!                      ├─ Group ─ bucket[hash] ─┘
+//! FIB value ─ NextHop ─┬─ Adjacency ─────────┬──── header bytes, port, MTU
+//!                      ├─ Group ─ bucket[hash] ─┐
+//!                      ├─ Tunnel ─────────────┴─ outer header bytes, underlay: Adjacency or Group
 //!                      ├─ Vrf ─ lookup there
-//!                      └─ Local, Glean, Broadcast, Blackhole, Unreachable, Prohibit
+//!                      └─ Local, Endpoint, Glean, Broadcast, Blackhole, Unreachable, Prohibit
 //! ```
 //!
 //! A neighbour's new Ethernet address changes one [`Adjacency`], a dead member one [`Group`],
@@ -12,7 +13,7 @@
 
 use std::sync::Arc;
 
-use crate::ids::{AdjacencyId, GroupId, InterfaceId, PortId, VrfId};
+use crate::ids::{AdjacencyId, EndpointId, GroupId, InterfaceId, PortId, TunnelId, VrfId};
 
 /// What to do with a packet that a route matched.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -24,8 +25,12 @@ pub enum NextHop {
     Adjacency(AdjacencyId),
     /// Send it to one of several, chosen by flow.
     Group(GroupId),
+    /// Encapsulate it, and send it where the tunnel's underlay leads.
+    Tunnel(TunnelId),
     /// It is for an address of the router, on this interface.
     Local(InterfaceId),
+    /// It is for an address of the router at which tunnels end.
+    Endpoint(EndpointId),
     /// It is for a host on this interface's link which has no adjacency yet.
     Glean(InterfaceId),
     /// It is for the broadcast address of this interface's link.
@@ -40,18 +45,36 @@ pub enum NextHop {
     Prohibit,
 }
 
-/// A load-balancing group: the adjacency of each bucket. The number of buckets is a power of two.
+/// A member of a group: where one path leads.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Hop {
+    /// To a neighbour.
+    Adjacency(AdjacencyId),
+    /// Into a tunnel.
+    Tunnel(TunnelId),
+}
+
+impl From<Hop> for NextHop {
+    fn from(hop: Hop) -> Self {
+        match hop {
+            Hop::Adjacency(id) => Self::Adjacency(id),
+            Hop::Tunnel(id) => Self::Tunnel(id),
+        }
+    }
+}
+
+/// A load-balancing group: the member of each bucket. The number of buckets is a power of two.
 #[derive(Clone, Debug, Default)]
 pub struct Group {
-    /// Adjacencies by bucket; empty when no member is usable.
-    pub buckets: Arc<[AdjacencyId]>,
+    /// Members by bucket; empty when no member is usable.
+    pub buckets: Arc<[Hop]>,
 }
 
 impl Group {
     /// The member for a flow, by the upper bits' worth of its hash; `None` when there is none.
     #[inline]
     #[must_use]
-    pub fn pick(&self, hash: u32) -> Option<AdjacencyId> {
+    pub fn pick(&self, hash: u32) -> Option<Hop> {
         let mask = self.buckets.len().wrapping_sub(1);
         self.buckets.get(hash as usize & mask).copied()
     }
@@ -107,8 +130,8 @@ mod tests {
     fn a_group_without_members_picks_none() {
         assert_eq!(Group::default().pick(7), None);
         let one = Group {
-            buckets: Arc::new([AdjacencyId::new(5)]),
+            buckets: Arc::new([Hop::Tunnel(TunnelId::new(5))]),
         };
-        assert_eq!(one.pick(u32::MAX), Some(AdjacencyId::new(5)));
+        assert_eq!(one.pick(u32::MAX), Some(Hop::Tunnel(TunnelId::new(5))));
     }
 }

@@ -15,6 +15,7 @@ pub mod checksum;
 pub mod ethernet;
 pub mod extension;
 pub mod flow;
+pub mod gue;
 pub mod header;
 pub mod icmp;
 pub mod icmp4;
@@ -23,11 +24,13 @@ pub mod ipv4;
 pub mod ipv4_options;
 pub mod ipv4_record;
 pub mod ipv6;
+pub mod mpls;
 pub mod nd;
 pub mod nd_options;
 pub mod protocol;
 pub mod tcp;
 pub mod udp;
+pub mod vxlan;
 
 #[cfg(test)]
 mod proptests;

@@ -14,7 +14,7 @@ use ferroute_dataplane::ids::{AdjacencyId, BURST, GroupId, InterfaceId, NextHopI
 use ferroute_dataplane::mac::Mac;
 use ferroute_dataplane::policer::PuntPolicy;
 use ferroute_dataplane::snapshot::interface::Interface;
-use ferroute_dataplane::snapshot::nexthop::{Adjacency, AdjacencyState, Group, NextHop};
+use ferroute_dataplane::snapshot::nexthop::{Adjacency, AdjacencyState, Group, Hop, NextHop};
 use ferroute_dataplane::snapshot::{Snapshot, Vrf};
 use ferroute_dataplane::wire::flow::FlowHasher;
 use std::sync::Arc;
@@ -161,7 +161,7 @@ fn connect(snapshot: &mut Snapshot) {
             .set(number.into(), NextHop::Adjacency(id));
     }
     let buckets = (0..128)
-        .map(|bucket| AdjacencyId::new(bucket % 4 + 1))
+        .map(|bucket| Hop::Adjacency(AdjacencyId::new(bucket % 4 + 1)))
         .collect();
     snapshot.groups.set(1, Group { buckets });
     snapshot

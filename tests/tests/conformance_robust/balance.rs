@@ -13,6 +13,13 @@ fn own(packet: V4) -> Vec<u8> {
     packet.link(HOST_MAC, P0_MAC).frame()
 }
 
+/// A packet in transit that is too big for the link behind p1, once that has an MTU of 1000, and
+/// whether routers may cut it.
+fn large(may_cut: bool) -> V4 {
+    let packet = V4::udp(HOST, FAR, &[0; 1472]).link(HOST_MAC, P0_MAC);
+    packet.with(|header| header.dont_fragment = !may_cut)
+}
+
 fn ping() -> Vec<u8> {
     own(V4::icmp(
         HOST,
@@ -144,6 +151,38 @@ fn r_05_a_flood_at_the_router_leaves_arp_routing_and_sessions_alive() {
             class.name()
         );
     }
+}
+
+#[test]
+fn v4_15_floods_of_expired_and_of_fragmented_packets_leave_path_mtu_discovery_alive() {
+    let mut bench = lab();
+    bench.mtu("p1", 1000);
+    let flood: Vec<Vec<u8>> = (0..1000)
+        .map(|n| match n % 3 {
+            0 => datagram(FAR).ttl(1).frame(),
+            1 => datagram("203.0.113.1").frame(),
+            _ => large(true).frame(),
+        })
+        .collect();
+    let mut told = 0;
+    // A million packets a second, for a fifth of one; with every fourth thousand, one that must be answered.
+    for round in 0..200 {
+        let mut frames = flood.clone();
+        if round % 4 == 0 {
+            frames.push(large(false).frame());
+        }
+        let sent = bench.receive_all("p0", frames);
+        told += sent
+            .iter()
+            .filter(|s| s.port == "p0" && s.frame[23] == 1 && s.frame[34..36] == [3, 4])
+            .count();
+        bench.advance(MILLISECOND);
+    }
+    assert_eq!(told, 50, "every sender learned the MTU");
+    let counters = bench.worker_counters();
+    let refused = |class: PuntClass| counters.punt_refused[class.index()].get();
+    assert!(refused(PuntClass::Exception) > 10_000);
+    assert_eq!(refused(PuntClass::PacketTooBig), 0);
 }
 
 /// A datagram of a flow, with its place in it.

@@ -37,7 +37,7 @@ fn wrong_prefixes_and_names_are_refused_where_they_are_read() {
         Prefix::from_octets(&[10, 0, 0], 8),
         Err(AddressError::InvalidAddress { octets: 3 })
     ));
-    // The API refuses routes for these; a default route covers them and is none of them.
+    // There are no routes for these; a default route covers them and is none of them.
     let reserved = |text: &str| {
         Prefix::try_from(text.parse::<IpNet>().unwrap())
             .unwrap()
@@ -79,6 +79,15 @@ fn wrong_routes_are_refused_one_by_one_and_the_rest_stands() {
     let route = |bench: &mut ferroute_tests::bench::Bench, net: &str, to: &str| {
         bench.try_route("", net, to).unwrap_err()
     };
+    for reserved in ["224.0.0.0/24", "127.0.0.0/8", "ff02::/16", "fe80::/64"] {
+        assert!(
+            matches!(
+                route(&mut bench, reserved, "blackhole"),
+                RouteError::ReservedPrefix { .. }
+            ),
+            "{reserved}"
+        );
+    }
     assert!(matches!(
         route(&mut bench, "198.51.100.0/24", "dev p9"),
         RouteError::UnknownInterface { .. }
@@ -169,6 +178,10 @@ fn wrong_ports_interfaces_vrfs_and_neighbours_are_refused_with_their_reason() {
     let taken = bench
         .call(|reply| InterfaceRequest::AddAddress(p0, twice.try_into().unwrap(), reply).into());
     assert!(matches!(taken, Err(InterfaceError::AddressTaken { .. })));
+    let around: IpNet = "10.0.0.77/16".parse().unwrap();
+    let overlaps = bench
+        .call(|reply| InterfaceRequest::AddAddress(p0, around.try_into().unwrap(), reply).into());
+    assert!(matches!(overlaps, Err(InterfaceError::AddressTaken { .. })));
     let unknown = bench.call(|reply| VrfRequest::Delete(blue, reply).into());
     assert!(matches!(unknown, Err(VrfError::UnknownVrf { .. })));
     bench.vrf("red");

@@ -212,9 +212,6 @@ fn change(route: &pb::Route, vrfs: &Vrfs, defaults: Defaults) -> Result<RouteCha
     if route.withdraw {
         return Ok(RouteChange::Withdraw { vrf, prefix });
     }
-    if prefix.is_reserved() {
-        return Err(RouteError::ReservedPrefix { prefix });
-    }
     let distance = match route.distance {
         0 => defaults.distance,
         given => {

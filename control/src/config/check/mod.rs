@@ -4,6 +4,7 @@
 //! that seems to be missing may stand in it, so references into that list are not judged.
 
 mod addresses;
+mod limits;
 mod machine;
 mod names;
 mod routes;
@@ -27,6 +28,7 @@ use at;
 pub(super) fn check(config: &Config, document: &Document, allowed: &CpuList) -> Vec<Mistake> {
     let mut checker = Checker::new(config, document);
     machine::check(&mut checker, allowed);
+    limits::check(&mut checker);
     names::check(&mut checker);
     addresses::check(&mut checker);
     routes::check(&mut checker);

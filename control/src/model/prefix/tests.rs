@@ -108,3 +108,30 @@ fn an_interface_has_a_stations_address() {
         );
     }
 }
+
+#[test]
+fn addresses_clash_when_they_are_the_same_or_their_links_overlap() {
+    let address = |text: &str| InterfaceAddress::try_from(net(text)).unwrap();
+    for (one, other, here, elsewhere) in [
+        ("10.0.0.1/24", "10.0.0.1/24", true, true),
+        ("10.0.0.1/24", "10.0.0.1/16", true, true),
+        ("10.0.0.1/24", "10.0.0.2/24", false, true),
+        ("10.0.0.1/16", "10.0.5.1/24", false, true),
+        ("10.0.0.1/24", "10.0.0.9/32", false, false),
+        ("10.0.0.1/24", "10.0.1.1/24", false, false),
+        ("fe80::1/64", "fe80::1/64", true, false),
+        ("fe80::1/64", "fe80::2/64", false, false),
+        ("2001:db8::1/64", "2001:db8::2/64", false, true),
+        ("2001:db8::1/64", "10.0.0.1/24", false, false),
+    ] {
+        let (a, b) = (address(one), address(other));
+        for (a, b) in [(a, b), (b, a)] {
+            assert_eq!(
+                a.clashes(b, true),
+                here,
+                "{one} and {other} on one interface"
+            );
+            assert_eq!(a.clashes(b, false), elsewhere, "{one} and {other} on two");
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! Readers beside a writer: every answer is that of a state during the lookup.
+//! Readers beside a writer: every answer is that of a state during the lookup, while roots of all sizes come and go.
 
 use super::oracle::{Oracle, truncate};
 use crate::fib::synth::SplitMix64;
@@ -11,8 +11,17 @@ use std::thread;
 
 /// Changes that go around: the last leaves the table as empty as the first finds it.
 const CHANGES: usize = 4000;
-const ROUNDS: usize = 5;
 const KEYS: usize = 8;
+
+/// What a test does beside changes near the keys.
+struct Plan<K: Key> {
+    /// How often the script is gone through.
+    rounds: usize,
+    /// The shortest prefix besides /0: those that are very short paint much of a large root.
+    shortest: u32,
+    /// Prefixes far from the keys that come in the first half of a round and go in the second.
+    filler: Vec<K::Net>,
+}
 
 /// A change of the table and what each key answers after it.
 struct Step<K> {
@@ -25,7 +34,7 @@ struct Step<K> {
 
 /// Random changes near eight keys. Every next hop is given once, so that an answer tells its state. Prefixes
 /// elsewhere come and go in waves, so that the root grows and shrinks. In the end all prefixes go.
-fn script<K: Key>(keys: &[K; KEYS], elsewhere: impl Fn(u32) -> K) -> Vec<Step<K>> {
+fn script<K: Key>(keys: &[K; KEYS], elsewhere: impl Fn(u32) -> K, shortest: u32) -> Vec<Step<K>> {
     let mut random = SplitMix64::new(11);
     let mut oracle = Oracle::default();
     let mut wave = 0;
@@ -40,7 +49,7 @@ fn script<K: Key>(keys: &[K; KEYS], elsewhere: impl Fn(u32) -> K) -> Vec<Step<K>
             let len = if random.below(8) == 0 {
                 0
             } else {
-                random.below(u64::from(K::BITS) + 1) as u32
+                shortest + random.below(u64::from(K::BITS - shortest) + 1) as u32
             };
             (truncate(keys[random.below(KEYS as u64) as usize], len), len)
         };
@@ -90,8 +99,32 @@ struct Clock {
     passed: [AtomicU64; 2],
 }
 
-fn write<K: Key>(arena: &Arena, trie: &mut Trie<K>, script: &[Step<K>], clock: &Clock) {
-    for (i, step) in (1..).zip(script.iter().cycle().take(script.len() * ROUNDS)) {
+/// Writes the script, and with each of its changes some of the filler. Returns how many roots of each size there were at most.
+fn write<K: Key>(
+    arena: &Arena,
+    trie: &mut Trie<K>,
+    script: &[Step<K>],
+    plan: &Plan<K>,
+    clock: &Clock,
+) -> (usize, usize) {
+    let filler = &plan.filler;
+    let (mut mid, mut big) = (0, 0);
+    let chunk = filler.len().div_ceil(script.len() / 2).max(1);
+    for (i, step) in (1..).zip(script.iter().cycle().take(script.len() * plan.rounds)) {
+        let turn = (i as usize - 1) % script.len();
+        let (place, comes) = if turn < script.len() / 2 {
+            (turn, true)
+        } else {
+            (turn - script.len() / 2, false)
+        };
+        for net in filler.iter().skip(place * chunk).take(chunk) {
+            if comes {
+                trie.set(*net, NextHopId::MAX).unwrap();
+            } else {
+                // Nobody looks at what the parent says there.
+                assert!(trie.remove(*net, |_| NextHopId::MAX));
+            }
+        }
         let net = step.key.net(step.len);
         match step.value {
             Ok(value) => trie.set(net, value).unwrap(),
@@ -110,8 +143,11 @@ fn write<K: Key>(arena: &Arena, trie: &mut Trie<K>, script: &[Step<K>], clock: &
                     .min()
                     .unwrap(),
             );
+            let usage = arena.usage();
+            (mid, big) = (mid.max(usage.mid_roots), big.max(usage.big_roots));
         }
     }
+    (mid, big)
 }
 
 /// Looks up until the script is done, and returns how many bursts had a change beside them.
@@ -120,9 +156,9 @@ fn read<K: Key>(
     keys: &[K; KEYS],
     script: &[Step<K>],
     clock: &Clock,
-    number: usize,
+    (number, rounds): (usize, usize),
 ) -> usize {
-    let last = script.len() * ROUNDS;
+    let last = script.len() * rounds;
     let answer_in = |state: usize, key: usize| match state {
         0 => NextHopId::NO_ROUTE,
         _ => script[(state - 1) % script.len()].answers[key],
@@ -156,34 +192,63 @@ fn read<K: Key>(
     }
 }
 
-fn hammer<K: Key>(keys: [K; KEYS], elsewhere: impl Fn(u32) -> K) {
-    let script = script(&keys, elsewhere);
+/// Returns how many mid and big roots there were at most.
+fn hammer<K: Key>(keys: [K; KEYS], elsewhere: impl Fn(u32) -> K, plan: &Plan<K>) -> (usize, usize) {
+    let script = script(&keys, elsewhere, plan.shortest);
     let arena = Arc::new(Arena::new(Capacity::default()).unwrap());
     let mut trie = Trie::<K>::new(&arena).unwrap();
     let (reader, clock) = (trie.reader(), Clock::default());
-    let beside: usize = thread::scope(|scope| {
+    let rounds = plan.rounds;
+    let (beside, roots): (usize, _) = thread::scope(|scope| {
         let (reader, keys, script, clock) = (&reader, &keys, &script, &clock);
-        let readers =
-            [0, 1].map(|number| scope.spawn(move || read(reader, keys, script, clock, number)));
-        write(&arena, &mut trie, script, clock);
-        readers
-            .into_iter()
-            .map(|reader| reader.join().unwrap())
-            .sum()
+        let readers = [0, 1]
+            .map(|number| scope.spawn(move || read(reader, keys, script, clock, (number, rounds))));
+        let roots = write(&arena, &mut trie, script, plan, clock);
+        let beside = readers.into_iter().map(|reader| reader.join().unwrap());
+        (beside.sum(), roots)
     });
     assert!(beside > 0, "no lookup met a change");
+    roots
+}
+
+const KEYS4: [u32; KEYS] = [0, 1, 2, 0x80, 0x0100, 0x0001_0000, 0x8000_0000, 0xffff_ffff];
+
+fn elsewhere4(i: u32) -> u32 {
+    0x4000_0000 | i << 13
+}
+
+/// Changes of all lengths, five times.
+fn plain<K: Key>() -> Plan<K> {
+    Plan {
+        rounds: 5,
+        shortest: 0,
+        filler: Vec::new(),
+    }
 }
 
 #[test]
 fn ipv4_answers_are_of_before_or_after() {
-    hammer(
-        [0, 1, 2, 0x80, 0x0100, 0x0001_0000, 0x8000_0000, 0xffff_ffff],
-        |i| 0x4000_0000 | i << 13,
-    );
+    let roots = hammer(KEYS4, elsewhere4, &plain());
+    assert!(roots.0 > 0 && roots.1 == 0, "{roots:?}");
+}
+
+#[test]
+fn ipv4_answers_are_of_before_or_after_while_the_largest_root_comes_and_goes() {
+    // Enough to outgrow the root of 2^16 entries, and for the larger one to be ready.
+    let filler = (0..52_000_u32).map(|i| (0x6000_0000 | i << 12).net(20 + i % 8));
+    let plan = Plan {
+        rounds: 2,
+        shortest: 10,
+        filler: filler.collect(),
+    };
+    let roots = hammer(KEYS4, elsewhere4, &plan);
+    assert!(roots.0 > 0 && roots.1 > 0, "{roots:?}");
 }
 
 #[test]
 fn ipv6_answers_are_of_before_or_after() {
     let keys = [0, 1, 0x80, 1 << 32, 1 << 63, 1 << 64, 1 << 96, u128::MAX];
-    hammer(keys, |i| 0x40_u128 << 120 | u128::from(i) << 75);
+    let elsewhere = |i| 0x40_u128 << 120 | u128::from(i) << 75;
+    let roots = hammer(keys, elsewhere, &plain());
+    assert!(roots.0 > 0, "{roots:?}");
 }

@@ -18,6 +18,7 @@ fn drain<K: Key>(pair: &mut Pair<K>) {
     for (key, len) in pair.oracle.prefixes().collect::<Vec<_>>() {
         assert!(pair.remove(key, len));
     }
+    pair.settle();
     pair.reclaim();
 }
 
@@ -98,13 +99,70 @@ fn without_big_roots_a_table_keeps_its_root() {
     assert_eq!(pair.arena.usage().mid_roots, 1);
 }
 
+/// The new root takes a cell for each cell that the old one has: here there are not enough.
 #[test]
-fn an_empty_trie_costs_little() {
+fn a_root_for_which_cells_do_not_suffice_is_given_up() {
+    let mut pair = Pair::<u32>::within(Capacity {
+        big_roots: 1,
+        cells: 1 << 16,
+        ..Capacity::default()
+    });
+    let before = pair.arena.usage();
+    let hosts = 0..(48 << 10) + 2_u32;
+    for host in hosts.clone() {
+        pair.set(host << 16 | 1, 32, 9).unwrap();
+    }
+    assert!(pair.trie.is_resizing());
+    pair.settle();
+    pair.reclaim();
+    let usage = pair.arena.usage();
+    assert_eq!((usage.mid_roots, usage.big_roots), (1, 0));
+    assert_eq!(usage.cells, hosts.len() + 1);
+    pair.check(&[], borders4);
+    pair.check_bytes();
+    drain(&mut pair);
+    assert_eq!(pair.arena.usage(), before);
+}
+
+/// A table that goes while its root is built takes that along.
+#[test]
+fn a_trie_dropped_with_two_roots_leaves_nothing() {
     let arena = Arc::new(Arena::new(Capacity::default()).unwrap());
-    let tries: Vec<_> = (0..1000)
-        .map(|_| Trie::<u32>::new(&arena).unwrap())
-        .collect();
-    assert!(arena.bytes_in_use() / tries.len() <= 2 << 10);
+    let before = arena.usage();
+    for extra in [1, 4, 6_u32] {
+        let mut trie = Trie::<u32>::new(&arena).unwrap();
+        for i in 0..256 + extra {
+            trie.set((i << 15).net(32), NextHopId::new(1)).unwrap();
+        }
+        assert!(trie.is_resizing());
+        drop(trie);
+        arena.seal(1);
+        arena.reclaim(1);
+        assert_eq!(arena.usage(), before);
+    }
+}
+
+#[test]
+fn a_thousand_empty_vrfs_cost_little() {
+    let arena = Arc::new(Arena::new(Capacity::default()).unwrap());
+    let (resident_before, tries): (_, Vec<_>) = (
+        resident(),
+        (0..1000)
+            .map(|_| {
+                (
+                    Trie::<u32>::new(&arena).unwrap(),
+                    Trie::<u128>::new(&arena).unwrap(),
+                )
+            })
+            .collect(),
+    );
+    for (ipv4, ipv6) in &tries {
+        assert!(ipv4.bytes() + ipv6.bytes() <= 3 << 10);
+    }
+    let sum: usize = tries.iter().map(|(v4, v6)| v4.bytes() + v6.bytes()).sum();
+    assert_eq!(arena.bytes_in_use(), sum);
+    let resident = resident().saturating_sub(resident_before);
+    assert!(resident / tries.len() <= 64 << 10, "{resident}");
 }
 
 /// The resident memory of the process in bytes.
@@ -126,6 +184,9 @@ fn memory_goes_back_to_the_system() {
     assert!(full > before + (60 << 20));
     for net in &table {
         assert!(trie.remove(*net, |_| NextHopId::new(1)));
+    }
+    while trie.is_resizing() {
+        trie.resize(1 << 16);
     }
     arena.seal(1);
     assert_eq!(arena.reclaim(0), 0);

@@ -4,3 +4,4 @@ mod concurrent;
 mod memory;
 mod model;
 mod oracle;
+mod rte;

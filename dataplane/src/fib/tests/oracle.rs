@@ -140,6 +140,19 @@ impl<K: Key> Pair<K> {
         assert_eq!(self.arena.usage().quarantined, 0);
     }
 
+    /// Checks the table's account of its memory against the arena's.
+    pub(super) fn check_bytes(&mut self) {
+        self.reclaim();
+        assert_eq!(self.trie.bytes(), self.arena.bytes_in_use());
+    }
+
+    /// Ends a change of root that is under way.
+    pub(super) fn settle(&mut self) {
+        while self.trie.is_resizing() {
+            self.trie.resize(1 << 16);
+        }
+    }
+
     /// Compares the answers for `keys` and for the borders of (of many: some) prefixes, by every way to ask.
     pub(super) fn check(&self, keys: &[K], borders: impl Fn(K, u32) -> [K; 4]) {
         let mut keys = keys.to_vec();
@@ -176,7 +189,8 @@ impl<K: Key> Pair<K> {
 
     /// Checks that the trie has exactly the blocks that its prefixes need.
     pub(super) fn check_blocks(&mut self) {
-        self.reclaim();
+        self.settle();
+        self.check_bytes();
         let usage = self.arena.usage();
         let stride = 8 + 8 * usage.mid_roots as u32 + 16 * usage.big_roots as u32;
         let (nodes, cells) = self.oracle.blocks(stride);
