@@ -174,11 +174,6 @@ number!(
     Seconds(u32) 0..=86400
 );
 number!(
-    /// A short time in milliseconds, an hour at most.
-    Milliseconds(u32) 1..=3_600_000
-);
-
-number!(
     /// A time in milliseconds, an hour at most.
     Milliseconds(u32) 1..=3_600_000
 );
