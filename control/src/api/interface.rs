@@ -168,6 +168,14 @@ impl From<InterfaceView> for pb::Interface {
                 vlan_id: vlan_id.get().into(),
             }),
             InterfaceKind::Virtual(VirtualKind::Loopback) => Kind::Loopback(pb::Loopback {}),
+            InterfaceKind::Vxlan { vni, endpoint } => Kind::Vxlan(pb::VxlanInterface {
+                vni: vni.get(),
+                endpoint: endpoint.to_string(),
+            }),
+            InterfaceKind::Mpls => Kind::Mpls(pb::MplsInterface {}),
+            InterfaceKind::Ip { endpoint } => Kind::Ip(pb::IpTunnelInterface {
+                endpoint: endpoint.to_string(),
+            }),
         };
         let twin = interface.twin.map(|twin| pb::Twin {
             name: twin.name.to_string(),
