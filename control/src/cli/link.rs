@@ -161,7 +161,7 @@ fn change(of: &[String]) -> Result<v1::ChangeInterfaceRequest, WordError> {
 pub(super) struct LinkRow {
     pub(super) name: String,
     id: u32,
-    /// `port`, `vlan` or `loopback`.
+    /// `port`, `vlan`, `loopback`, `vxlan`, `mpls` or `tunnel`.
     kind: &'static str,
     /// The port's interface on which a VLAN stands.
     parent: Option<String>,
@@ -193,6 +193,9 @@ impl From<v1::Interface> for LinkRow {
             Some(interface::Kind::Port(_)) => ("port", None, None),
             Some(interface::Kind::Vlan(vlan)) => ("vlan", Some(vlan.parent), Some(vlan.vlan_id)),
             Some(interface::Kind::Loopback(_)) => ("loopback", None, None),
+            Some(interface::Kind::Vxlan(_)) => ("vxlan", None, None),
+            Some(interface::Kind::Mpls(_)) => ("mpls", None, None),
+            Some(interface::Kind::Ip(_)) => ("tunnel", None, None),
             None => ("unknown", None, None),
         };
         let counters = interface.counters.unwrap_or_default();

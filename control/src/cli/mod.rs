@@ -11,11 +11,14 @@
 
 mod addr;
 mod convert;
+mod encap;
+mod endpoint;
 mod error;
 mod events;
 mod generate;
 mod grammar;
 mod hops;
+mod label;
 mod link;
 mod neigh;
 mod nexthop;
@@ -25,6 +28,8 @@ mod route;
 mod session;
 mod stats;
 mod system;
+mod tunnel;
+mod vni;
 mod vrf;
 mod words;
 

@@ -173,7 +173,7 @@ impl Router {
             .interfaces
             .named(&name)
             .ok_or(NeighbourError::UnknownInterface { interface: name })?;
-        if interface.is_loopback() {
+        if !interface.has_link() {
             Err(NeighbourError::InterfaceKind { interface: name })
         } else {
             Ok(interface)
