@@ -26,6 +26,15 @@ impl Mac {
         self.0
     }
 
+    /// The address as a number, its first octet in the lowest bits: as it lies in the memory of most machines, so that
+    /// comparing two takes one instruction.
+    #[inline(always)]
+    #[must_use]
+    pub const fn bits(self) -> u64 {
+        let [a, b, c, d, e, f] = self.0;
+        u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
+    }
+
     /// Whether this addresses a group (multicast or broadcast).
     #[must_use]
     pub const fn is_multicast(self) -> bool {
@@ -41,7 +50,7 @@ impl Mac {
     /// Whether a station may have this address: neither a group's nor zero.
     #[must_use]
     pub const fn is_station(self) -> bool {
-        !self.is_multicast() && !matches!(self.0, [0, 0, 0, 0, 0, 0])
+        !self.is_multicast() && self.bits() != 0
     }
 
     /// The IPv6 link-local address made from this one (modified EUI-64, RFC 4291 appendix A).

@@ -63,7 +63,13 @@ impl RxQueue {
     /// stops at the first place that is taken.
     #[inline]
     pub fn rx_into(&mut self, burst: &mut [Option<Mbuf>; BURST]) -> usize {
-        let free = burst.iter().take_while(|place| place.is_none()).count();
+        // Usually all are free, which a pass without branches finds faster than a search.
+        let taken = burst.iter().fold(false, |any, place| any | place.is_some());
+        let free = if taken {
+            burst.iter().take_while(|place| place.is_none()).count()
+        } else {
+            BURST
+        };
         // SAFETY: an `Option<Mbuf>` is one pointer, null for `None` (Mbuf is a transparent NonNull);
         // overwriting a `None` loses nothing.
         unsafe { self.receive(burst.as_mut_ptr().cast(), free) }

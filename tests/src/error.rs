@@ -43,6 +43,16 @@ pub enum LabError {
         /// What is known besides, on lines of its own; may be empty.
         context: String,
     },
+    /// A daemon did not do what it was told.
+    #[error("{daemon} refused {what:?}:\n{output}")]
+    Refused {
+        /// Which daemon.
+        daemon: &'static str,
+        /// What it was told.
+        what: String,
+        /// What it said.
+        output: String,
+    },
     /// The router refused a call of its API, or cannot be reached.
     #[error("the router's API: {0}")]
     Api(Box<tonic::Status>),

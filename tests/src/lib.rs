@@ -5,20 +5,27 @@
 pub mod api;
 pub mod bench;
 pub mod capture;
+pub mod daemon;
 pub mod error;
+pub mod follow;
+pub mod keep;
 pub mod link;
 pub mod netns;
+pub mod node;
 pub mod packet;
 pub mod process;
 pub mod router;
 mod sys;
 pub mod topology;
+pub mod traffic;
+pub mod wait;
 
 pub use api::Api;
 pub use capture::{Capture, Recording};
 pub use error::LabError;
 pub use link::{Interface, route, veth};
 pub use netns::Namespace;
+pub use node::Node;
 pub use packet::{Direction, Frame, RawSocket};
 pub use process::Process;
 pub use router::Router;

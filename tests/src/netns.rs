@@ -76,6 +76,11 @@ impl Namespace {
         })
     }
 
+    /// The descriptor that holds it.
+    pub(crate) fn fd(&self) -> &Arc<OwnedFd> {
+        &self.fd
+    }
+
     /// A command that will run inside and die with the calling thread.
     #[must_use]
     pub fn command(&self, program: &str) -> Command {

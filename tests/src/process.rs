@@ -8,7 +8,7 @@ use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::stat::Mode;
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
-use nix::unistd::{Pid, mkdir};
+use nix::unistd::{Pid, chdir, chroot, mkdir};
 use std::ffi::{CStr, CString};
 use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -93,6 +93,19 @@ pub(crate) fn name_namespaces(
     // are async-signal-safe; its paths are C strings already, so nothing allocates, and its errors are plain numbers.
     unsafe { command.pre_exec(arrange) };
     Ok(())
+}
+
+/// Makes the command run in a mount namespace with this directory as its root.
+pub(crate) fn change_root(command: &mut Command, mounts: Arc<OwnedFd>, root: CString) {
+    let enter = move || -> io::Result<()> {
+        setns(mounts.as_ref(), CloneFlags::CLONE_NEWNS)?;
+        chroot(root.as_c_str())?;
+        chdir(c"/")?;
+        Ok(())
+    };
+    // SAFETY: between fork and exec the closure makes only the system calls setns, chroot and chdir, which are
+    // async-signal-safe; its paths are C strings already, so nothing allocates, and its errors are plain numbers.
+    unsafe { command.pre_exec(enter) };
 }
 
 /// Runs a command to its end and answers what it printed on standard output.

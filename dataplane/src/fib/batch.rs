@@ -17,8 +17,8 @@ use crate::ids::{BURST, NextHopId};
 /// With how many lanes that the root does not answer SIMD is faster than a list of them.
 const WORTHWHILE: usize = 16;
 
-/// The views of a burst, by lane.
-pub(super) trait Views: Copy {
+/// The views of a burst, by lane: one for all, or a slice with one for each.
+pub(crate) trait Views: Copy {
     /// The view of a lane.
     fn view(self, lane: usize) -> View;
     /// The views from a lane on.
@@ -63,6 +63,21 @@ pub fn lookup_batch<K: Key>(arena: &Arena, views: &[View], keys: &[K], out: &mut
 /// Looks all keys up in one trie: `out[i]` becomes the next hop of `keys[i]`. Lengths as in [`lookup_batch`].
 pub fn lookup_burst<K: Key>(arena: &Arena, view: View, keys: &[K], out: &mut [NextHopId]) {
     in_bursts::<K, true>(arena.words(), view, keys, out);
+}
+
+/// Looks the first `count` keys up, as many as a burst has at most, without a copy of what is not there: `out[i]` becomes
+/// the next hop of `keys[i]`, and [`NextHopId::NO_ROUTE`] beyond them.
+#[inline]
+pub(crate) fn lookup_lane<K: Key>(
+    arena: &Arena,
+    views: impl Views,
+    keys: &[K; BURST],
+    out: &mut [NextHopId; BURST],
+    count: usize,
+) {
+    let count = count.min(BURST);
+    out[count..].fill(NextHopId::NO_ROUTE);
+    burst::<K, true>(arena.words(), views, keys, out, count);
 }
 
 /// As the public functions; without `SIMD`, by the means of every CPU.

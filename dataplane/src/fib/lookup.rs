@@ -68,6 +68,13 @@ impl<K: Key> TrieReader<K> {
 }
 
 impl View {
+    /// Whether both are views of one trie.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_of_trie(self, other: Self) -> bool {
+        self.head == other.head
+    }
+
     #[inline(always)]
     fn of(words: &Words, head: u32) -> Self {
         // The default first: a root that was replaced before the default was read would go with a default

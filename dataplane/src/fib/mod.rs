@@ -44,8 +44,10 @@ mod trie;
 mod tests;
 
 pub use arena::{Arena, Capacity, Usage};
+pub(crate) use batch::lookup_lane;
 pub use batch::{lookup_batch, lookup_burst};
 pub use error::{ArenaError, FibError};
 pub use key::Key;
 pub use lookup::{TrieReader, View};
+pub(crate) use prefetch::prefetch;
 pub use trie::Trie;

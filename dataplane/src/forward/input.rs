@@ -2,24 +2,19 @@
 
 use dpdk_sys::Mbuf;
 
-use super::{Forwarder, batch::Facts, ipv4, ipv6, local};
-use crate::counters::WorkerCounters;
+use super::batch::{Batch, Facts, Flags};
+use super::{Forwarder, ipv4, ipv6, local};
 use crate::drops::DropReason;
 use crate::fib::View;
-use crate::ids::{InterfaceId, PortId, VrfId};
+use crate::ids::{BURST, InterfaceId, PortId};
 use crate::mac::Mac;
 use crate::punt::{PuntClass, PuntReason};
 use crate::snapshot::{Snapshot, interface::PortMap};
+use crate::wire::Header;
+use crate::wire::ethernet::{EtherType, EthernetHeader, VlanTag};
+use crate::wire::ipv4::Ipv4Header;
+use crate::wire::ipv6::Ipv6Header;
 
-const ETHERNET_BYTES: usize = 14;
-const TAG_BYTES: usize = 4;
-const TYPE_IPV4: u16 = 0x0800;
-const TYPE_ARP: u16 = 0x0806;
-const TYPE_VLAN: u16 = 0x8100;
-const TYPE_IPV6: u16 = 0x86dd;
-const TYPE_LLDP: u16 = 0x88cc;
-/// A type field below this is a length (IEEE 802.3): LLC follows, as IS-IS uses it.
-const TYPE_MIN: u16 = 0x0600;
 /// The 12 bits of a tag that name the VLAN.
 const VLAN_ID: u16 = 0x0fff;
 /// How many packets ahead headers are fetched.
@@ -40,8 +35,8 @@ pub(super) enum Verdict {
 /// What the stage needs of the interface that takes a frame.
 #[derive(Clone)]
 pub(super) struct Ingress<'s> {
-    id: InterfaceId,
-    vrf: VrfId,
+    /// What holds for every plain packet of the interface.
+    facts: Facts,
     mac: Mac,
     view4: View,
     view6: View,
@@ -72,8 +67,12 @@ impl<'s> Ingress<'s> {
             .vrf(interface.vrf)
             .ok_or((id, DropReason::NoInterface))?;
         Ok(Self {
-            id,
-            vrf: interface.vrf,
+            facts: Facts {
+                interface: id,
+                vrf: interface.vrf,
+                l3_offset: EthernetHeader::LEN as u8,
+                ..Facts::default()
+            },
             mac: interface.mac,
             view4: vrf.ipv4.view(),
             view6: vrf.ipv6.view(),
@@ -81,8 +80,13 @@ impl<'s> Ingress<'s> {
         })
     }
 
+    /// Whether a frame goes from a station to this interface, and to no group.
+    #[inline(always)]
+    fn is_addressed_by(&self, link: &EthernetHeader) -> bool {
+        (link.destination().bits() == self.mac.bits()) & link.source().is_station()
+    }
+
     /// The interface of a tagged frame.
-    #[cold]
     fn tagged(
         snapshot: &'s Snapshot,
         map: &PortMap,
@@ -103,41 +107,11 @@ impl<'s> Ingress<'s> {
     }
 }
 
-/// Received packets of one interface, added to its counters when the interface changes.
-struct Run {
-    interface: InterfaceId,
-    packets: u64,
-    bytes: u64,
-}
-
-impl Run {
-    #[inline]
-    fn add(&mut self, interface: InterfaceId, bytes: usize, counters: &WorkerCounters) {
-        if interface != self.interface {
-            self.end(counters);
-            *self = Self {
-                interface,
-                packets: 0,
-                bytes: 0,
-            };
-        }
-        self.packets += 1;
-        self.bytes += bytes as u64;
-    }
-
-    #[inline]
-    fn end(&self, counters: &WorkerCounters) {
-        if self.packets > 0 {
-            counters
-                .interface(self.interface)
-                .rx
-                .add(self.packets, self.bytes);
-        }
-    }
-}
-
 impl Forwarder {
     /// Runs the stage over the first `count` packets of the batch, filling the lanes.
+    ///
+    /// Nearly all packets are plain: untagged, for the port's own interface, and with nothing in their headers that
+    /// wants a second look. These are taken in a tight loop, and [`Forwarder::examine`] does the others one by one.
     pub(super) fn input(
         &mut self,
         snapshot: &Snapshot,
@@ -145,113 +119,167 @@ impl Forwarder {
         count: usize,
         now_ticks: u64,
     ) {
-        self.batch.ipv4.len = 0;
-        self.batch.ipv6.len = 0;
+        self.batch.ipv4.clear();
+        self.batch.ipv6.clear();
         let no_map = PortMap::default();
         let map = snapshot.port(port).unwrap_or(&no_map);
         let untagged = Ingress::new(snapshot, map.untagged);
-        let mut run = Run {
-            interface: InterfaceId::default(),
-            packets: 0,
-            bytes: 0,
-        };
+        let common = untagged.as_ref().ok();
+        let (mut plain_packets, mut plain_bytes) = (0, 0);
         for packet in self.batch.packets.iter().take(count.min(AHEAD)).flatten() {
             packet.prefetch_header();
         }
-        for slot in 0..count {
+        for slot in 0..count.min(BURST) {
             if let Some(Some(ahead)) = self.batch.packets.get(slot + AHEAD) {
                 ahead.prefetch_header();
             }
-            let Some(mbuf) = &mut self.batch.packets[slot] else {
-                continue;
-            };
-            let facts = &mut self.batch.facts[slot];
-            *facts = Facts {
-                l3_offset: ETHERNET_BYTES as u8,
-                ..Facts::default()
-            };
-            let bytes = mbuf.len();
-            let tagged;
-            let (ingress, ethertype) = match link(mbuf, facts) {
-                Ok((None, ethertype)) => (&untagged, ethertype),
-                Ok((Some(vlan), ethertype)) => {
-                    tagged = Ingress::tagged(snapshot, map, vlan);
-                    (&tagged, ethertype)
+            match common.and_then(|ingress| self.batch.take_plain(slot, ingress)) {
+                Some(bytes) => {
+                    plain_packets += 1;
+                    plain_bytes += bytes as u64;
                 }
-                Err(reason) => {
-                    facts.interface = map.untagged.unwrap_or_default();
-                    run.add(facts.interface, bytes, &self.counters);
-                    self.drop_packet(slot, reason);
-                    continue;
-                }
-            };
-            let ingress = match ingress {
-                Ok(ingress) => ingress,
-                Err((interface, reason)) => {
-                    facts.interface = *interface;
-                    run.add(facts.interface, bytes, &self.counters);
-                    self.drop_packet(slot, *reason);
-                    continue;
-                }
-            };
-            facts.interface = ingress.id;
-            facts.vrf = ingress.vrf;
-            run.add(ingress.id, bytes, &self.counters);
-            match classify(mbuf, facts, ingress, ethertype) {
-                Verdict::Ipv4(key) => self.batch.ipv4.push(slot, key, ingress.view4),
-                Verdict::Ipv6(key) => self.batch.ipv6.push(slot, key, ingress.view6),
-                Verdict::Drop(reason) => self.drop_packet(slot, reason),
-                Verdict::Punt(reason, class) => self.punt(snapshot, slot, reason, class, now_ticks),
+                None => self.examine(snapshot, map, &untagged, slot, now_ticks),
             }
         }
-        run.end(&self.counters);
+        if let Some(ingress) = common {
+            let counters = self.counters.interface(ingress.facts.interface);
+            counters.rx.add(plain_packets, plain_bytes);
+        }
+    }
+
+    /// Finds the interface of any frame, and validates it.
+    #[inline(never)]
+    fn examine(
+        &mut self,
+        snapshot: &Snapshot,
+        map: &PortMap,
+        untagged: &Result<Ingress<'_>, (InterfaceId, DropReason)>,
+        slot: usize,
+        now_ticks: u64,
+    ) {
+        let Some(mbuf) = &mut self.batch.packets[slot] else {
+            return;
+        };
+        let bytes = mbuf.len() as u64;
+        let facts = &mut self.batch.facts[slot];
+        *facts = Facts {
+            l3_offset: EthernetHeader::LEN as u8,
+            ..Facts::default()
+        };
+        let taken = link(mbuf, facts)
+            .map_err(|reason| (map.untagged.unwrap_or_default(), reason))
+            .and_then(|(vlan, ethertype)| {
+                let ingress = match vlan {
+                    Some(vlan) => Ingress::tagged(snapshot, map, vlan)?,
+                    None => untagged.clone()?,
+                };
+                Ok((ingress, ethertype))
+            });
+        let (ingress, ethertype) = match taken {
+            Ok(taken) => taken,
+            Err((interface, reason)) => {
+                facts.interface = interface;
+                self.counters.interface(interface).rx.add(1, bytes);
+                return self.drop_packet(slot, reason);
+            }
+        };
+        facts.interface = ingress.facts.interface;
+        facts.vrf = ingress.facts.vrf;
+        self.counters.interface(facts.interface).rx.add(1, bytes);
+        match classify(mbuf, facts, &ingress, ethertype) {
+            Verdict::Ipv4(key) => self.batch.ipv4.push(slot, key, ingress.view4),
+            Verdict::Ipv6(key) => self.batch.ipv6.push(slot, key, ingress.view6),
+            Verdict::Drop(reason) => self.drop_packet(slot, reason),
+            Verdict::Punt(reason, class) => self.punt(snapshot, slot, reason, class, now_ticks),
+        }
+    }
+}
+
+impl Batch {
+    /// Takes the packet at `slot` into its lane if it is plain, and answers the frame's length in bytes.
+    #[inline(always)]
+    fn take_plain(&mut self, slot: usize, ingress: &Ingress<'_>) -> Option<usize> {
+        let mbuf = self.packets[slot].as_mut()?;
+        let (link, packet) = EthernetHeader::split(mbuf.data())?;
+        if !(mbuf.is_contiguous() & mbuf.vlan_stripped().is_none() & ingress.is_addressed_by(link))
+        {
+            return None;
+        }
+        let (ip_bytes, ttl) = match link.ethertype() {
+            EtherType::IPV4 => {
+                let (header, _) = Ipv4Header::split(packet)?;
+                if !ipv4::is_plain(header, packet.len()) {
+                    return None;
+                }
+                let key = header.destination().to_bits();
+                self.ipv4.push(slot, key, ingress.view4);
+                (header.total_length(), header.ttl())
+            }
+            EtherType::IPV6 => {
+                let (header, _) = Ipv6Header::split(packet)?;
+                if !ipv6::is_plain(header, packet.len()) {
+                    return None;
+                }
+                let key = header.destination().to_bits();
+                self.ipv6.push(slot, key, ingress.view6);
+                let ip_bytes = Ipv6Header::LEN as u16 + header.payload_length();
+                (ip_bytes, header.hop_limit())
+            }
+            _ => return None,
+        };
+        let frame_bytes = EthernetHeader::LEN + packet.len();
+        let facts = Facts {
+            ip_bytes,
+            ttl,
+            ..ingress.facts
+        };
+        self.facts[slot] = facts;
+        trim(mbuf, &facts);
+        Some(frame_bytes)
     }
 }
 
 /// The VLAN of a frame, if it has one, and the type of its payload; sets the payload's offset.
-#[inline]
-fn link(mbuf: &Mbuf, facts: &mut Facts) -> Result<(Option<u16>, u16), DropReason> {
-    let data = mbuf.data();
-    let header: &[u8; ETHERNET_BYTES] = data.first_chunk().ok_or(DropReason::EthernetTruncated)?;
-    let ethertype = u16::from_be_bytes([header[12], header[13]]);
+fn link(mbuf: &Mbuf, facts: &mut Facts) -> Result<(Option<u16>, EtherType), DropReason> {
+    let (header, rest) = EthernetHeader::split(mbuf.data()).ok_or(DropReason::EthernetTruncated)?;
     if let Some(tci) = mbuf.vlan_stripped() {
-        return Ok((Some(tci & VLAN_ID), ethertype));
+        return Ok((Some(tci & VLAN_ID), header.ethertype()));
     }
-    if ethertype != TYPE_VLAN {
-        return Ok((None, ethertype));
+    if header.ethertype() != EtherType::VLAN {
+        return Ok((None, header.ethertype()));
     }
-    let tagged: &[u8; ETHERNET_BYTES + TAG_BYTES] =
-        data.first_chunk().ok_or(DropReason::EthernetTruncated)?;
-    facts.l3_offset += TAG_BYTES as u8;
-    let tci = u16::from_be_bytes([tagged[14], tagged[15]]);
-    Ok((
-        Some(tci & VLAN_ID),
-        u16::from_be_bytes([tagged[16], tagged[17]]),
-    ))
+    let (tag, _) = VlanTag::split(rest).ok_or(DropReason::EthernetTruncated)?;
+    facts.l3_offset += VlanTag::LEN as u8;
+    Ok((Some(tag.raw_vlan()), tag.ethertype()))
 }
 
 /// Checks the addresses of the frame, then hands it to its protocol.
-#[inline]
-fn classify(mbuf: &mut Mbuf, facts: &mut Facts, ingress: &Ingress<'_>, ethertype: u16) -> Verdict {
-    let Some(addresses) = mbuf.data().first_chunk::<12>() else {
+fn classify(
+    mbuf: &mut Mbuf,
+    facts: &mut Facts,
+    ingress: &Ingress<'_>,
+    ethertype: EtherType,
+) -> Verdict {
+    let Some((link, _)) = EthernetHeader::split(mbuf.data()) else {
         return Verdict::Drop(DropReason::EthernetTruncated);
     };
-    let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5] = *addresses;
-    let destination = Mac::new([d0, d1, d2, d3, d4, d5]);
-    if destination != ingress.mac {
-        if !destination.is_multicast() {
+    if link.destination() != ingress.mac {
+        if !link.destination().is_multicast() {
             return Verdict::Drop(DropReason::NotOurMac);
         }
-        facts.group_frame = true;
+        facts.flags.set(Flags::GROUP_FRAME, true);
     }
-    if !Mac::new([s0, s1, s2, s3, s4, s5]).is_station() {
+    if !link.source().is_station() {
         return Verdict::Drop(DropReason::SourceMacInvalid);
     }
     match ethertype {
-        TYPE_IPV4 => ipv4::validate(mbuf, facts),
-        TYPE_IPV6 => ipv6::validate(mbuf, facts, ingress.link_local),
-        TYPE_ARP => Verdict::Punt(PuntReason::Arp, PuntClass::Arp),
-        TYPE_LLDP | ..TYPE_MIN => Verdict::Punt(PuntReason::NonIp, PuntClass::Routing),
+        EtherType::IPV4 => ipv4::validate(mbuf, facts),
+        EtherType::IPV6 => ipv6::validate(mbuf, facts, ingress.link_local),
+        EtherType::ARP => Verdict::Punt(PuntReason::Arp, PuntClass::Arp),
+        // A length (IEEE 802.3) has LLC behind it, as IS-IS uses it.
+        other if other == EtherType::LLDP || other.is_length() => {
+            Verdict::Punt(PuntReason::NonIp, PuntClass::Routing)
+        }
         _ => Verdict::Punt(PuntReason::NonIp, PuntClass::Other),
     }
 }

@@ -61,8 +61,9 @@ pub struct Forwarder {
     punts: Arc<ArrayQueue<Punt>>,
     policer: Policer,
     tx: Box<[Option<Box<TxPort>>; MAX_PORTS]>,
+    /// Places of `tx` from the first on beyond which none is taken.
+    tx_places: usize,
     batch: Box<Batch>,
-    run: egress::Run,
     bursts: u32,
     flush_is_timed: bool,
 }
@@ -76,8 +77,8 @@ impl Forwarder {
             punts,
             policer: Policer::default(),
             tx: Box::new(std::array::from_fn(|_| None)),
+            tx_places: 0,
             batch: Box::default(),
-            run: egress::Run::default(),
             bursts: 0,
             flush_is_timed: false,
         }
@@ -87,6 +88,11 @@ impl Forwarder {
     pub fn set_tx(&mut self, port: PortId, tx: Option<Box<TxPort>>) -> Option<Box<TxPort>> {
         let place = self.tx.get_mut(port.index())?;
         let mut old = std::mem::replace(place, tx);
+        self.tx_places = self
+            .tx
+            .iter()
+            .rposition(Option::is_some)
+            .map_or(0, |last| last + 1);
         if let Some(old) = &mut old {
             old.flush(&self.counters);
         }
@@ -178,7 +184,7 @@ impl Forwarder {
     /// Sends all that waits in the transmit buffers of all ports.
     #[inline]
     pub fn flush(&mut self) {
-        for tx in self.tx.iter_mut().flatten() {
+        for tx in self.tx.iter_mut().take(self.tx_places).flatten() {
             tx.flush(&self.counters);
         }
     }
@@ -239,7 +245,7 @@ impl Forwarder {
             interface: facts.interface,
             vrf: facts.vrf,
             l3_offset: facts.l3_offset,
-            group_frame: facts.group_frame,
+            group_frame: facts.flags.has(batch::Flags::GROUP_FRAME),
         };
         match self.punts.push(punt) {
             Ok(()) => {

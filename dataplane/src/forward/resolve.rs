@@ -1,12 +1,12 @@
 //! Second and third stage: from destination to next hop, and from next hop to adjacency.
 
+use super::batch::Flags;
 use super::{Forwarder, MAX_LEAKS, local};
 use crate::drops::DropReason;
-use crate::fib;
-use crate::ids::{AdjacencyId, NextHopId, VrfId};
+use crate::ids::{AdjacencyId, GroupId, NextHopId, VrfId};
 use crate::punt::{PuntClass, PuntReason};
 use crate::snapshot::Snapshot;
-use crate::snapshot::nexthop::{Hop, NextHop};
+use crate::snapshot::nexthop::{AdjacencyState, Hop, NextHop};
 use crate::wire::Header;
 use crate::wire::ethernet::EtherType;
 use crate::wire::ipv4::Ipv4Header;
@@ -22,78 +22,96 @@ enum Way {
 impl Forwarder {
     /// Looks up the destinations of both lanes.
     pub(super) fn lookup(&mut self, snapshot: &Snapshot) {
-        let lane = &mut self.batch.ipv4;
-        if lane.len > 0 {
-            let len = lane.len;
-            fib::lookup_batch(
-                &snapshot.arena,
-                &lane.views[..len],
-                &lane.keys[..len],
-                &mut lane.next_hops[..len],
-            );
-        }
-        let lane = &mut self.batch.ipv6;
-        if lane.len > 0 {
-            let len = lane.len;
-            fib::lookup_batch(
-                &snapshot.arena,
-                &lane.views[..len],
-                &lane.keys[..len],
-                &mut lane.next_hops[..len],
-            );
-        }
+        self.batch.ipv4.lookup(&snapshot.arena);
+        self.batch.ipv6.lookup(&snapshot.arena);
     }
 
     /// Follows the next hops of both lanes to adjacencies, and sends.
     pub(super) fn resolve(&mut self, snapshot: &Snapshot, now_ticks: u64) {
         for place in 0..self.batch.ipv4.len {
-            let slot = usize::from(self.batch.ipv4.slots[place]);
-            let way = self.way::<4>(snapshot, slot, self.batch.ipv4.next_hops[place]);
-            self.go::<4>(snapshot, slot, way, now_ticks);
+            let (slot, id) = self.batch.ipv4.found(place);
+            self.forward::<4>(snapshot, slot, id, now_ticks);
         }
         for place in 0..self.batch.ipv6.len {
-            let slot = usize::from(self.batch.ipv6.slots[place]);
-            let way = self.way::<6>(snapshot, slot, self.batch.ipv6.next_hops[place]);
-            self.go::<6>(snapshot, slot, way, now_ticks);
+            let (slot, id) = self.batch.ipv6.found(place);
+            self.forward::<6>(snapshot, slot, id, now_ticks);
         }
-        self.end_run();
     }
 
-    #[inline]
-    fn go<const FAMILY: u8>(&mut self, snapshot: &Snapshot, slot: usize, way: Way, now_ticks: u64) {
+    /// Sends a packet to a neighbour if nothing is in its way; if something is, [`Forwarder::detour`] finds out what.
+    #[inline(always)]
+    fn forward<const FAMILY: u8>(
+        &mut self,
+        snapshot: &Snapshot,
+        slot: usize,
+        id: NextHopId,
+        now_ticks: u64,
+    ) {
+        let hop = match snapshot.next_hop(id) {
+            NextHop::Adjacency(adjacency) => Some(Hop::Adjacency(adjacency)),
+            NextHop::Group(group) => self.member::<FAMILY>(snapshot, slot, group),
+            _ => None,
+        };
+        let sent =
+            matches!(hop, Some(Hop::Adjacency(id)) if self.send::<FAMILY>(snapshot, slot, id));
+        if !sent {
+            self.detour::<FAMILY>(snapshot, slot, id, now_ticks);
+        }
+    }
+
+    /// Does with a packet what its next hop wants or, where it could not be sent, what is the matter with it.
+    #[inline(never)]
+    fn detour<const FAMILY: u8>(
+        &mut self,
+        snapshot: &Snapshot,
+        slot: usize,
+        id: NextHopId,
+        now_ticks: u64,
+    ) {
+        let way = match self.way::<FAMILY>(snapshot, slot, id) {
+            Way::Send(adjacency) if self.send::<FAMILY>(snapshot, slot, adjacency) => return,
+            Way::Send(adjacency) => self.obstacle(snapshot, slot, adjacency),
+            other => other,
+        };
         match way {
-            Way::Send(adjacency) => self.send::<FAMILY>(snapshot, slot, adjacency, now_ticks),
+            Way::Send(_) => self.drop_packet(slot, DropReason::NextHopMissing),
             Way::Punt(reason, class) => self.punt(snapshot, slot, reason, class, now_ticks),
             Way::Drop(reason) => self.drop_packet(slot, reason),
         }
     }
 
-    #[inline]
     fn way<const FAMILY: u8>(&self, snapshot: &Snapshot, slot: usize, id: NextHopId) -> Way {
         let facts = &self.batch.facts[slot];
         let next_hop = snapshot.next_hop(id);
-        if facts.group_frame && !matches!(next_hop, NextHop::Broadcast(_)) {
+        if facts.flags.has(Flags::GROUP_FRAME) && !matches!(next_hop, NextHop::Broadcast(_)) {
             return Way::Drop(DropReason::UnicastInGroupFrame);
         }
         match next_hop {
             NextHop::Adjacency(adjacency) => Way::Send(adjacency),
-            NextHop::Group(group) => {
-                let bucket = snapshot
-                    .group(group)
-                    .and_then(|g| g.pick(self.hash::<FAMILY>(snapshot, slot)));
-                match bucket {
-                    Some(Hop::Adjacency(adjacency)) => Way::Send(adjacency),
-                    Some(Hop::Tunnel(_)) => Way::Drop(DropReason::TunnelUnderlay),
-                    None => Way::Drop(DropReason::NeighbourUnreachable),
-                }
-            }
+            NextHop::Group(group) => match self.member::<FAMILY>(snapshot, slot, group) {
+                Some(Hop::Adjacency(adjacency)) => Way::Send(adjacency),
+                Some(Hop::Tunnel(_)) => Way::Drop(DropReason::TunnelUnderlay),
+                None => Way::Drop(DropReason::NeighbourUnreachable),
+            },
             NextHop::Vrf(vrf) => self.leak::<FAMILY>(snapshot, slot, vrf),
             other => self.dead_end(slot, id, other),
         }
     }
 
+    /// The member of a group that the packet's flow takes.
+    #[inline]
+    fn member<const FAMILY: u8>(
+        &self,
+        snapshot: &Snapshot,
+        slot: usize,
+        group: GroupId,
+    ) -> Option<Hop> {
+        snapshot
+            .group(group)?
+            .pick(self.hash::<FAMILY>(snapshot, slot))
+    }
+
     /// Follows a route into another VRF, and on, as far as [`MAX_LEAKS`] goes.
-    #[cold]
     fn leak<const FAMILY: u8>(&self, snapshot: &Snapshot, slot: usize, mut vrf: VrfId) -> Way {
         for _ in 0..MAX_LEAKS {
             let Some(id) = self.lookup_in::<FAMILY>(snapshot, slot, vrf) else {
@@ -147,14 +165,49 @@ impl Forwarder {
         snapshot.hasher.network(kind, packet).unwrap_or_default()
     }
 
+    /// Why a packet could not be sent by an adjacency.
+    fn obstacle(&self, snapshot: &Snapshot, slot: usize, id: AdjacencyId) -> Way {
+        let Some(adjacency) = snapshot.adjacency(id) else {
+            return Way::Drop(DropReason::NextHopMissing);
+        };
+        let facts = &self.batch.facts[slot];
+        if facts.ttl <= 1 {
+            return Way::Punt(PuntReason::TtlExpired, PuntClass::Exception);
+        }
+        if facts.flags.has(Flags::LINK_SCOPE) {
+            return Way::Punt(PuntReason::BeyondScope, PuntClass::Exception);
+        }
+        match adjacency.state {
+            AdjacencyState::Vacant => Way::Drop(DropReason::NextHopMissing),
+            AdjacencyState::Down => Way::Drop(DropReason::TxInterfaceDown),
+            AdjacencyState::Unresolved => {
+                Way::Punt(PuntReason::Unresolved { adjacency: id }, PuntClass::Resolve)
+            }
+            AdjacencyState::Resolved if facts.ip_bytes > adjacency.mtu_bytes => {
+                let mtu = adjacency.mtu_bytes;
+                let reason = PuntReason::TooBig { mtu, adjacency: id };
+                let class = self.batch.packets[slot]
+                    .as_ref()
+                    .map_or(PuntClass::Exception, |mbuf| local::too_big(mbuf, facts));
+                Way::Punt(reason, class)
+            }
+            AdjacencyState::Resolved if facts.flags.has(Flags::OPTIONS) => {
+                Way::Punt(PuntReason::Ipv4Options, PuntClass::Exception)
+            }
+            AdjacencyState::Resolved if !self.can_send_on(adjacency.port) => {
+                Way::Drop(DropReason::NoTxPort)
+            }
+            AdjacencyState::Resolved => Way::Drop(DropReason::NoHeadroom),
+        }
+    }
+
     /// Next hops that are no neighbour.
-    #[cold]
     fn dead_end(&self, slot: usize, id: NextHopId, next_hop: NextHop) -> Way {
         let facts = &self.batch.facts[slot];
         let transit = |reason| {
             if facts.ttl <= 1 {
                 Way::Punt(PuntReason::TtlExpired, PuntClass::Exception)
-            } else if facts.link_scope {
+            } else if facts.flags.has(Flags::LINK_SCOPE) {
                 Way::Punt(PuntReason::BeyondScope, PuntClass::Exception)
             } else {
                 Way::Punt(reason, PuntClass::Exception)

@@ -28,6 +28,15 @@ pub struct TxPort {
     sink: TxSink,
     frames: ArrayVec<Mbuf, BURST>,
     interfaces: [InterfaceId; BURST],
+    run: Run,
+}
+
+/// Frames in the buffer that leave by one interface, one after the other, and are not yet in its counters.
+#[derive(Clone, Copy, Debug, Default)]
+struct Run {
+    interface: InterfaceId,
+    packets: u64,
+    bytes: u64,
 }
 
 impl TxPort {
@@ -39,6 +48,7 @@ impl TxPort {
             sink,
             frames: ArrayVec::new(),
             interfaces: [InterfaceId::default(); BURST],
+            run: Run::default(),
         }
     }
 
@@ -48,27 +58,46 @@ impl TxPort {
         self.sink
     }
 
-    /// Adds a received packet that leaves by `interface`.
-    #[inline]
-    pub(super) fn push(&mut self, mbuf: Mbuf, interface: InterfaceId, counters: &WorkerCounters) {
+    /// Adds a received packet, a frame of `bytes` now, that leaves by `interface`.
+    #[inline(always)]
+    pub(super) fn push(
+        &mut self,
+        mbuf: Mbuf,
+        interface: InterfaceId,
+        bytes: u64,
+        counters: &WorkerCounters,
+    ) {
         if self.frames.is_full() {
             self.flush(counters);
         }
+        if interface != self.run.interface {
+            self.end_run(counters);
+            self.run.interface = interface;
+        }
+        self.run.packets += 1;
+        self.run.bytes += bytes;
         self.interfaces[self.frames.len() % BURST] = interface;
         self.frames.push(mbuf);
     }
 
+    /// Adds the run to its interface. What is handed off is counted by the worker that sends it.
+    fn end_run(&mut self, counters: &WorkerCounters) {
+        if matches!(self.sink, TxSink::Queue(_)) {
+            let counters = counters.interface(self.run.interface);
+            counters.tx.add(self.run.packets, self.run.bytes);
+        }
+        (self.run.packets, self.run.bytes) = (0, 0);
+    }
+
     /// Sends all that is in the buffer. What the sink does not take is dropped and counted, so that
     /// a port that stands still never fills the pool.
-    #[inline]
+    #[inline(never)]
     pub(super) fn flush(&mut self, counters: &WorkerCounters) {
         let count = self.frames.len();
         if count == 0 {
             return;
         }
-        if matches!(self.sink, TxSink::Queue(_)) {
-            self.count_interfaces(counters);
-        }
+        self.end_run(counters);
         let mut sent = self.drain(count);
         if !self.frames.is_empty() {
             sent += self.drain(count);
@@ -77,21 +106,6 @@ impl TxPort {
         if !self.frames.is_empty() {
             self.drop_rest(sent, counters);
         }
-    }
-
-    /// Adds the frames of the buffer to their interfaces, run by run. What is handed off is counted
-    /// by the worker that sends it.
-    #[inline]
-    fn count_interfaces(&self, counters: &WorkerCounters) {
-        let mut run = (self.interfaces[0], 0, 0);
-        for (frame, interface) in self.frames.iter().zip(self.interfaces) {
-            if interface != run.0 {
-                counters.interface(run.0).tx.add(run.1, run.2);
-                run = (interface, 0, 0);
-            }
-            run = (interface, run.1 + 1, run.2 + frame.len() as u64);
-        }
-        counters.interface(run.0).tx.add(run.1, run.2);
     }
 
     /// Offers the buffer to the sink once; returns how many frames it took.

@@ -10,7 +10,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 #[must_use]
 pub const fn ipv4_source_is_martian(source: Ipv4Addr) -> bool {
     let net = source.octets()[0];
-    net == 0 || net == 127 || net >= 224
+    (net == 0) | (net == 127) | (net >= 224)
 }
 
 /// Where an IPv4 destination leads.

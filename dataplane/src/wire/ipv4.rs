@@ -213,7 +213,7 @@ impl Ipv4Header {
     #[inline(always)]
     #[must_use]
     pub fn plain_checksum_is_right(&self) -> bool {
-        checksum::verify(self.bytes())
+        checksum::is_right(bytemuck::cast_ref(self))
     }
 
     /// From whom it comes.

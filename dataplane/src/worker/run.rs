@@ -33,7 +33,10 @@ impl Loop {
         let mut idler = Idler::new(idle);
         let mut start = tsc();
         loop {
-            if let Some(command) = self.commands.pop() {
+            // Taking from an empty ring costs a fence, asking whether it is empty two loads.
+            if !self.commands.is_empty()
+                && let Some(command) = self.commands.pop()
+            {
                 if matches!(command, Command::Stop) {
                     self.forwarder.flush();
                     return;
@@ -67,12 +70,8 @@ impl Loop {
             let snapshot = self.reader.snapshot();
             packets += self.forwarder.poll(snapshot, queue, *port, now_ticks);
         }
-        for _ in 0..BURST {
-            let Some(frame) = self.injects.pop() else {
-                break;
-            };
-            self.forwarder.inject(frame);
-            packets += 1;
+        if !self.injects.is_empty() {
+            packets += self.inject();
         }
         self.forwarder.flush_timed();
         if self.queues.is_empty() {
@@ -80,6 +79,13 @@ impl Loop {
             self.reader.snapshot();
         }
         packets
+    }
+
+    /// Sends some of what waits in the inject ring; returns how many frames there were.
+    #[cold]
+    fn inject(&mut self) -> usize {
+        let waiting = std::iter::from_fn(|| self.injects.pop()).take(BURST);
+        waiting.map(|frame| self.forwarder.inject(frame)).count()
     }
 
     #[cold]

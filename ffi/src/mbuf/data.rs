@@ -160,10 +160,22 @@ impl Mbuf {
 
     /// Cuts the packet to this length and gives segments that are no longer needed back. A packet
     /// that is not longer stays as it is.
+    #[inline]
     pub fn truncate(&mut self, length_bytes: usize) {
         if length_bytes >= self.len() {
             return;
         }
+        if !self.is_contiguous() {
+            return self.truncate_chain(length_bytes);
+        }
+        let raw = self.raw_mut();
+        // The new length is under the old one, which both fields hold.
+        raw.data_len = length_bytes as u16;
+        raw.pkt_len = length_bytes as u32;
+    }
+
+    #[cold]
+    fn truncate_chain(&mut self, length_bytes: usize) {
         let (mut left, mut kept, mut place) = (length_bytes, 1, self.0);
         let behind = loop {
             // SAFETY: a segment of this packet, which is borrowed exclusively.

@@ -1,0 +1,220 @@
+//! A node with the router in it: ports on cables, a kernel namespace with the twins where a routing suite runs, and one more
+//! for each VRF.
+//!
+//! ```text
+//!   far box ──veth── wires                 kernel (default VRF)     red (VRF red)
+//!    eth0        w0 [ferrouted p0 p1] w1    p0  lo0 (twins), FRR     p1 (twin)
+//! ```
+//!
+//! The kernels of "kernel" and of the VRFs have the addresses and forward nothing. The one of "wires" has nothing.
+
+use crate::error::LabError;
+use crate::link::{Interface, veth};
+use crate::netns::Namespace;
+use crate::router::Router;
+use std::fmt::Write as _;
+
+/// A node, before and while its router runs.
+#[derive(Clone, Debug)]
+pub struct Node {
+    name: String,
+    wires: Namespace,
+    kernel: Namespace,
+    vrfs: Vec<Vrf>,
+    ports: Vec<Port>,
+    loopbacks: Vec<Port>,
+    more: String,
+}
+
+#[derive(Clone, Debug)]
+struct Vrf {
+    namespace: Namespace,
+    table: u32,
+}
+
+/// An interface of the router: a port's own, or a loopback.
+#[derive(Clone, Debug)]
+struct Port {
+    name: String,
+    wire: Option<Interface>,
+    vrf: Option<String>,
+    addresses: Vec<String>,
+}
+
+impl Node {
+    /// A node without ports. Its kernel's namespace has the same name.
+    ///
+    /// # Errors
+    /// As for [`Namespace::new`].
+    pub fn new(name: &str) -> Result<Self, LabError> {
+        Ok(Self {
+            name: name.to_owned(),
+            wires: Namespace::new(&format!("{name}-wires"))?,
+            kernel: Namespace::new(name)?,
+            vrfs: Vec::new(),
+            ports: Vec::new(),
+            loopbacks: Vec::new(),
+            more: String::new(),
+        })
+    }
+
+    /// What people call it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The namespace of the default VRF's twins, where its routing daemons run.
+    #[must_use]
+    pub fn kernel(&self) -> &Namespace {
+        &self.kernel
+    }
+
+    /// Adds a VRF with a namespace of its own, in which its twins are and which has its name.
+    ///
+    /// # Errors
+    /// As for [`Namespace::new`].
+    pub fn vrf(&mut self, name: &str, table: u32) -> Result<Namespace, LabError> {
+        let namespace = Namespace::new(name)?;
+        self.vrfs.push(Vrf {
+            namespace: namespace.clone(),
+            table,
+        });
+        Ok(namespace)
+    }
+
+    /// The namespaces of its VRFs.
+    #[must_use]
+    pub fn vrf_namespaces(&self) -> Vec<&Namespace> {
+        self.vrfs.iter().map(|vrf| &vrf.namespace).collect()
+    }
+
+    /// Adds a port on a new cable to an interface of another box, and answers that end of the cable.
+    ///
+    /// # Errors
+    /// As for [`veth`].
+    pub fn port(
+        &mut self,
+        name: &str,
+        vrf: Option<&str>,
+        addresses: &[&str],
+        far: (&Namespace, &str),
+    ) -> Result<Interface, LabError> {
+        let wire = format!("w-{name}");
+        let (far, wire) = veth(far, (&self.wires, &wire))?;
+        self.plug(name, vrf, addresses, wire)?;
+        Ok(far)
+    }
+
+    /// Adds a port on a new cable to a port of another node.
+    ///
+    /// # Errors
+    /// As for [`veth`].
+    pub fn port_to(
+        &mut self,
+        (name, addresses): (&str, &[&str]),
+        other: &mut Self,
+        (far_name, far_addresses): (&str, &[&str]),
+    ) -> Result<(), LabError> {
+        let ends = (format!("w-{name}"), format!("w-{far_name}"));
+        let (wire, far) = veth((&self.wires, &ends.0), (&other.wires, &ends.1))?;
+        self.plug(name, None, addresses, wire)?;
+        other.plug(far_name, None, far_addresses, far)
+    }
+
+    fn plug(
+        &mut self,
+        name: &str,
+        vrf: Option<&str>,
+        addresses: &[&str],
+        wire: Interface,
+    ) -> Result<(), LabError> {
+        wire.mute()?;
+        self.ports.push(Port {
+            name: name.to_owned(),
+            wire: Some(wire),
+            vrf: vrf.map(str::to_owned),
+            addresses: addresses.iter().map(|&text| text.to_owned()).collect(),
+        });
+        Ok(())
+    }
+
+    /// Adds a loopback.
+    pub fn loopback(&mut self, name: &str, vrf: Option<&str>, addresses: &[&str]) {
+        self.loopbacks.push(Port {
+            name: name.to_owned(),
+            wire: None,
+            vrf: vrf.map(str::to_owned),
+            addresses: addresses.iter().map(|&text| text.to_owned()).collect(),
+        });
+    }
+
+    /// Appends to the router's configuration.
+    pub fn configure(&mut self, yaml: &str) {
+        self.more.push_str(yaml);
+        self.more.push('\n');
+    }
+
+    /// The end of the cable of a port that is the router's, to take it down.
+    #[must_use]
+    pub fn wire(&self, port: &str) -> Option<&Interface> {
+        self.ports
+            .iter()
+            .find(|known| known.name == port)
+            .and_then(|port| port.wire.as_ref())
+    }
+
+    /// The router's configuration.
+    #[must_use]
+    pub fn config(&self) -> String {
+        let mut text = format!("twin: {{ netns: {} }}\n", self.kernel.name());
+        // Writing to a String cannot fail.
+        if !self.vrfs.is_empty() {
+            text += "vrfs:\n";
+        }
+        for Vrf { namespace, table } in &self.vrfs {
+            let name = namespace.name();
+            let _ = writeln!(
+                text,
+                "  - {{ name: {name}, table: {table}, netns: {name} }}"
+            );
+        }
+        text += "ports:\n";
+        for Port { name, wire, .. } in &self.ports {
+            if let Some(wire) = wire {
+                let _ = writeln!(
+                    text,
+                    "  - {{ name: {name}, device: \"net_af_packet_{name},iface={}\" }}",
+                    wire.name()
+                );
+            }
+        }
+        text += "interfaces:\n";
+        for port in self.ports.iter().chain(&self.loopbacks) {
+            let _ = write!(text, "  - {{ name: {}", port.name);
+            if port.wire.is_none() {
+                text += ", loopback: true";
+            }
+            if let Some(vrf) = &port.vrf {
+                let _ = write!(text, ", vrf: {vrf}");
+            }
+            let quoted: Vec<_> = port
+                .addresses
+                .iter()
+                .map(|address| format!("\"{address}\""))
+                .collect();
+            let _ = writeln!(text, ", addresses: [{}] }}", quoted.join(", "));
+        }
+        text + &self.more
+    }
+
+    /// Starts the router.
+    ///
+    /// # Errors
+    /// As for [`Router::start`].
+    pub fn start(&self) -> Result<Router, LabError> {
+        let mut named = self.vrf_namespaces();
+        named.push(&self.kernel);
+        Router::start(&self.wires, &self.config(), &named)
+    }
+}

@@ -1,0 +1,319 @@
+//! Traffic between namespaces that knows what became of it: streams that count what was lost, and flows that say who
+//! answered them.
+
+use crate::error::LabError;
+use crate::netns::Namespace;
+use std::collections::BTreeSet;
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How long a packet may be under way before it counts as lost.
+const UNDER_WAY: Duration = Duration::from_millis(500);
+/// How often a waiting receiver sees whether it is to end.
+const LOOK: Duration = Duration::from_millis(100);
+/// How long a flow waits for its answer.
+const ANSWER: Duration = Duration::from_secs(1);
+
+/// Numbered UDP packets at an even rate.
+#[derive(Debug)]
+pub struct Stream {
+    stop: Arc<AtomicBool>,
+    sender: JoinHandle<io::Result<u64>>,
+    receiver: JoinHandle<io::Result<Received>>,
+}
+
+/// What became of a stream.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// How many packets were sent.
+    pub sent: u64,
+    /// The numbers of those that did not arrive, from 0.
+    pub lost: Vec<u64>,
+    /// How many arrived more than once.
+    pub repeated: u64,
+    /// The longest time in which nothing arrived.
+    pub longest_gap: Duration,
+}
+
+#[derive(Debug, Default)]
+struct Received {
+    numbers: BTreeSet<u64>,
+    repeated: u64,
+    longest_gap: Duration,
+}
+
+impl Stream {
+    /// Begins to send from an address in one namespace to an address in another, on a port that the kernel chooses.
+    ///
+    /// # Errors
+    /// [`LabError::System`] when an address is not there.
+    pub fn start(
+        from: (&Namespace, IpAddr),
+        to: (&Namespace, IpAddr),
+        packets_per_second: u32,
+    ) -> Result<Self, LabError> {
+        let open = |(namespace, address): (&Namespace, IpAddr)| {
+            namespace
+                .enter(|| UdpSocket::bind((address, 0)))?
+                .map_err(LabError::system(format!("binding {address}")))
+        };
+        let (source, sink) = (open(from)?, open(to)?);
+        let target = sink
+            .local_addr()
+            .map_err(LabError::system("naming a socket"))?;
+        sink.set_read_timeout(Some(LOOK))
+            .map_err(LabError::system("setting a timeout"))?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let (stop_sending, stop_receiving) = (Arc::clone(&stop), Arc::clone(&stop));
+        let interval = Duration::from_secs(1) / packets_per_second;
+        Ok(Self {
+            sender: std::thread::spawn(move || send(&source, target, interval, &stop_sending)),
+            receiver: std::thread::spawn(move || receive(&sink, &stop_receiving)),
+            stop,
+        })
+    }
+
+    /// Stops sending, waits for what is under way, and counts.
+    ///
+    /// # Errors
+    /// [`LabError::System`] when a socket failed.
+    pub fn stop(self) -> Result<Account, LabError> {
+        self.stop.store(true, Ordering::Relaxed);
+        let failed = LabError::system("sending a stream");
+        let sent = finish(self.sender).map_err(failed)?;
+        let received = finish(self.receiver).map_err(LabError::system("receiving a stream"))?;
+        Ok(Account {
+            sent,
+            lost: (0..sent)
+                .filter(|number| !received.numbers.contains(number))
+                .collect(),
+            repeated: received.repeated,
+            longest_gap: received.longest_gap,
+        })
+    }
+}
+
+fn finish<T>(thread: JoinHandle<T>) -> T {
+    thread
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Sends at times that follow from the number alone, so that a late wake-up is made up for.
+fn send(
+    socket: &UdpSocket,
+    target: SocketAddr,
+    interval: Duration,
+    stop: &AtomicBool,
+) -> io::Result<u64> {
+    let (mut due, mut number) = (Instant::now(), 0_u64);
+    while !stop.load(Ordering::Relaxed) {
+        // An ICMP error of an earlier packet is reported here; that packet is missing at the other end, which counts.
+        if let Err(error) = socket.send_to(&number.to_be_bytes(), target)
+            && !matches!(
+                error.kind(),
+                io::ErrorKind::ConnectionRefused
+                    | io::ErrorKind::HostUnreachable
+                    | io::ErrorKind::NetworkUnreachable
+            )
+        {
+            return Err(error);
+        }
+        number += 1;
+        due += interval;
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+    }
+    Ok(number)
+}
+
+fn receive(socket: &UdpSocket, stop: &AtomicBool) -> io::Result<Received> {
+    let mut received = Received::default();
+    let mut last: Option<Instant> = None;
+    let mut stopped: Option<Instant> = None;
+    let mut buffer = [0; 64];
+    loop {
+        match socket.recv(&mut buffer) {
+            Ok(length) => {
+                let Some(number) = buffer[..length].first_chunk() else {
+                    continue;
+                };
+                let now = Instant::now();
+                if let Some(last) = last.replace(now) {
+                    received.longest_gap = received.longest_gap.max(now - last);
+                }
+                if !received.numbers.insert(u64::from_be_bytes(*number)) {
+                    received.repeated += 1;
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+        if stop.load(Ordering::Relaxed)
+            && stopped.get_or_insert_with(Instant::now).elapsed() >= UNDER_WAY
+        {
+            return Ok(received);
+        }
+    }
+}
+
+/// A UDP server that answers each packet with its own name and the address that it saw the packet come from, until it is dropped.
+#[derive(Debug)]
+pub struct Responder {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Responder {
+    /// Answers on an address and a port of a namespace under its name.
+    ///
+    /// # Errors
+    /// [`LabError::System`] when the address is not there.
+    pub fn start(namespace: &Namespace, at: SocketAddr) -> Result<Self, LabError> {
+        let socket = namespace
+            .enter(|| UdpSocket::bind(at))?
+            .map_err(LabError::system(format!("binding {at}")))?;
+        socket
+            .set_read_timeout(Some(LOOK))
+            .map_err(LabError::system("setting a timeout"))?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let (ended, name) = (Arc::clone(&stop), namespace.name().to_owned());
+        let thread = std::thread::spawn(move || {
+            let mut buffer = [0; 64];
+            while !ended.load(Ordering::Relaxed) {
+                if let Ok((_, client)) = socket.recv_from(&mut buffer) {
+                    // A client that has gone gets no answer.
+                    let _ = socket.send_to(format!("{name} {}", client.ip()).as_bytes(), client);
+                }
+            }
+        });
+        Ok(Self {
+            stop,
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Responder {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // It only ends; its socket goes with it.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Flows from one address to a [`Responder`], each with a source port of its own that it keeps.
+#[derive(Debug)]
+pub struct Flows {
+    sockets: Vec<UdpSocket>,
+}
+
+/// Who answered a flow.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Answer {
+    /// The name of the namespace of the responder.
+    pub by: String,
+    /// The address that it saw as the client's.
+    pub client: String,
+}
+
+impl Flows {
+    /// Opens so many flows from an address in a namespace.
+    ///
+    /// # Errors
+    /// [`LabError::System`] when the address is not there.
+    pub fn open(
+        namespace: &Namespace,
+        from: IpAddr,
+        to: SocketAddr,
+        count: usize,
+    ) -> Result<Self, LabError> {
+        let open = || -> io::Result<Vec<UdpSocket>> {
+            (0..count)
+                .map(|_| {
+                    let socket = UdpSocket::bind((from, 0))?;
+                    socket.connect(to)?;
+                    socket.set_read_timeout(Some(ANSWER))?;
+                    Ok(socket)
+                })
+                .collect()
+        };
+        let sockets = namespace
+            .enter(open)?
+            .map_err(LabError::system(format!("opening flows to {to}")))?;
+        Ok(Self { sockets })
+    }
+
+    /// Sends one packet of each flow and answers who answered, in the order of the flows; none for those without an answer.
+    #[must_use]
+    pub fn ask(&self) -> Vec<Option<Answer>> {
+        self.sockets
+            .iter()
+            .map(|socket| {
+                // A late answer to an earlier packet is the same flow's.
+                socket.send(b"who").ok()?;
+                let mut buffer = [0; 256];
+                let length = socket.recv(&mut buffer).ok()?;
+                let text = String::from_utf8_lossy(&buffer[..length]);
+                let (by, client) = text.split_once(' ')?;
+                Some(Answer {
+                    by: by.to_owned(),
+                    client: client.to_owned(),
+                })
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::veth;
+
+    #[test]
+    fn a_stream_counts_what_a_link_that_was_down_has_lost() {
+        let (a, b) = (Namespace::new("a").unwrap(), Namespace::new("b").unwrap());
+        let (here, there) = veth((&a, "eth0"), (&b, "eth0")).unwrap();
+        here.address("10.0.0.1/24").unwrap();
+        there.address("10.0.0.2/24").unwrap();
+        let addresses = [[10, 0, 0, 1], [10, 0, 0, 2]].map(IpAddr::from);
+        let start = || Stream::start((&a, addresses[0]), (&b, addresses[1]), 1000).unwrap();
+        let stream = start();
+        a.run("ping -c 5 -i 0.02 10.0.0.2").unwrap();
+        let account = stream.stop().unwrap();
+        assert!(account.sent >= 50, "{account:?}");
+        assert!(
+            account.lost.is_empty() && account.repeated == 0,
+            "{account:?}"
+        );
+
+        let stream = start();
+        a.run("ping -c 5 -i 0.02 10.0.0.2").unwrap();
+        there.set("down").unwrap();
+        there.set("up").unwrap();
+        a.run("ping -c 5 -i 0.02 -W 5 10.0.0.2").unwrap();
+        let account = stream.stop().unwrap();
+        let lost = account.lost.len() as u64;
+        assert!(lost > 0 && lost < account.sent, "{account:?}");
+    }
+
+    #[test]
+    fn flows_learn_who_answered_and_as_whom_they_were_seen() {
+        let namespace = Namespace::new("here").unwrap();
+        let at = SocketAddr::from(([127, 0, 0, 1], 7));
+        let responder = Responder::start(&namespace, at).unwrap();
+        let flows = Flows::open(&namespace, [127, 0, 0, 9].into(), at, 3).unwrap();
+        let answer = Some(Answer {
+            by: "here".to_owned(),
+            client: "127.0.0.9".to_owned(),
+        });
+        assert_eq!(flows.ask(), vec![answer; 3]);
+        drop(responder);
+        assert_eq!(flows.ask()[0], None);
+    }
+}

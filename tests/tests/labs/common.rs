@@ -1,0 +1,97 @@
+//! What labs share: boxes that forward, and a router with its routing suite.
+
+use ferroute_tests::daemon::frr::FrrConfig;
+use ferroute_tests::daemon::{Frr, Release};
+use ferroute_tests::follow::Follower;
+use ferroute_tests::wait::{Seen, until};
+use ferroute_tests::{Interface, Namespace, Node, Router};
+use std::time::Duration;
+
+/// How long anything may take to converge on a machine that others use too.
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+
+/// A box whose kernel forwards and which has these addresses on its loopback.
+pub(crate) fn forwarder(name: &str, loopback: &[&str]) -> Namespace {
+    let namespace = Namespace::new(name).unwrap();
+    for (key, value) in [
+        ("net.ipv4.ip_forward", "1"),
+        ("net.ipv6.conf.all.forwarding", "1"),
+        ("net.ipv4.fib_multipath_hash_policy", "1"),
+        ("net.ipv6.fib_multipath_hash_policy", "1"),
+    ] {
+        namespace.sysctl(key, value).unwrap();
+    }
+    let lo = Interface::named(&namespace, "lo");
+    for address in loopback {
+        lo.address(address).unwrap();
+    }
+    namespace
+}
+
+/// A router with FRR beside it.
+pub(crate) struct Routed {
+    pub(crate) node: Node,
+    // Dropped before the router: it speaks to it.
+    pub(crate) followers: Vec<Follower>,
+    pub(crate) frr: Frr,
+    pub(crate) router: Router,
+}
+
+impl Routed {
+    /// Starts the router of a node, and FRR of this release.
+    pub(crate) fn start(node: Node, release: Release, config: &FrrConfig) -> Self {
+        let router = node.start().unwrap();
+        let vrfs = node.vrf_namespaces();
+        let frr = Frr::start(node.kernel(), release, config, &vrfs).unwrap();
+        let mut followers = vec![Follower::start(&router, node.kernel(), "default").unwrap()];
+        for vrf in vrfs {
+            followers.push(Follower::start(&router, vrf, vrf.name()).unwrap());
+        }
+        Self {
+            node,
+            followers,
+            frr,
+            router,
+        }
+    }
+
+    /// Waits until the router's best route to a prefix has so many next hops.
+    pub(crate) fn wait_forwarding(&self, vrf: &str, prefix: &str, paths: usize) -> Duration {
+        let look = || {
+            let shown = self
+                .router
+                .query(&format!("route show {prefix} --vrf {vrf}"))?;
+            let rows = shown.as_array().cloned().unwrap_or_default();
+            let best = rows.iter().find(|row| {
+                row["prefix"] == prefix
+                    && row["next_hops"]
+                        .as_array()
+                        .is_some_and(|hops| hops.len() == paths)
+            });
+            Ok(Seen::when(best.is_some(), || format!("{shown:#}")))
+        };
+        let what = format!("a route to {prefix} over {paths} next hops in the router");
+        until(&what, LIMIT, look).unwrap().1
+    }
+
+    /// Ends what was started, in order.
+    pub(crate) fn stop(self) {
+        drop(self.followers);
+        drop(self.frr);
+        self.router.stop().unwrap();
+    }
+}
+
+/// Pings until the first answer, within the limit.
+pub(crate) fn wait_ping(from: &Namespace, source: &str, target: &str) {
+    let what = format!("an answer from {target} to {source}");
+    let look = || {
+        let answer = from.run(&format!("ping -n -c 1 -W 1 -I {source} {target}"));
+        Ok(Seen::when(answer.is_ok(), || {
+            answer
+                .err()
+                .map_or(String::new(), |error| error.to_string())
+        }))
+    };
+    until(&what, LIMIT, look).unwrap();
+}
