@@ -2,6 +2,8 @@
 
 use dpdk_sys::Mbuf;
 
+use super::decap::Inbound;
+use super::encap::Outbound;
 use crate::fib::{Arena, Key, View, lookup_lane};
 use crate::ids::{BURST, InterfaceId, NextHopId, VrfId};
 
@@ -128,6 +130,10 @@ pub(super) struct Batch {
     pub(super) facts: [Facts; BURST],
     pub(super) ipv4: Lane<u32>,
     pub(super) ipv6: Lane<u128>,
+    /// What goes into tunnels.
+    pub(super) outbound: Outbound,
+    /// What is to be taken out of tunnels and labels.
+    pub(super) inbound: Inbound,
 }
 
 impl Default for Batch {
@@ -137,6 +143,8 @@ impl Default for Batch {
             facts: [Facts::default(); BURST],
             ipv4: Lane::default(),
             ipv6: Lane::default(),
+            outbound: Outbound::default(),
+            inbound: Inbound::default(),
         }
     }
 }
