@@ -150,7 +150,14 @@ fn change(of: &[String]) -> Result<v1::ChangeInterfaceRequest, WordError> {
             "mtu" => change.mtu = Some(words.value("mtu", "MTU")?),
             "vrf" | "master" => change.vrf = Some(words.text("vrf")?),
             "nomaster" => change.vrf = Some(String::new()),
-            other => return Err(unknown(other, "up, down, mtu, vrf, nomaster")),
+            "mpls" => {
+                change.mpls_input = match words.text("mpls")?.as_str() {
+                    "on" => Some(true),
+                    "off" => Some(false),
+                    other => return Err(unknown(other, "on, off")),
+                }
+            }
+            other => return Err(unknown(other, "up, down, mtu, vrf, nomaster, mpls")),
         }
     }
     Ok(change)
@@ -170,6 +177,8 @@ pub(super) struct LinkRow {
     mtu: u32,
     admin_up: bool,
     oper_up: bool,
+    /// Whether it takes packets with labels.
+    mpls: bool,
     mac: String,
     pub(super) addresses: Vec<String>,
     twin: Option<TwinRow>,
@@ -209,6 +218,7 @@ impl From<v1::Interface> for LinkRow {
             mtu: interface.mtu,
             admin_up: interface.admin_up,
             oper_up: interface.oper_up,
+            mpls: interface.mpls_input,
             mac: mac_text(&interface.mac),
             addresses: interface
                 .addresses

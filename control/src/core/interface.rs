@@ -39,6 +39,9 @@ pub struct Interface {
     pub admin_up: bool,
     /// The addresses that clients gave it.
     pub addresses: Vec<InterfaceAddress>,
+    /// Whether it takes packets with labels; those of a link that is not trusted would be let into any VRF (RFC 4364
+    /// section 13.1).
+    pub mpls: bool,
     /// The port that carries it.
     pub port: Option<PortId>,
     /// Its Ethernet address.
@@ -225,6 +228,7 @@ impl Router {
             mtu: spec.mtu,
             admin_up: spec.admin_up,
             addresses: spec.addresses,
+            mpls: false,
             port,
             mac,
             twin: None,
@@ -304,11 +308,12 @@ impl Router {
             interface.vrf = vrf;
             interface.mtu = change.mtu.unwrap_or(interface.mtu);
             interface.admin_up = change.admin_up.unwrap_or(interface.admin_up);
+            interface.mpls = change.mpls.unwrap_or(interface.mpls);
         }
         if let Err(message) = self.sync_twin(before.id) {
             if let Some(interface) = self.interfaces.get_mut(before.id) {
-                (interface.vrf, interface.mtu, interface.admin_up) =
-                    (before.vrf, before.mtu, before.admin_up);
+                (interface.vrf, interface.mtu) = (before.vrf, before.mtu);
+                (interface.admin_up, interface.mpls) = (before.admin_up, before.mpls);
             }
             return Err(InterfaceError::Twin { message });
         }

@@ -65,7 +65,7 @@ impl Router {
             mtu_bytes: self.interface_mtu(&interface).get(),
             port: interface.port,
             vlan: interface.vlan(),
-            mpls: false,
+            mpls: interface.mpls,
             link_local: link_local.collect(),
         };
         if self
@@ -282,6 +282,7 @@ impl Router {
             mtu: self.interface_mtu(interface),
             admin_up: interface.admin_up,
             oper_up: self.is_running(interface),
+            mpls: interface.mpls,
             mac: interface.mac,
             addresses,
             twin: interface.twin.clone(),

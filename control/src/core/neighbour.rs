@@ -61,6 +61,7 @@ impl Router {
                     message,
                 });
             }
+            Told::PathMtu(report) => self.learn_path_mtu(&report),
             Told::Event(event) => tracing::debug!(?event, "neighbour"),
         }
     }

@@ -70,6 +70,7 @@ impl Router {
             mtu: Choice::Auto,
             admin_up: true,
             addresses: Vec::new(),
+            mpls: false,
             port: None,
             mac,
             twin: None,

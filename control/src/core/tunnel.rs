@@ -6,9 +6,12 @@ use std::net::IpAddr;
 use ferroute_dataplane::ids::{EndpointId, TunnelId, VrfId};
 use ferroute_dataplane::mac::Mac;
 use ferroute_dataplane::snapshot::tunnel::{Encapsulation, Ends, Tunnel, TunnelPolicy, TunnelSpec};
+use ferroute_dataplane::wire::Protocol;
+use ferroute_dataplane::wire::mpls::MPLS_UDP_PORT;
 
 use super::forwarding::next_hop_id;
 use super::router::Router;
+use crate::exception::path_mtu::PathMtu;
 use crate::model::overlay::{TunnelCursor, TunnelView};
 use crate::model::page::{PAGE_ITEMS, Page};
 use crate::nexthop::{self, Encap, NextHopSetId, Resolved, SetsFull, TunnelKey};
@@ -25,6 +28,25 @@ pub(super) struct LearnedMtus(BTreeMap<(VrfId, IpAddr), (u16, u64)>);
 impl LearnedMtus {
     fn get(&self, vrf: VrfId, remote: IpAddr) -> Option<u16> {
         self.0.get(&(vrf, remote)).map(|(mtu, _)| *mtu)
+    }
+
+    /// Believes a report, but no less than every link takes; false when that is nothing new. A repeated one lives on.
+    fn learn(&mut self, vrf: VrfId, remote: IpAddr, mtu_bytes: u16, now_ns: u64) -> bool {
+        let mtu_bytes = mtu_bytes.max(if remote.is_ipv4() { 68 } else { 1280 });
+        let until = now_ns + LEARNED_FOR_NS;
+        let (known, ends) = self.0.entry((vrf, remote)).or_insert((u16::MAX, until));
+        if mtu_bytes > *known {
+            return false;
+        }
+        *ends = until;
+        std::mem::replace(known, mtu_bytes) != mtu_bytes
+    }
+
+    /// Forgets what is too old; says whether there was any.
+    fn age(&mut self, now_ns: u64) -> bool {
+        let before = self.0.len();
+        self.0.retain(|_, (_, until)| *until > now_ns);
+        self.0.len() != before
     }
 }
 
@@ -164,30 +186,47 @@ impl Router {
     }
 
     /// Believes a router of the underlay that packets to a remote end may have no more than so many bytes, outer headers
-    /// included, if tunnels lead there.
-    pub(super) fn learn_path_mtu(&mut self, vrf: VrfId, remote: IpAddr, mtu_bytes: u16) {
-        let floor = if remote.is_ipv4() { 68 } else { 1280 };
-        let mtu_bytes = mtu_bytes.max(floor);
-        let leads = |key: &TunnelKey| key.vrf == vrf && key.remote == remote;
-        let concerned = self.hops.tunnels().filter(|tunnel| leads(tunnel.key));
-        let concerned: Vec<_> = concerned.map(|tunnel| tunnel.id).collect();
-        let lower = |known: u16| mtu_bytes < known;
-        if concerned.is_empty() || !self.overlay.learned.get(vrf, remote).is_none_or(lower) {
-            return;
+    /// included, if a tunnel made the packet that it quotes.
+    pub(super) fn learn_path_mtu(&mut self, report: &PathMtu) {
+        let made = |tunnel: &nexthop::TunnelView<'_>| self.made_by(report, tunnel.key);
+        let concerned = self.hops.tunnels().filter(made).map(|tunnel| tunnel.id);
+        let concerned: Vec<_> = concerned.collect();
+        let now_ns = self.now_ns();
+        let learned = &mut self.overlay.learned;
+        if !concerned.is_empty()
+            && learned.learn(report.vrf, report.remote, report.mtu_bytes, now_ns)
+        {
+            self.compose_all();
+            self.finish();
         }
-        let until = self.now_ns() + LEARNED_FOR_NS;
-        let learned = &mut self.overlay.learned.0;
-        learned.insert((vrf, remote), (mtu_bytes, until));
-        self.overlay.stale_tunnels.extend(concerned);
-        self.finish();
+    }
+
+    /// Whether a tunnel makes packets such as the report quotes.
+    fn made_by(&self, report: &PathMtu, key: &TunnelKey) -> bool {
+        let Some(endpoint) = self.overlay.endpoints.get(key.endpoint) else {
+            return false;
+        };
+        let (protocol, port) = match key.encap {
+            Encap::Vxlan { .. } | Encap::VxlanBridged { .. } => {
+                (Protocol::UDP, Some(endpoint.spec.vxlan_port.get()))
+            }
+            Encap::MplsUdp(_) => (Protocol::UDP, Some(MPLS_UDP_PORT)),
+            Encap::Gue => (Protocol::UDP, Some(endpoint.spec.gue_port.get())),
+            Encap::IpIp => (report.protocol, None),
+            Encap::Mpls(_) => return false,
+        };
+        let inner_ip = [Protocol::IPV4, Protocol::IPV6].contains(&report.protocol);
+        key.vrf == report.vrf
+            && key.remote == report.remote
+            && endpoint.spec.addresses.source_for(report.remote) == Some(report.source)
+            && (protocol, port) == (report.protocol, report.port)
+            && (inner_ip || port.is_some())
     }
 
     /// Forgets the path MTUs that were learned long ago.
     pub(super) fn age_path_mtus(&mut self) {
-        let now = self.now_ns();
-        let before = self.overlay.learned.0.len();
-        self.overlay.learned.0.retain(|_, (_, until)| *until > now);
-        if self.overlay.learned.0.len() != before {
+        let now_ns = self.now_ns();
+        if self.overlay.learned.age(now_ns) {
             self.compose_all();
             self.finish();
         }
@@ -239,4 +278,28 @@ fn mac_of(address: IpAddr) -> Mac {
     };
     let [a, b, c, d] = octets;
     Mac::new([0x02, 0xfd, a, b, c, d])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p_03_a_learned_mtu_has_a_floor_and_ages() {
+        let (vrf, v4) = (VrfId::DEFAULT, "192.0.2.2".parse().unwrap());
+        let v6 = "2001:db8::2".parse().unwrap();
+        let mut learned = LearnedMtus::default();
+        assert!(learned.learn(vrf, v4, 1400, 0));
+        assert!(!learned.learn(vrf, v4, 1450, 1), "a report only lowers");
+        assert!(!learned.learn(vrf, v4, 1400, LEARNED_FOR_NS - 1), "known");
+        assert!(!learned.age(LEARNED_FOR_NS), "said again in the meantime");
+        assert_eq!(learned.get(vrf, v4), Some(1400));
+        assert!(learned.learn(vrf, v4, 20, LEARNED_FOR_NS));
+        assert!(learned.learn(vrf, v6, 20, LEARNED_FOR_NS));
+        assert_eq!(learned.get(vrf, v4), Some(68), "RFC 791");
+        assert_eq!(learned.get(vrf, v6), Some(1280), "RFC 8200 section 5");
+        assert_eq!(learned.get(VrfId::new(1), v4), None);
+        assert!(learned.age(2 * LEARNED_FOR_NS));
+        assert_eq!(learned.get(vrf, v4), None);
+    }
 }

@@ -208,6 +208,7 @@ async fn own_interface(
         admin_up: Some(interface.up),
         mtu: interface.mtu.map(Choice::Exactly),
         vrf: Some(interface.vrf),
+        mpls: None,
     };
     let changed = core
         .call(|reply| InterfaceRequest::Change(interface.name, change, reply).into())

@@ -86,6 +86,8 @@ pub struct InterfaceChange {
     pub mtu: Option<Choice<Mtu>>,
     /// Its VRF.
     pub vrf: Option<VrfName>,
+    /// Whether it takes packets with labels.
+    pub mpls: Option<bool>,
 }
 
 /// An interface as it is.
@@ -105,6 +107,8 @@ pub struct InterfaceView {
     pub admin_up: bool,
     /// Whether it is up and its port has a carrier.
     pub oper_up: bool,
+    /// Whether it takes packets with labels.
+    pub mpls: bool,
     /// Ethernet address; a loopback has none.
     pub mac: Option<Mac>,
     /// Its addresses, link-local ones included.

@@ -153,6 +153,7 @@ fn interface_views() -> Vec<InterfaceView> {
         mtu: Mtu::try_from(9000).unwrap(),
         admin_up: true,
         oper_up: false,
+        mpls: false,
         mac: Some(mac()),
         addresses: ["10.0.0.1/24", "2001:db8::1/64"]
             .map(|text| text.parse::<IpNet>().unwrap().try_into().unwrap())
