@@ -15,6 +15,7 @@ use ferroute_dataplane::wire::vxlan::Vni;
 
 use super::Bench;
 use super::world::target;
+use ferroute_control::model::prefix::Family;
 use ferroute_control::model::route::RouteTarget;
 
 /// The spec of the endpoint `default` in the default VRF.
@@ -120,10 +121,15 @@ impl Bench {
                 other => panic!("{other:?} is no next hop"),
             },
         };
+        // An IPv4 next hop carries nothing else.
+        let payload = match &leads {
+            LabelTarget::NextHops(hops) if !hops.serve(Family::Ipv6) => Payload::Ipv4,
+            _ => Payload::Both,
+        };
         let spec = LabelSpec {
             label: Label::new(label).expect("a label"),
             target: leads,
-            payload: Payload::Both,
+            payload,
             ttl_mode: Mode::Pipe,
         };
         let made = self.call(|reply| OverlayRequest::PutLabel(Box::new(spec), reply).into());
