@@ -198,6 +198,24 @@ impl Frr {
             .unwrap_or_default()
     }
 
+    /// Says a command to a daemon and answers what it printed.
+    ///
+    /// # Errors
+    /// [`LabError::Refused`] when it does not know the command, [`LabError::System`] when nobody listens.
+    pub fn say(&self, daemon: Daemon, command: &str) -> Result<String, LabError> {
+        let name = daemon.name();
+        let (accepted, printed) = vty::ask(&self.socket(daemon), command)
+            .map_err(LabError::system(format!("saying {command:?} to {name}")))?;
+        if accepted {
+            return Ok(printed);
+        }
+        Err(LabError::Refused {
+            daemon: name,
+            what: command.to_owned(),
+            output: printed,
+        })
+    }
+
     /// What a `show … json` answers.
     ///
     /// # Errors
