@@ -1,16 +1,16 @@
 //! What workers count.
 //!
 //! Every worker has counters of its own. Only it writes them, with plain stores; anyone may read.
-//! For what came in by a receive queue, `rx = tx + punted + consumed + dropped` at every time at
-//! which the worker is between two bursts; frames from the inject ring are counted apart, as
-//! `injected = inject_tx + inject_dropped`.
+//! For what came in by a receive queue and the copies made of it,
+//! `rx + copied = tx + punted + consumed + dropped` at every time at which the worker is between two
+//! bursts; frames from the inject ring are counted apart, as `injected = inject_tx + inject_dropped`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytemuck::Zeroable;
 
 use crate::drops::DropReason;
-use crate::ids::{AdjacencyId, InterfaceId, TunnelId};
+use crate::ids::{AdjacencyId, BridgeId, InterfaceId, TunnelId};
 use crate::punt::PuntClass;
 use crate::wire::mpls::Label;
 
@@ -72,6 +72,24 @@ pub struct InterfaceCounters {
     pub tx_dropped: Counter,
 }
 
+/// What one worker counted in one bridge domain.
+#[derive(Debug, Default, Zeroable)]
+#[repr(C)]
+pub struct BridgeCounters {
+    /// Frames that came from members and tunnels.
+    pub frames: Traffic,
+    /// Of those, flooded.
+    pub flooded: Counter,
+    /// Copies that flooding made.
+    pub copies: Counter,
+    /// Of those, for an own address of the gateway or a group that it listens to.
+    pub gateway: Counter,
+    /// Of those, dropped in the bridge domain.
+    pub dropped: Counter,
+    /// New or moved stations that the control plane was not told of, because its ring was full.
+    pub learn_lost: Counter,
+}
+
 /// The stages whose cost a worker measures.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -115,6 +133,8 @@ impl Stage {
 
 /// Most interfaces that are counted.
 pub const MAX_INTERFACES: usize = 1 << 16;
+/// Most bridge domains that are counted: all that there can be.
+pub const MAX_BRIDGES: usize = 1 << 16;
 /// Most adjacencies that are counted.
 pub const MAX_ADJACENCIES: usize = 1 << 18;
 /// Most tunnels that are counted.
@@ -125,7 +145,10 @@ pub const MAX_TUNNELS: usize = 1 << 16;
 pub struct WorkerCounters {
     /// Packets from receive queues.
     pub rx: Counter,
-    /// Of those, sent.
+    /// Copies that flooding made of those, and frames that the exception path sent into bridge
+    /// domains.
+    pub copied: Counter,
+    /// Of all these, sent.
     pub tx: Counter,
     /// Of those, handed to the exception path.
     pub punted: Counter,
@@ -159,6 +182,7 @@ pub struct WorkerCounters {
     pub stage_packets: Counter,
     interfaces: Box<[InterfaceCounters]>,
     adjacencies: Box<[Traffic]>,
+    bridges: Box<[BridgeCounters]>,
     tunnels: Box<[Traffic]>,
     labels: Box<[Traffic]>,
 }
@@ -180,6 +204,7 @@ impl WorkerCounters {
     pub fn new() -> Self {
         Self {
             rx: Counter::default(),
+            copied: Counter::default(),
             tx: Counter::default(),
             punted: Counter::default(),
             consumed: Counter::default(),
@@ -198,6 +223,7 @@ impl WorkerCounters {
             stage_packets: Counter::default(),
             interfaces: bytemuck::zeroed_slice_box(MAX_INTERFACES),
             adjacencies: bytemuck::zeroed_slice_box(MAX_ADJACENCIES),
+            bridges: bytemuck::zeroed_slice_box(MAX_BRIDGES),
             tunnels: bytemuck::zeroed_slice_box(MAX_TUNNELS),
             labels: bytemuck::zeroed_slice_box(Label::COUNT),
         }
@@ -208,6 +234,13 @@ impl WorkerCounters {
     #[must_use]
     pub fn interface(&self, id: InterfaceId) -> &InterfaceCounters {
         &self.interfaces[id.index() & (MAX_INTERFACES - 1)]
+    }
+
+    /// What was counted in a bridge domain.
+    #[inline]
+    #[must_use]
+    pub fn bridge(&self, id: BridgeId) -> &BridgeCounters {
+        &self.bridges[id.index() & (MAX_BRIDGES - 1)]
     }
 
     /// What was sent by an adjacency.

@@ -175,6 +175,26 @@ drop_reasons! {
     LabelTtlExpired = "label_ttl_expired",
     /// What is below the label stack is not what its label says.
     LabelPayload = "label_payload",
+    /// The bridge domain does not exist in the worker's snapshot.
+    BridgeMissing = "bridge_missing",
+    /// The station is behind the member that the frame came from.
+    BridgeSameMember = "bridge_same_member",
+    /// The frame came out of a tunnel and would have gone into one (split horizon).
+    BridgeSplitHorizon = "bridge_split_horizon",
+    /// The frame's source is the bridge domain's own gateway: a loop, or somebody posing as it.
+    BridgeOwnSource = "bridge_own_source",
+    /// The destination is a group that bridges do not forward (IEEE 802.1Q section 8.6.3).
+    BridgeReservedGroup = "bridge_reserved_group",
+    /// The destination is not known, and the bridge domain does not flood such frames.
+    BridgeUnknownUnicast = "bridge_unknown_unicast",
+    /// A group frame of a kind that the bridge domain does not flood.
+    BridgeGroupDisabled = "bridge_group_disabled",
+    /// The bridge domain floods as much as it may.
+    BridgeStorm = "bridge_storm",
+    /// The frame would have been flooded, and there is nobody but its sender.
+    BridgeAlone = "bridge_alone",
+    /// The frame is larger than the member interface or the tunnel takes (RFC 7348 section 4.3).
+    BridgeTooBig = "bridge_too_big",
 }
 
 impl DropReason {

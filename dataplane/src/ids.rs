@@ -82,8 +82,9 @@ id!(
     EndpointId(u32)
 );
 id!(
-    /// A bridge domain. 0 is never handed out.
-    BridgeId(u32)
+    /// A bridge domain. 0 is never handed out. 16 bits, so that it makes a word with an Ethernet
+    /// address.
+    BridgeId(u16)
 );
 
 impl VrfId {

@@ -7,6 +7,7 @@
 
 pub mod counters;
 pub mod drops;
+pub mod fdb;
 pub mod fib;
 pub mod forward;
 pub mod ids;

@@ -272,4 +272,19 @@ impl MbufSource {
             Self::Heap => Some(Mbuf::from_heap(bytes)),
         }
     }
+
+    /// A copy of a packet's bytes, or `None` when too few buffers are free. What travels beside the
+    /// bytes (hash, stripped tag, offloads) is not copied.
+    #[must_use]
+    pub fn copy(&self, packet: &Mbuf) -> Option<Mbuf> {
+        let mut segments = packet.segments();
+        let mut copy = self.alloc_with(segments.next()?)?;
+        for segment in segments {
+            let rest = copy.append_most(segment);
+            if !rest.is_empty() {
+                copy.chain(self.alloc_with(rest)?).ok()?;
+            }
+        }
+        Some(copy)
+    }
 }

@@ -10,7 +10,7 @@ use ferroute_control::model::event::{Event, Happening};
 use ferroute_control::model::stats::MemoryView;
 use ferroute_dataplane::ids::VrfId;
 use ferroute_dataplane::snapshot::Snapshot;
-use ferroute_dataplane::snapshot::nexthop::NextHop;
+use ferroute_dataplane::snapshot::nexthop::{Hop, NextHop};
 use ferroute_tests::bench::Bench;
 use ferroute_tests::bench::world::{announce, withdraw};
 use tokio::sync::broadcast::Receiver;
@@ -107,7 +107,7 @@ fn a_member_that_dies_is_one_group_however_many_prefixes_lead_there() {
                 members.dedup();
                 members
             }
-            NextHop::Adjacency(only) => vec![only],
+            NextHop::Adjacency(only) => vec![Hop::Adjacency(only)],
             other => panic!("{other:?}"),
         }
     };

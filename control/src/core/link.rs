@@ -58,6 +58,7 @@ impl Router {
             _ => None,
         });
         let entry = snapshot::interface::Interface {
+            bridge: None,
             up: interface.admin_up,
             vrf: interface.vrf,
             mac: interface.mac.unwrap_or_default(),

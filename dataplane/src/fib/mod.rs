@@ -49,4 +49,5 @@ pub use batch::{lookup_batch, lookup_burst};
 pub use error::{ArenaError, FibError};
 pub use key::Key;
 pub use lookup::{TrieReader, View};
+pub(crate) use prefetch::prefetch;
 pub use trie::Trie;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::ids::{InterfaceId, PortId, VrfId};
+use crate::ids::{BridgeId, InterfaceId, PortId, VrfId};
 use crate::mac::Mac;
 
 /// A VLAN identifier's range: 12 bits (IEEE 802.1Q).
@@ -28,10 +28,13 @@ pub struct Interface {
     pub mac: Mac,
     /// The largest IP packet that it sends, in bytes.
     pub mtu_bytes: u16,
-    /// The port that carries it; `None` for a loopback.
+    /// The port that carries it; `None` for a loopback and a gateway.
     pub port: Option<PortId>,
     /// Its VLAN on that port; `None` when its frames are untagged.
     pub vlan: Option<u16>,
+    /// The bridge domain that it belongs to: as a member when it has a port, as the gateway when it
+    /// has none.
+    pub bridge: Option<BridgeId>,
     /// Whether it takes packets with labels; those of others' making would be let into any VRF (RFC 4364
     /// section 13.1).
     pub mpls: bool,

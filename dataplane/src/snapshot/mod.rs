@@ -2,10 +2,11 @@
 //!
 //! * [`cell`]: how a snapshot reaches the workers, and when the old one goes.
 //! * [`table`]: tables whose copies share what did not change.
-//! * [`interface`], [`nexthop`], [`tunnel`], [`endpoint`], [`label`]: the entries.
+//! * [`interface`], [`nexthop`], [`tunnel`], [`endpoint`], [`label`], [`bridge`]: the entries.
 //!
 //! The FIB is reached through a snapshot but changes in place; see [`crate::fib`].
 
+pub mod bridge;
 pub mod cell;
 pub mod endpoint;
 pub mod interface;
@@ -16,12 +17,15 @@ pub mod tunnel;
 
 use std::sync::Arc;
 
+use crate::fdb::{Fdb, FdbReader};
 use crate::fib::{Arena, TrieReader};
 use crate::ids::{
-    AdjacencyId, EndpointId, GroupId, InterfaceId, MAX_PORTS, NextHopId, PortId, TunnelId, VrfId,
+    AdjacencyId, BridgeId, EndpointId, GroupId, InterfaceId, MAX_PORTS, NextHopId, PortId,
+    TunnelId, VrfId,
 };
 use crate::policer::PuntPolicy;
 use crate::wire::flow::FlowHasher;
+use bridge::Bridge;
 use endpoint::Endpoint;
 use interface::{Interface, PortMap};
 use label::LabelTable;
@@ -61,6 +65,10 @@ pub struct Snapshot {
     pub endpoints: Table<Option<Endpoint>>,
     /// The labels that the router gave out.
     pub labels: LabelTable,
+    /// Bridge domains by [`BridgeId`]; `None` where there is none.
+    pub bridges: Table<Option<Bridge>>,
+    /// Who is where in the bridge domains.
+    pub fdb: FdbReader,
     /// The rates of punted packets by class.
     pub punt_policy: PuntPolicy,
     /// The flow hash, seeded so that routers in a row do not polarise.
@@ -82,6 +90,8 @@ impl Snapshot {
             tunnels: Table::default(),
             endpoints: Table::default(),
             labels: LabelTable::default(),
+            bridges: Table::default(),
+            fdb: Fdb::new(0, 0, 1).reader(),
             punt_policy,
             hasher,
         }
@@ -130,6 +140,13 @@ impl Snapshot {
     #[must_use]
     pub fn endpoint(&self, id: EndpointId) -> Option<&Endpoint> {
         self.endpoints.get(id.index())?.as_ref()
+    }
+
+    /// The bridge domain, if it exists.
+    #[inline]
+    #[must_use]
+    pub fn bridge(&self, id: BridgeId) -> Option<&Bridge> {
+        self.bridges.get(id.index())?.as_ref()
     }
 
     /// The group, if its place exists.

@@ -316,3 +316,16 @@ fn an_mbuf_is_one_pointer_with_a_niche() {
         "Mbuf { len: 3, segments: 1, port: 65535, rss_hash: None, heap: true }"
     );
 }
+
+#[test]
+fn a_copy_has_the_bytes_of_every_segment_and_is_its_own() {
+    let long = vec![7; 4_000];
+    let original = Mbuf::heap_chain(&[b"head", &long, b"tail"]);
+    let mut copy = crate::MbufSource::Heap.copy(&original).unwrap();
+    copy.data_mut()[0] = b'H';
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    copy.copy_to(&mut ours);
+    original.copy_to(&mut theirs);
+    assert_eq!((copy.len(), ours[0], theirs[0]), (4_008, b'H', b'h'));
+    assert_eq!(ours[1..], theirs[1..]);
+}

@@ -1,0 +1,136 @@
+//! The table and its lookup.
+
+use std::sync::Arc;
+
+use super::slot::{Slot, Word};
+use super::{FdbKey, FdbTarget, Second};
+use crate::fib::prefetch;
+
+/// Places in one bucket: one cache line of them.
+pub(super) const PLACES: usize = 4;
+
+/// A cache line of places.
+#[derive(Debug)]
+#[cfg_attr(not(loom), derive(bytemuck::Zeroable))]
+#[repr(C, align(64))]
+pub(super) struct Bucket {
+    pub(super) slots: [Slot; PLACES],
+}
+
+/// A table of one size.
+#[derive(Debug)]
+pub(super) struct Table {
+    buckets: Box<[Bucket]>,
+    /// The number of buckets, a power of two, less one.
+    mask: u32,
+    seed: u64,
+}
+
+impl Table {
+    /// An empty table of `buckets`, a power of two of at least 2.
+    pub(super) fn new(buckets: u32, seed: u64) -> Self {
+        let count = buckets as usize;
+        Self {
+            #[cfg(not(loom))]
+            buckets: bytemuck::zeroed_slice_box(count),
+            #[cfg(loom)]
+            buckets: (0..count)
+                .map(|_| Bucket {
+                    slots: std::array::from_fn(|_| Slot::new()),
+                })
+                .collect(),
+            mask: buckets - 1,
+            seed,
+        }
+    }
+
+    pub(super) fn places(&self) -> usize {
+        self.buckets.len() * PLACES
+    }
+
+    pub(super) fn buckets(&self) -> &[Bucket] {
+        &self.buckets
+    }
+
+    /// The two buckets of a key. They differ.
+    #[inline]
+    pub(super) fn pair(&self, key: FdbKey) -> [&Bucket; 2] {
+        let (one, other) = key.hash(self.seed);
+        let one = one & self.mask;
+        let mut other = other & self.mask;
+        if other == one {
+            other ^= 1;
+        }
+        [&self.buckets[one as usize], &self.buckets[other as usize]]
+    }
+
+    #[inline]
+    pub(super) fn find(&self, key: FdbKey) -> Option<(&Slot, Word)> {
+        self.pair(key)
+            .into_iter()
+            .flat_map(|bucket| &bucket.slots)
+            .find_map(|slot| Some((slot, slot.find(key)?)))
+    }
+}
+
+/// A worker's view of the FDB. Clones are views of the same table.
+#[derive(Clone, Debug)]
+pub struct FdbReader {
+    pub(super) table: Arc<Table>,
+    pub(super) tick_hz: u64,
+}
+
+/// What the FDB knew of the source of a frame.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Seen {
+    /// It is where the frame came from. The use is noted.
+    Here,
+    /// It is elsewhere.
+    Elsewhere(FdbTarget),
+    /// It is not known.
+    Nowhere,
+}
+
+impl FdbReader {
+    /// The second of a time of the workers' clock.
+    #[inline]
+    #[must_use]
+    pub const fn second(&self, now_ticks: u64) -> Second {
+        Second::of(now_ticks, self.tick_hz)
+    }
+
+    /// Starts to load what a lookup of this key reads.
+    #[inline]
+    pub fn prefetch(&self, key: FdbKey) {
+        for bucket in self.table.pair(key) {
+            prefetch(bucket);
+        }
+    }
+
+    /// Which way a station is.
+    #[inline]
+    #[must_use]
+    pub fn find(&self, key: FdbKey) -> Option<FdbTarget> {
+        self.table.find(key)?.1.target()
+    }
+
+    /// Notes that a station sent a frame from `target`, at most once a second, and says whether
+    /// the FDB has it there.
+    #[inline]
+    #[must_use]
+    pub fn see(&self, key: FdbKey, target: FdbTarget, now: Second) -> Seen {
+        let Some((slot, word)) = self.table.find(key) else {
+            return Seen::Nowhere;
+        };
+        match word.target() {
+            Some(known) if known == target => {
+                if word.used() != now {
+                    slot.mark(word, now);
+                }
+                Seen::Here
+            }
+            Some(known) => Seen::Elsewhere(known),
+            None => Seen::Nowhere,
+        }
+    }
+}
