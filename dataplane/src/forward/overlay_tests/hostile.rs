@@ -163,7 +163,6 @@ fn tshark_finds_nothing_wrong_with_what_is_sent() {
     for check in &checks {
         tshark.args(["-o", check]);
     }
-    tshark.args(["-d", "udp.port==6080,gue"]);
     let mut child = tshark
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

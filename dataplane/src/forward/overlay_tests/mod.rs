@@ -284,9 +284,15 @@ impl Bench {
     }
 
     fn receive_packets(&mut self, port: PortId, mut burst: Vec<Mbuf>) -> Vec<Vec<u8>> {
+        let mut sent = Vec::new();
         while !burst.is_empty() {
             self.forwarder.receive(&self.snapshot, port, &mut burst, 0);
             self.forwarder.flush();
+            while let Some(frame) = self.sent.pop() {
+                let mut bytes = Vec::new();
+                frame.mbuf.copy_to(&mut bytes);
+                sent.push(bytes);
+            }
         }
         let c = self.forwarder.counters();
         assert_eq!(
@@ -294,13 +300,7 @@ impl Bench {
             c.tx.get() + c.punted.get() + c.consumed.get() + c.dropped(),
             "every packet ends once"
         );
-        std::iter::from_fn(|| self.sent.pop())
-            .map(|frame| {
-                let mut bytes = Vec::new();
-                frame.mbuf.copy_to(&mut bytes);
-                bytes
-            })
-            .collect()
+        sent
     }
 
     fn from_host(&mut self, frame: Vec<u8>) -> Vec<u8> {
