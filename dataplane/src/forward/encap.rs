@@ -142,7 +142,9 @@ impl Forwarder {
         }
         let bytes = mbuf.len() as u64;
         self.counters.adjacency(id).add(1, bytes);
-        tx.push(mbuf, adjacency.interface, bytes, &self.counters);
+        tx.make_room(1, &self.counters);
+        tx.push(mbuf, adjacency.interface);
+        tx.count(adjacency.interface, 1, bytes, &self.counters);
         Ok(())
     }
 

@@ -350,12 +350,12 @@ fn host_packet(family: u8, flow: u16, bytes: usize) -> Vec<u8> {
     let payload = vec![0x5a; bytes];
     let mut frame = Vec::new();
     if family == 4 {
-        let builder = builder.ipv4(HOST4, REMOTE4, 64).udp(flow, 53);
+        let builder = builder.ipv4(HOST4, REMOTE4, 64).udp(flow, 9);
         builder.write(&mut frame, &payload).unwrap();
     } else {
         let from: Ipv6Addr = "2001:db8:2::9".parse().unwrap();
         let to: Ipv6Addr = "2001:db8:1::9".parse().unwrap();
-        let builder = builder.ipv6(from.octets(), to.octets(), 64).udp(flow, 53);
+        let builder = builder.ipv6(from.octets(), to.octets(), 64).udp(flow, 9);
         builder.write(&mut frame, &payload).unwrap();
     }
     frame
