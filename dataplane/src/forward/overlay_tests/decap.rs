@@ -39,7 +39,7 @@ fn b_03_routed_vxlan_comes_out_with_one_ttl_less() {
     for (outer, family) in [(4, 4), (4, 6), (6, 4), (6, 6)] {
         let mut bench = Bench::new();
         assert_eq!(
-            bench.from_fabric(routed_frame(outer, family)),
+            bench.fabric_sends(routed_frame(outer, family)),
             for_host(family, 63)
         );
         let counters = bench.forwarder.counters();
@@ -68,7 +68,7 @@ fn every_encapsulation_comes_out_as_it_went_in() {
                 other => other,
             };
             bench.tunnel(back.clone(), TunnelPolicy::default());
-            let sent = bench.from_host(host_packet(family, 1, 77));
+            let sent = bench.host_sends(host_packet(family, 1, 77));
             let mut there = Bench::new();
             let to = format!("{THERE4}/32").parse().unwrap();
             there.fabric.0.set(to, NextHopId::new(TO_ENDPOINT)).unwrap();
@@ -81,7 +81,7 @@ fn every_encapsulation_comes_out_as_it_went_in() {
             let mut frame = sent;
             frame[..6].copy_from_slice(&ROUTER.octets());
             frame[6..12].copy_from_slice(&FABRIC);
-            let out = there.from_fabric(frame);
+            let out = there.fabric_sends(frame);
             let original = host_packet(family, 1, 77);
             let at = 14 + if family == 4 { 8 } else { 7 };
             assert_eq!(out[at], 62, "one less at each end: {back:?}");
@@ -111,7 +111,7 @@ fn x_03_unknown_vnis_are_dropped_and_0_and_ffffff_are_vnis() {
         bench.refuses(&frame, DropReason::UnknownVni);
         let known = Vni::new(vni).unwrap();
         bench.endpoint(|e| e.vnis = Arc::new([(known, target)].into_iter().collect()));
-        assert_eq!(bench.from_fabric(frame), for_host(4, 63));
+        assert_eq!(bench.fabric_sends(frame), for_host(4, 63));
         bench.endpoint(|_| {});
     }
 }
@@ -122,7 +122,7 @@ fn x_04_the_port_is_configurable_and_others_addresses_are_routed() {
     let inner = vxlan(VNI, ROUTER, 0x0800, &remote_packet(4, 64));
     bench.endpoint(|e| e.vxlan_port = 8472);
     assert_eq!(
-        bench.from_fabric(from_remote(4, 8472, &inner)),
+        bench.fabric_sends(from_remote(4, 8472, &inner)),
         for_host(4, 63)
     );
     assert!(
@@ -138,7 +138,7 @@ fn x_04_the_port_is_configurable_and_others_addresses_are_routed() {
         .set(transit, NextHopId::new(TO_FABRIC))
         .unwrap();
     let frame = from_remote(4, 8472, &inner);
-    let sent = bench.from_fabric(frame.clone());
+    let sent = bench.fabric_sends(frame.clone());
     assert_eq!(sent[26..], frame[26..], "forwarded, not taken out");
 }
 
@@ -153,10 +153,10 @@ fn x_06_u_03_a_checksum_over_ipv4_is_verified_where_there_is_one() {
     ] {
         let mut bench = Bench::new();
         let right = from_remote(4, port, &payload);
-        assert_eq!(bench.from_fabric(right.clone()), for_host(4, 63));
+        assert_eq!(bench.fabric_sends(right.clone()), for_host(4, 63));
         let mut none = right.clone();
         set_checksum(&mut none, 4, 0);
-        assert_eq!(bench.from_fabric(none), for_host(4, 63));
+        assert_eq!(bench.fabric_sends(none), for_host(4, 63));
         let mut wrong = right.clone();
         wrong[40] ^= 1;
         bench.refuses(&wrong, DropReason::TunnelChecksum);
@@ -177,7 +177,7 @@ fn x_07_u_04_zero_checksums_over_ipv6_are_taken_only_by_policy() {
     set_checksum(&mut frame, 6, 0);
     bench.refuses(&frame, DropReason::TunnelZeroChecksum);
     bench.endpoint(|e| e.policy.zero_checksum_over_ipv6 = true);
-    assert_eq!(bench.from_fabric(frame), for_host(4, 63));
+    assert_eq!(bench.fabric_sends(frame), for_host(4, 63));
     let mut wrong = routed_frame(6, 4);
     *wrong.last_mut().unwrap() ^= 1;
     bench.refuses(&wrong, DropReason::TunnelChecksum);
@@ -226,7 +226,7 @@ fn x_13_u_05_unknown_remote_ends_are_refused_by_policy() {
     bench.refuses(&routed_frame(4, 4), DropReason::TunnelUnknownPeer);
     bench.refuses(&routed_frame(6, 4), DropReason::TunnelUnknownPeer);
     bench.endpoint(|e| e.peers = known(THERE6.into()));
-    assert_eq!(bench.from_fabric(routed_frame(6, 4)), for_host(4, 63));
+    assert_eq!(bench.fabric_sends(routed_frame(6, 4)), for_host(4, 63));
 }
 
 #[test]
@@ -265,7 +265,7 @@ fn c_03_the_inner_packet_takes_congestion_over() {
                 bench.refuses(&frame, DropReason::TunnelEcn);
                 continue;
             }
-            let out = bench.from_fabric(frame);
+            let out = bench.fabric_sends(frame);
             let (ip, _) = etherparse::Ipv4Header::from_slice(&out[14..]).unwrap();
             assert_eq!(ip.header_checksum, ip.calc_header_checksum());
             let expected = match (inner_ecn, outer_ecn) {
@@ -294,18 +294,18 @@ fn ip_in_ip_and_gue_come_out_only_where_the_endpoint_takes_them() {
             let builder = builder.ipv6(THERE6.octets(), HERE6.octets(), 9);
             builder.write(&mut frame, number, &packet).unwrap();
         }
-        assert_eq!(bench.from_fabric(frame.clone()), for_host(family, 63));
+        assert_eq!(bench.fabric_sends(frame.clone()), for_host(family, 63));
         let gue = [&[0, protocol, 0, 0][..], &packet].concat();
         assert_eq!(
-            bench.from_fabric(from_remote(outer, 6080, &gue)),
+            bench.fabric_sends(from_remote(outer, 6080, &gue)),
             for_host(family, 63)
         );
         let direct = from_remote(outer, 6080, &packet);
-        assert_eq!(bench.from_fabric(direct), for_host(family, 63));
+        assert_eq!(bench.fabric_sends(direct), for_host(family, 63));
         let odd = from_remote(outer, 6080, &[&[0, 47, 0, 0][..], &packet].concat());
         bench.refuses(&odd, DropReason::GueInvalid);
         bench.endpoint(|e| e.policy.ttl_mode = Mode::Uniform);
-        assert_eq!(bench.from_fabric(frame.clone()), for_host(family, 8));
+        assert_eq!(bench.fabric_sends(frame.clone()), for_host(family, 8));
         bench.endpoint(|e| e.ip = None);
         assert!(bench.receive(FABRIC_PORT, &[frame]).is_empty());
         assert_eq!(bench.punts.pop().unwrap().reason, PuntReason::Local);

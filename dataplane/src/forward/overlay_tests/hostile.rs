@@ -145,7 +145,7 @@ fn tshark_finds_nothing_wrong_with_what_is_sent() {
         let mut bench = Bench::new();
         bench.tunnel(encapsulation, TunnelPolicy::default());
         for (family, bytes) in [(4, 33), (6, 400)] {
-            frames.push(bench.from_host(host_packet(family, 1000, bytes)));
+            frames.push(bench.host_sends(host_packet(family, 1000, bytes)));
         }
     }
     let checks = ["ip", "udp", "tcp"].map(|p| format!("{p}.check_checksum:TRUE"));
@@ -182,7 +182,12 @@ fn tshark_finds_nothing_wrong_with_what_is_sent() {
     for line in lines {
         let (protocols, expert) = line.split_once('\t').unwrap();
         assert_eq!(expert, "", "{protocols}");
+        // It does not know GUE; what that carries is taken apart by the other tests.
+        let is_gue = protocols.ends_with(":udp:data") && !protocols.contains("vxlan");
         let ips = protocols.matches(":ip").count();
-        assert!(ips == 2 || protocols.contains("mpls"), "{protocols}");
+        assert!(
+            ips == 2 || is_gue || protocols.contains("mpls"),
+            "{protocols}"
+        );
     }
 }

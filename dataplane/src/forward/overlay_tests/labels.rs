@@ -25,11 +25,11 @@ fn l_05_l_12_labels_lead_to_a_vrf_or_a_next_hop() {
             let mut bench = Bench::new();
             let packet = remote_packet(family, 64);
             let frame = mpls_frame(&[entry(number, 0, true, 255)], &packet);
-            assert_eq!(bench.from_fabric(frame), out(family, 63));
+            assert_eq!(bench.fabric_sends(frame), out(family, 63));
             let in_udp = [&entry(number, 0, true, 2)[..], &packet].concat();
             for outer in [4, 6] {
                 let frame = from_remote(outer, 6635, &in_udp);
-                assert_eq!(bench.from_fabric(frame), out(family, 63));
+                assert_eq!(bench.fabric_sends(frame), out(family, 63));
             }
             let counters = bench.forwarder.counters();
             assert_eq!(counters.label(label(number)).packets.get(), 3);
@@ -45,7 +45,7 @@ fn l_04_uniform_labels_bound_the_ttl_and_never_raise_it() {
         for (label_ttl, ip_ttl, expected) in [(9, 64, 8), (200, 64, 63), (64, 64, 63)] {
             let stack = [entry(VRF_LABEL, 0, true, label_ttl)];
             let frame = mpls_frame(&stack, &remote_packet(family, ip_ttl));
-            let sent = bench.from_fabric(frame);
+            let sent = bench.fabric_sends(frame);
             let ttl = sent[14 + if family == 4 { 8 } else { 7 }];
             assert_eq!(ttl, expected);
             if family == 4 {
@@ -73,7 +73,7 @@ fn l_02_l_10_swap_takes_one_from_the_ttl_and_keeps_the_class() {
     bench.give_out(SWAP_LABEL, swap);
     let packet = remote_packet(4, 64);
     let frame = mpls_frame(&[entry(SWAP_LABEL, 5, true, 10)], &packet);
-    let sent = bench.from_fabric(frame);
+    let sent = bench.fabric_sends(frame);
     assert_eq!(
         sent[..14],
         [&FABRIC[..], &ROUTER.octets(), &[0x88, 0x47]].concat()
@@ -81,7 +81,7 @@ fn l_02_l_10_swap_takes_one_from_the_ttl_and_keeps_the_class() {
     assert_eq!(sent[14..], [&entry(500, 5, true, 9)[..], &packet].concat());
     // Below it the rest of the stack stays as it is.
     let stack = [entry(SWAP_LABEL, 1, false, 3), entry(77, 2, true, 40)];
-    let sent = bench.from_fabric(mpls_frame(&stack, &packet));
+    let sent = bench.fabric_sends(mpls_frame(&stack, &packet));
     let expected = [entry(500, 1, false, 2), entry(77, 2, true, 40)].concat();
     assert_eq!(sent[14..], [&expected[..], &packet].concat());
     bench.refuses(
@@ -99,7 +99,7 @@ fn l_02_a_label_popped_above_others_is_sent_with_the_rest_of_its_stack() {
     let mut bench = Bench::new();
     let packet = remote_packet(4, 64);
     let stack = [entry(HOST_LABEL, 0, false, 9), entry(77, 3, true, 40)];
-    let sent = bench.from_fabric(mpls_frame(&stack, &packet));
+    let sent = bench.fabric_sends(mpls_frame(&stack, &packet));
     assert_eq!(
         sent[..14],
         [&HOST[..], &ROUTER.octets(), &[0x88, 0x47]].concat()
@@ -123,12 +123,12 @@ fn l_07_explicit_nulls_are_popped_anywhere_and_say_the_family() {
         let packet = remote_packet(family, 64);
         let below = [entry(VRF_LABEL, 0, false, 9), entry(null, 0, true, 9)];
         assert_eq!(
-            bench.from_fabric(mpls_frame(&below, &packet)),
+            bench.fabric_sends(mpls_frame(&below, &packet)),
             out(family, 63)
         );
         let above = [entry(null, 0, false, 9), entry(VRF_LABEL, 0, true, 9)];
         assert_eq!(
-            bench.from_fabric(mpls_frame(&above, &packet)),
+            bench.fabric_sends(mpls_frame(&above, &packet)),
             out(family, 63)
         );
         let wrong = mpls_frame(&below, &remote_packet(other, 64));
@@ -138,7 +138,7 @@ fn l_07_explicit_nulls_are_popped_anywhere_and_say_the_family() {
     let prefix = "10.2.0.0/16".parse().unwrap();
     bench.fabric.0.set(prefix, NextHopId::new(TO_HOST)).unwrap();
     let frame = mpls_frame(&[entry(0, 0, true, 9)], &remote_packet(4, 64));
-    assert_eq!(bench.from_fabric(frame), out(4, 63));
+    assert_eq!(bench.fabric_sends(frame), out(4, 63));
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn e_01_entropy_labels_are_taken_off_at_the_end() {
             entry(4711, 0, true, 0),
         ];
         let frame = mpls_frame(&stack, &remote_packet(6, 64));
-        assert_eq!(bench.from_fabric(frame), out(6, 63));
+        assert_eq!(bench.fabric_sends(frame), out(6, 63));
         let cut = mpls_frame(&stack[..2], &[]);
         bench.refuses(&cut, DropReason::LabelStackInvalid);
         let early = [entry(number, 0, false, 9), entry(7, 0, true, 9)];
@@ -213,7 +213,7 @@ fn l_09_deep_stacks_are_popped_and_endless_ones_dropped() {
     let packet = remote_packet(4, 64);
     for count in [1, 4, 16] {
         assert_eq!(
-            bench.from_fabric(mpls_frame(&deep(count, true), &packet)),
+            bench.fabric_sends(mpls_frame(&deep(count, true), &packet)),
             out(4, 63)
         );
     }
@@ -245,7 +245,7 @@ fn l_11_the_payload_is_what_the_label_says() {
     );
     bench.refuses(&mpls_frame(&stack, &[]), DropReason::LabelPayload);
     assert_eq!(
-        bench.from_fabric(mpls_frame(&stack, &remote_packet(6, 64))),
+        bench.fabric_sends(mpls_frame(&stack, &remote_packet(6, 64))),
         out(6, 63)
     );
 }

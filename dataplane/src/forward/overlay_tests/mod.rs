@@ -303,13 +303,13 @@ impl Bench {
         sent
     }
 
-    fn from_host(&mut self, frame: Vec<u8>) -> Vec<u8> {
+    fn host_sends(&mut self, frame: Vec<u8>) -> Vec<u8> {
         let mut sent = self.receive(TENANT_PORT, &[frame]);
         assert_eq!(sent.len(), 1, "{:?}", self.drops());
         sent.remove(0)
     }
 
-    fn from_fabric(&mut self, frame: Vec<u8>) -> Vec<u8> {
+    fn fabric_sends(&mut self, frame: Vec<u8>) -> Vec<u8> {
         let mut sent = self.receive(FABRIC_PORT, &[frame]);
         assert_eq!(sent.len(), 1, "{:?}", self.drops());
         sent.remove(0)
