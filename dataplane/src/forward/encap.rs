@@ -142,9 +142,7 @@ impl Forwarder {
         }
         let bytes = mbuf.len() as u64;
         self.counters.adjacency(id).add(1, bytes);
-        tx.make_room(1, &self.counters);
-        tx.push(mbuf, adjacency.interface);
-        tx.count(adjacency.interface, 1, bytes, &self.counters);
+        tx.push_one(mbuf, adjacency.interface, bytes, &self.counters);
         Ok(())
     }
 

@@ -77,6 +77,19 @@ impl TxPort {
         self.frames.push(mbuf);
     }
 
+    /// Adds one received frame of `bytes` that leaves by `interface`, and counts it.
+    pub(super) fn push_one(
+        &mut self,
+        mbuf: Mbuf,
+        interface: InterfaceId,
+        bytes: u64,
+        counters: &WorkerCounters,
+    ) {
+        self.make_room(1, counters);
+        self.push(mbuf, interface);
+        self.count(interface, 1, bytes, counters);
+    }
+
     /// Counts frames that were just added.
     #[inline(always)]
     pub(super) fn count(

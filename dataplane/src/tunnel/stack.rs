@@ -251,7 +251,7 @@ mod tests {
                 })
                 .collect();
             packet.truncate(packet.len().saturating_sub(cut));
-            hash(&packet);
+            prop_assert_eq!(hash(&packet), hash(&packet.clone()));
             let Ok(reading) = read(&packet, &table, InterfaceId::new(1)) else {
                 return Ok(());
             };

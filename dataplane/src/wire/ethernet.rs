@@ -137,12 +137,6 @@ impl EthernetHeader {
         Mac::new(self.source)
     }
 
-    /// Sets what follows the header.
-    #[inline(always)]
-    pub const fn set_ethertype(&mut self, ethertype: EtherType) {
-        self.ethertype = ethertype.0.to_be_bytes();
-    }
-
     /// Whether it goes from a station (no group, and not zero) to this address. Two loads tell: each takes in some of the
     /// field behind it, which is shifted out.
     #[inline(always)]
@@ -154,6 +148,12 @@ impl EthernetHeader {
         };
         let (destination, source) = (u64::from_le_bytes(*front), u64::from_le_bytes(*back));
         (destination << 16 == to.bits() << 16) & (source & 1 == 0) & (source << 16 != 0)
+    }
+
+    /// Sets what follows the header.
+    #[inline(always)]
+    pub const fn set_ethertype(&mut self, ethertype: EtherType) {
+        self.ethertype = ethertype.0.to_be_bytes();
     }
 
     /// What follows the header, be it a VLAN tag.
