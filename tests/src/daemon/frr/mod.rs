@@ -50,10 +50,11 @@ impl Daemon {
     }
 
     /// What it is told at its start besides what all are told. Zebra's kernel messages may be many, and what an
-    /// earlier one left in the kernel stays until the protocols had time to say it again.
+    /// earlier one left in the kernel stays until the protocols had time to say it again. Its module for the
+    /// Forwarding Plane Manager does nothing until it is configured.
     fn arguments(self) -> &'static [&'static str] {
         match self {
-            Self::Zebra => &["-s", "90000000", "-K", "30"],
+            Self::Zebra => &["-s", "90000000", "-K", "30", "-M", "dplane_fpm_nl"],
             _ => &[],
         }
     }
