@@ -2,8 +2,11 @@
 
 use dpdk_sys::Mbuf;
 
+use super::bridge;
 use crate::fib::{Arena, Key, View, lookup_lane};
 use crate::ids::{BURST, InterfaceId, NextHopId, VrfId};
+use crate::wire::Header;
+use crate::wire::ethernet::EthernetHeader;
 
 /// What is unusual about a packet. Most have none of it, which is one compare.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -128,6 +131,19 @@ pub(super) struct Batch {
     pub(super) facts: [Facts; BURST],
     pub(super) ipv4: Lane<u32>,
     pub(super) ipv6: Lane<u128>,
+    pub(super) l2: bridge::Lane,
+}
+
+impl Batch {
+    /// Takes an untagged frame as the only one of a burst.
+    pub(super) fn take_alone(&mut self, mbuf: Mbuf, interface: InterfaceId) {
+        self.packets[0] = Some(mbuf);
+        self.facts[0] = Facts {
+            interface,
+            l3_offset: EthernetHeader::LEN as u8,
+            ..Facts::default()
+        };
+    }
 }
 
 impl Default for Batch {
@@ -137,6 +153,7 @@ impl Default for Batch {
             facts: [Facts::default(); BURST],
             ipv4: Lane::default(),
             ipv6: Lane::default(),
+            l2: bridge::Lane::default(),
         }
     }
 }

@@ -70,6 +70,9 @@ impl Forwarder {
     ) {
         let way = match self.way::<FAMILY>(snapshot, slot, id) {
             Way::Send(adjacency) if self.send::<FAMILY>(snapshot, slot, adjacency) => return,
+            Way::Send(adjacency) if self.send_bridged::<FAMILY>(snapshot, slot, adjacency) => {
+                return;
+            }
             Way::Send(adjacency) => self.obstacle(snapshot, slot, adjacency),
             other => other,
         };

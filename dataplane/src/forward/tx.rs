@@ -120,7 +120,7 @@ impl TxPort {
                     let interface = self.interfaces[(first + sent) % BURST];
                     let frame = Inject {
                         mbuf,
-                        port: self.port,
+                        port: Some(self.port),
                         interface,
                         adjacency: None,
                     };
