@@ -22,5 +22,6 @@ mod local;
 pub mod output;
 pub mod path;
 mod send;
+mod suppress;
 pub mod thread;
 mod transit;
