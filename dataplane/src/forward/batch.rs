@@ -3,6 +3,8 @@
 use dpdk_sys::Mbuf;
 
 use super::bridge;
+use super::decap::Inbound;
+use super::encap::Outbound;
 use crate::fib::{Arena, Key, View, lookup_lane};
 use crate::ids::{BURST, InterfaceId, NextHopId, VrfId};
 use crate::wire::Header;
@@ -132,9 +134,19 @@ pub(super) struct Batch {
     pub(super) ipv4: Lane<u32>,
     pub(super) ipv6: Lane<u128>,
     pub(super) l2: bridge::Lane,
+    /// What goes into tunnels.
+    pub(super) outbound: Outbound,
+    /// What is to be taken out of tunnels and labels.
+    pub(super) inbound: Inbound,
 }
 
 impl Batch {
+    /// Whether nothing waits for another round.
+    #[inline]
+    pub(super) fn is_done(&self) -> bool {
+        self.l2.is_empty() & self.outbound.is_empty() & self.inbound.is_empty()
+    }
+
     /// Takes an untagged frame as the only one of a burst.
     pub(super) fn take_alone(&mut self, mbuf: Mbuf, interface: InterfaceId) {
         self.packets[0] = Some(mbuf);
@@ -154,6 +166,8 @@ impl Default for Batch {
             ipv4: Lane::default(),
             ipv6: Lane::default(),
             l2: bridge::Lane::default(),
+            outbound: Outbound::default(),
+            inbound: Inbound::default(),
         }
     }
 }

@@ -4,6 +4,7 @@ use dpdk_sys::Mbuf;
 
 use super::batch::{Batch, Facts, Flags};
 use super::bridge::Origin;
+use super::decap::Wrapping;
 use super::{Forwarder, ipv4, ipv6, local};
 use crate::drops::DropReason;
 use crate::fib::View;
@@ -27,6 +28,8 @@ pub(super) enum Verdict {
     Ipv4(u32),
     /// Look its destination up.
     Ipv6(u128),
+    /// Read its labels.
+    Labels,
     /// Not for the fast path.
     Punt(PuntReason, PuntClass),
     /// A dead end.
@@ -44,6 +47,7 @@ pub(super) struct Ingress<'s> {
     view4: View,
     view6: View,
     pub(super) link_local: &'s [u128],
+    mpls: bool,
 }
 
 impl<'s> Ingress<'s> {
@@ -81,6 +85,7 @@ impl<'s> Ingress<'s> {
             view4: vrf.ipv4.view(),
             view6: vrf.ipv6.view(),
             link_local: &interface.link_local,
+            mpls: interface.mpls,
         })
     }
 
@@ -200,7 +205,7 @@ impl Forwarder {
             let member = Origin::Member(facts.interface);
             return self.batch.l2.push(slot, bridge, member);
         }
-        self.admit(snapshot, slot, &ingress, ethertype, now_ticks);
+        self.take_in(snapshot, slot, &ingress, ethertype, now_ticks);
     }
 
     /// Validates a frame out of a bridge domain as its gateway interface, and takes it into an L3 lane.
@@ -228,14 +233,14 @@ impl Forwarder {
         match taken {
             Ok((ingress, ethertype)) => {
                 facts.vrf = ingress.facts.vrf;
-                self.admit(snapshot, slot, &ingress, ethertype, now_ticks);
+                self.take_in(snapshot, slot, &ingress, ethertype, now_ticks);
             }
             Err((_, reason)) => self.drop_packet(slot, reason),
         }
     }
 
     /// Takes a frame into its L3 lane, or does with it what its headers call for.
-    fn admit(
+    fn take_in(
         &mut self,
         snapshot: &Snapshot,
         slot: usize,
@@ -249,6 +254,7 @@ impl Forwarder {
         match classify(mbuf, &mut self.batch.facts[slot], ingress, ethertype) {
             Verdict::Ipv4(key) => self.batch.ipv4.push(slot, key, ingress.view4),
             Verdict::Ipv6(key) => self.batch.ipv6.push(slot, key, ingress.view6),
+            Verdict::Labels => self.batch.inbound.push((slot as u8, Wrapping::Labels)),
             Verdict::Drop(reason) => self.drop_packet(slot, reason),
             Verdict::Punt(reason, class) => self.punt(snapshot, slot, reason, class, now_ticks),
         }
@@ -355,6 +361,7 @@ fn classify(
     match ethertype {
         EtherType::IPV4 => ipv4::validate(mbuf, facts),
         EtherType::IPV6 => ipv6::validate(mbuf, facts, ingress.link_local),
+        EtherType::MPLS if ingress.mpls && !facts.flags.has(Flags::GROUP_FRAME) => Verdict::Labels,
         EtherType::ARP => Verdict::Punt(PuntReason::Arp, PuntClass::Arp),
         // A length (IEEE 802.3) has LLC behind it, as IS-IS uses it.
         other if other == EtherType::LLDP || other.is_length() => {

@@ -16,10 +16,13 @@
 
 mod batch;
 mod bridge;
+mod decap;
 mod egress;
+pub mod encap;
 mod input;
 mod ipv4;
 mod ipv6;
+mod labels;
 mod local;
 mod resolve;
 #[cfg(test)]
@@ -45,8 +48,9 @@ use tx::TxPort;
 
 /// Most VRFs that a packet passes on its way, by routes that lead from one into another.
 pub const MAX_LEAKS: usize = 4;
-/// Most rounds through the lanes for one burst.
-const ROUNDS: usize = 4;
+/// Most times that a burst goes through the stages: once, and once more for each tunnel in a tunnel and
+/// each bridge domain that it is routed into.
+pub const MAX_ROUNDS: usize = 4;
 /// One in this many bursts is timed stage by stage.
 const TIMED: u32 = 16;
 
@@ -89,6 +93,8 @@ pub struct Forwarder {
     /// Places of `tx` from the first on beyond which none is taken.
     tx_places: usize,
     batch: Box<Batch>,
+    /// The identification of the last outer IPv4 header (RFC 6864).
+    identification: u16,
     bursts: u32,
     flush_is_timed: bool,
 }
@@ -107,6 +113,7 @@ impl Forwarder {
             tx: Box::new(std::array::from_fn(|_| None)),
             tx_places: 0,
             batch: Box::default(),
+            identification: 0,
             bursts: 0,
             flush_is_timed: false,
         }
@@ -191,19 +198,24 @@ impl Forwarder {
         self.counters.stage_packets.add(count as u64);
     }
 
-    /// Empties the lanes again for as long as routed packets come into bridge domains.
+    /// Does what the first round left: what goes into tunnels leaves; what comes out of them, and what
+    /// was routed into bridge domains, goes through the stages again.
     #[inline]
     fn go_round(&mut self, snapshot: &Snapshot, now_ticks: u64) {
-        for _ in 1..ROUNDS {
-            if self.batch.l2.is_empty() {
+        for _ in 1..MAX_ROUNDS {
+            if self.batch.is_done() {
                 return;
             }
+            self.outbound(snapshot, now_ticks);
             self.batch.ipv4.clear();
             self.batch.ipv6.clear();
+            self.inbound(snapshot, now_ticks);
             self.bridge(snapshot, now_ticks);
             self.lookup(snapshot);
             self.resolve(snapshot, now_ticks);
         }
+        self.outbound(snapshot, now_ticks);
+        self.too_deep();
     }
 
     #[inline]

@@ -1,9 +1,10 @@
 //! Second and third stage: from destination to next hop, and from next hop to adjacency.
 
 use super::batch::Flags;
+use super::decap::Wrapping;
 use super::{Forwarder, MAX_LEAKS, local};
 use crate::drops::DropReason;
-use crate::ids::{AdjacencyId, GroupId, NextHopId, VrfId};
+use crate::ids::{AdjacencyId, EndpointId, GroupId, NextHopId, TunnelId, VrfId};
 use crate::punt::{PuntClass, PuntReason};
 use crate::snapshot::Snapshot;
 use crate::snapshot::nexthop::{AdjacencyState, Hop, NextHop};
@@ -15,6 +16,8 @@ use crate::wire::ipv6::Ipv6Header;
 /// Where a looked-up packet goes.
 enum Way {
     Send(AdjacencyId),
+    Encap(TunnelId),
+    Decap(EndpointId),
     Punt(PuntReason, PuntClass),
     Drop(DropReason),
 }
@@ -61,7 +64,7 @@ impl Forwarder {
 
     /// Does with a packet what its next hop wants or, where it could not be sent, what is the matter with it.
     #[inline(never)]
-    fn detour<const FAMILY: u8>(
+    pub(super) fn detour<const FAMILY: u8>(
         &mut self,
         snapshot: &Snapshot,
         slot: usize,
@@ -78,6 +81,12 @@ impl Forwarder {
         };
         match way {
             Way::Send(_) => self.drop_packet(slot, DropReason::NextHopMissing),
+            // A slot is in one list at a time, so they never hold more than a burst.
+            Way::Encap(tunnel) => self.batch.outbound.push((slot as u8, tunnel)),
+            Way::Decap(endpoint) => {
+                let wrapping = Wrapping::Endpoint(endpoint);
+                self.batch.inbound.push((slot as u8, wrapping));
+            }
             Way::Punt(reason, class) => self.punt(snapshot, slot, reason, class, now_ticks),
             Way::Drop(reason) => self.drop_packet(slot, reason),
         }
@@ -93,9 +102,11 @@ impl Forwarder {
             NextHop::Adjacency(adjacency) => Way::Send(adjacency),
             NextHop::Group(group) => match self.member::<FAMILY>(snapshot, slot, group) {
                 Some(Hop::Adjacency(adjacency)) => Way::Send(adjacency),
-                Some(Hop::Tunnel(_)) => Way::Drop(DropReason::TunnelUnderlay),
+                Some(Hop::Tunnel(tunnel)) => Way::Encap(tunnel),
                 None => Way::Drop(DropReason::NeighbourUnreachable),
             },
+            NextHop::Tunnel(tunnel) => Way::Encap(tunnel),
+            NextHop::Endpoint(endpoint) => Way::Decap(endpoint),
             NextHop::Vrf(vrf) => self.leak::<FAMILY>(snapshot, slot, vrf),
             other => self.dead_end(slot, id, other),
         }
@@ -188,7 +199,10 @@ impl Forwarder {
             }
             AdjacencyState::Resolved if facts.ip_bytes > adjacency.mtu_bytes => {
                 let mtu = adjacency.mtu_bytes;
-                let reason = PuntReason::TooBig { mtu, adjacency: id };
+                let reason = PuntReason::TooBig {
+                    mtu,
+                    hop: Hop::Adjacency(id),
+                };
                 let class = self.batch.packets[slot]
                     .as_ref()
                     .map_or(PuntClass::Exception, |mbuf| local::too_big(mbuf, facts));
@@ -218,8 +232,7 @@ impl Forwarder {
         };
         match next_hop {
             _ if id == NextHopId::NO_ROUTE => transit(PuntReason::NoRoute),
-            NextHop::Tunnel(_) => Way::Drop(DropReason::TunnelUnderlay),
-            NextHop::Local(_) | NextHop::Endpoint(_) => match &self.batch.packets[slot] {
+            NextHop::Local(_) => match &self.batch.packets[slot] {
                 Some(mbuf) => {
                     let (reason, class) = local::classify(mbuf, facts, PuntReason::Local);
                     Way::Punt(reason, class)
@@ -246,9 +259,12 @@ impl Forwarder {
             NextHop::Blackhole => Way::Drop(DropReason::Blackhole),
             NextHop::Unreachable => transit(PuntReason::RouteUnreachable),
             NextHop::Prohibit => transit(PuntReason::RouteProhibited),
-            NextHop::Vacant | NextHop::Adjacency(_) | NextHop::Group(_) | NextHop::Vrf(_) => {
-                Way::Drop(DropReason::NextHopMissing)
-            }
+            NextHop::Vacant
+            | NextHop::Adjacency(_)
+            | NextHop::Group(_)
+            | NextHop::Tunnel(_)
+            | NextHop::Endpoint(_)
+            | NextHop::Vrf(_) => Way::Drop(DropReason::NextHopMissing),
         }
     }
 }

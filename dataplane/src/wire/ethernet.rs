@@ -137,6 +137,12 @@ impl EthernetHeader {
         Mac::new(self.source)
     }
 
+    /// Sets what follows the header.
+    #[inline(always)]
+    pub const fn set_ethertype(&mut self, ethertype: EtherType) {
+        self.ethertype = ethertype.0.to_be_bytes();
+    }
+
     /// What follows the header, be it a VLAN tag.
     #[inline(always)]
     #[must_use]

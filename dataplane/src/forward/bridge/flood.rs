@@ -1,7 +1,5 @@
 //! Frames to everybody in a bridge domain.
 
-use dpdk_sys::Mbuf;
-
 use super::{Forwarder, Frame, Origin};
 use crate::counters::MAX_BRIDGES;
 use crate::drops::DropReason;
@@ -47,19 +45,18 @@ impl Forwarder {
             self.counters.bridge(frame.id).flooded.add(1);
             for exit in exits {
                 if let Some(exit) = last.replace(exit) {
-                    self.send_copy(snapshot, frame, exit);
+                    self.send_copy(snapshot, frame, exit, now_ticks);
                 }
             }
         }
         let listens = group.is_multicast() && frame.origin != Origin::Gateway;
         match (last, frame.bridge.gateway.filter(|_| listens)) {
             (Some(exit), Some(gateway)) => {
-                self.send_copy(snapshot, frame, exit);
+                self.send_copy(snapshot, frame, exit, now_ticks);
                 self.to_gateway(snapshot, frame, gateway, now_ticks);
             }
             (None, Some(gateway)) => self.to_gateway(snapshot, frame, gateway, now_ticks),
-            (Some(Exit::Tunnel(tunnel)), None) => self.to_tunnel(snapshot, frame, tunnel),
-            (Some(Exit::Member(member)), None) => self.to_member(snapshot, frame, member),
+            (Some(exit), None) => self.send_by(snapshot, frame, exit, now_ticks),
             _ if stormy => self.bridge_drop(frame, DropReason::BridgeStorm),
             _ if !allowed => self.bridge_drop(frame, DropReason::BridgeGroupDisabled),
             _ => self.bridge_drop(frame, DropReason::BridgeAlone),
@@ -67,30 +64,28 @@ impl Forwarder {
     }
 
     /// Sends a copy of the frame out by one way; what cannot be sent is counted as a packet of its own.
-    fn send_copy(&mut self, snapshot: &Snapshot, frame: &Frame<'_>, exit: Exit) {
-        let Some(original) = &self.batch.packets[frame.slot] else {
+    fn send_copy(&mut self, snapshot: &Snapshot, frame: &Frame<'_>, exit: Exit, now_ticks: u64) {
+        let (slot, facts) = (frame.slot, self.batch.facts[frame.slot]);
+        let Some(original) = self.batch.packets[slot].take() else {
             return;
         };
-        let l3_offset = usize::from(self.batch.facts[frame.slot].l3_offset);
-        let copy = self.copies.copy(original);
         self.counters.copied.add(1);
         self.counters.bridge(frame.id).copies.add(1);
-        let Some(copy) = copy else {
-            return self.drop_copy(frame, None, DropReason::NoBuffer);
-        };
-        let sent = match exit {
-            Exit::Member(member) => self.to_port(snapshot, copy, l3_offset, member),
-            Exit::Tunnel(tunnel) => self.enter(snapshot, copy, l3_offset, tunnel),
-        };
-        if let Err((copy, reason)) = sent {
-            self.drop_copy(frame, Some(copy), reason);
+        self.batch.packets[slot] = self.copies.copy(&original);
+        if self.batch.packets[slot].is_some() {
+            self.send_by(snapshot, frame, exit, now_ticks);
+        } else {
+            self.counters.drops[DropReason::NoBuffer.index()].add(1);
+            self.counters.bridge(frame.id).dropped.add(1);
         }
+        self.batch.packets[slot] = Some(original);
+        self.batch.facts[slot] = facts;
     }
 
-    #[cold]
-    fn drop_copy(&self, frame: &Frame<'_>, copy: Option<Mbuf>, reason: DropReason) {
-        self.counters.drops[reason.index()].add(1);
-        self.counters.bridge(frame.id).dropped.add(1);
-        drop(copy);
+    fn send_by(&mut self, snapshot: &Snapshot, frame: &Frame<'_>, exit: Exit, now_ticks: u64) {
+        match exit {
+            Exit::Member(member) => self.to_member(snapshot, frame, member),
+            Exit::Tunnel(tunnel) => self.to_tunnel(snapshot, frame, tunnel, now_ticks),
+        }
     }
 }

@@ -76,6 +76,12 @@ impl Lane {
         self.len = place + 1;
     }
 
+    /// Takes the last frame out, which was at the slot that it answers.
+    pub(in crate::forward) fn pop(&mut self) -> Option<usize> {
+        self.len = self.len.checked_sub(1)?;
+        Some(self.entries[self.len % BURST].slot)
+    }
+
     /// Whether no frame waits.
     #[inline(always)]
     pub(in crate::forward) const fn is_empty(&self) -> bool {

@@ -28,11 +28,12 @@ use dpdk_sys::Mbuf;
 use super::Forwarder;
 use crate::drops::DropReason;
 use crate::fdb::{FdbKey, FdbTarget, Seen};
-use crate::ids::{BridgeId, InterfaceId, TunnelId};
+use crate::ids::{BridgeId, InterfaceId, PortId, TunnelId};
 use crate::mac::Mac;
 use crate::punt::{PuntClass, PuntReason};
 use crate::snapshot::Snapshot;
 use crate::snapshot::bridge::Bridge;
+use crate::tunnel::inner::{Inner, frame_hash};
 use crate::wire::Header;
 use crate::wire::ethernet::EthernetHeader;
 
@@ -96,7 +97,7 @@ impl Forwarder {
         }
         match self.bridge_way(snapshot, frame, now_ticks) {
             Way::Member(member) => self.to_member(snapshot, frame, member),
-            Way::Tunnel(tunnel) => self.to_tunnel(snapshot, frame, tunnel),
+            Way::Tunnel(tunnel) => self.to_tunnel(snapshot, frame, tunnel, now_ticks),
             Way::Gateway(gateway) => self.to_gateway(snapshot, frame, gateway, now_ticks),
             Way::Flood => self.flood(snapshot, frame, now_ticks),
             Way::Punt(reason, class) => {
@@ -180,85 +181,54 @@ impl Forwarder {
         Way::Flood
     }
 
-    /// Sends the frame to a member, or says why it cannot.
+    /// Puts the frame into the transmit buffer of a member's port, in the member's VLAN.
     #[inline]
     fn to_member(&mut self, snapshot: &Snapshot, frame: &Frame<'_>, member: InterfaceId) {
-        let Some(mbuf) = self.batch.packets[frame.slot].take() else {
+        let Some(mut mbuf) = self.batch.packets[frame.slot].take() else {
             return;
         };
         let l3_offset = usize::from(self.batch.facts[frame.slot].l3_offset);
-        if let Err((mbuf, reason)) = self.to_port(snapshot, mbuf, l3_offset, member) {
-            self.batch.packets[frame.slot] = Some(mbuf);
-            self.bridge_drop(frame, reason);
-        }
+        let reason = match fit(snapshot, &mut mbuf, l3_offset, member) {
+            Ok(port) => match self.tx.get_mut(port.index()).and_then(Option::as_mut) {
+                Some(tx) => {
+                    let bytes = mbuf.len() as u64;
+                    return tx.push(mbuf, member, bytes, &self.counters);
+                }
+                None => DropReason::NoTxPort,
+            },
+            Err(reason) => reason,
+        };
+        self.batch.packets[frame.slot] = Some(mbuf);
+        self.bridge_drop(frame, reason);
     }
 
-    /// Puts a frame whose network header is at `l3_offset` into the transmit buffer of a member's
-    /// port, in the member's VLAN; gives it back with the reason when that cannot be.
-    #[inline]
-    fn to_port(
-        &mut self,
-        snapshot: &Snapshot,
-        mut mbuf: Mbuf,
-        l3_offset: usize,
-        member: InterfaceId,
-    ) -> Result<(), (Mbuf, DropReason)> {
-        let Some(interface) = snapshot.interface(member).filter(|i| i.up) else {
-            return Err((mbuf, DropReason::TxInterfaceDown));
-        };
-        if mbuf.len() > l3_offset + usize::from(interface.mtu_bytes) {
-            return Err((mbuf, DropReason::BridgeTooBig));
-        }
-        let tx = interface
-            .port
-            .and_then(|port| self.tx.get_mut(port.index()))
-            .and_then(Option::as_mut);
-        let Some(tx) = tx else {
-            return Err((mbuf, DropReason::NoTxPort));
-        };
-        let tagged = l3_offset > EthernetHeader::LEN;
-        if link::retag(&mut mbuf, tagged, interface.vlan).is_err() {
-            return Err((mbuf, DropReason::NoHeadroom));
-        }
-        if link::pad(&mut mbuf).is_err() {
-            return Err((mbuf, DropReason::NoBuffer));
-        }
-        let bytes = mbuf.len() as u64;
-        tx.push(mbuf, member, bytes, &self.counters);
-        Ok(())
-    }
-
-    /// Encapsulates the frame.
-    fn to_tunnel(&mut self, snapshot: &Snapshot, frame: &Frame<'_>, tunnel: TunnelId) {
-        let Some(mbuf) = self.batch.packets[frame.slot].take() else {
-            return;
-        };
-        let l3_offset = usize::from(self.batch.facts[frame.slot].l3_offset);
-        if let Err((mbuf, reason)) = self.enter(snapshot, mbuf, l3_offset, tunnel) {
-            self.batch.packets[frame.slot] = Some(mbuf);
-            self.bridge_drop(frame, reason);
-        }
-    }
-
-    /// Encapsulates a frame without its own VLAN's tag (RFC 7348 section 6.1), and sends it by the
-    /// tunnel's underlay; gives it back with the reason when that cannot be.
-    fn enter(
-        &mut self,
-        snapshot: &Snapshot,
-        mut mbuf: Mbuf,
-        l3_offset: usize,
-        id: TunnelId,
-    ) -> Result<(), (Mbuf, DropReason)> {
+    /// Encapsulates the frame, without its own VLAN's tag (RFC 7348 section 6.1), and sends it by the
+    /// tunnel's underlay. What does not fit is not fragmented (RFC 7348 section 4.3).
+    fn to_tunnel(&mut self, snapshot: &Snapshot, frame: &Frame<'_>, id: TunnelId, now_ticks: u64) {
         let Some(tunnel) = snapshot.tunnel(id) else {
-            return Err((mbuf, DropReason::NextHopMissing));
+            return self.bridge_drop(frame, DropReason::NextHopMissing);
         };
-        if mbuf.len() > l3_offset + usize::from(tunnel.payload_mtu_bytes()) {
-            return Err((mbuf, DropReason::BridgeTooBig));
+        let Some(mut mbuf) = self.batch.packets[frame.slot].take() else {
+            return;
+        };
+        let l3_offset = usize::from(self.batch.facts[frame.slot].l3_offset);
+        let tagged = l3_offset > EthernetHeader::LEN;
+        let fits = if mbuf.len() > l3_offset + usize::from(tunnel.payload_mtu_bytes()) {
+            Err(DropReason::BridgeTooBig)
+        } else {
+            link::retag(&mut mbuf, tagged, None).map_err(|_| DropReason::NoHeadroom)
+        };
+        if let Err(reason) = fits {
+            self.batch.packets[frame.slot] = Some(mbuf);
+            return self.bridge_drop(frame, reason);
         }
-        if link::retag(&mut mbuf, l3_offset > EthernetHeader::LEN, None).is_err() {
-            return Err((mbuf, DropReason::NoHeadroom));
+        let inner = Inner::frame(mbuf.data(), mbuf.len());
+        let hash = frame_hash(snapshot.hasher, mbuf.data());
+        let sent = self.encapsulated(snapshot, mbuf, &inner, hash, id, tunnel);
+        if sent.is_err() {
+            self.counters.bridge(frame.id).dropped.add(1);
         }
-        Err((mbuf, DropReason::TunnelUnderlay))
+        self.stuck(snapshot, frame.slot, sent, now_ticks);
     }
 
     /// Takes the frame into the L3 lanes as received by the gateway interface.
@@ -278,6 +248,28 @@ impl Forwarder {
         self.counters.bridge(frame.id).dropped.add(1);
         self.drop_packet(frame.slot, reason);
     }
+}
+
+/// Makes a frame whose network header is at `l3_offset` fit a member; answers the port that sends it.
+#[inline]
+fn fit(
+    snapshot: &Snapshot,
+    mbuf: &mut Mbuf,
+    l3_offset: usize,
+    member: InterfaceId,
+) -> Result<PortId, DropReason> {
+    let interface = snapshot
+        .interface(member)
+        .filter(|i| i.up)
+        .ok_or(DropReason::TxInterfaceDown)?;
+    let port = interface.port.ok_or(DropReason::NoTxPort)?;
+    if mbuf.len() > l3_offset + usize::from(interface.mtu_bytes) {
+        return Err(DropReason::BridgeTooBig);
+    }
+    let tagged = l3_offset > EthernetHeader::LEN;
+    link::retag(mbuf, tagged, interface.vlan).map_err(|_| DropReason::NoHeadroom)?;
+    link::pad(mbuf).map_err(|_| DropReason::NoBuffer)?;
+    Ok(port)
 }
 
 const fn is_reserved(group: Mac) -> bool {
