@@ -1,6 +1,8 @@
 //! Bridge domains over heap packets, without DPDK: what goes in at one member, what comes out of the
 //! others. The frames are built by etherparse.
 
+mod tunnels;
+
 use std::sync::Arc;
 
 use crossbeam::queue::ArrayQueue;
