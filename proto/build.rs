@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-const FILES: [&str; 10] = [
+const FILES: [&str; 11] = [
     "common",
     "port",
     "interface",
@@ -14,6 +14,7 @@ const FILES: [&str; 10] = [
     "stats",
     "event",
     "system",
+    "bridge",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -173,7 +173,6 @@ number!(
     /// A time in seconds, a day at most.
     Seconds(u32) 0..=86400
 );
-
 number!(
     /// A time in milliseconds, an hour at most.
     Milliseconds(u32) 1..=3_600_000
@@ -241,6 +240,18 @@ impl Buffers {
 impl DataRoom {
     /// Room for a frame of 2 KiB behind the headroom.
     pub const DEFAULT: Self = Self(2176);
+}
+
+impl KernelTable {
+    /// What the kernel calls `main`.
+    pub const MAIN: Self = Self(254);
+}
+
+impl Milliseconds {
+    /// How long a zebra is silent when it has said everything: it pauses for a second when its buffer is full.
+    pub const QUIET: Self = Self(2_500);
+    /// The least time between a zebra's connection and the end of what it did not repeat.
+    pub const HOLD: Self = Self(5_000);
 }
 
 impl Seconds {

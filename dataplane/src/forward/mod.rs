@@ -37,6 +37,7 @@ use dpdk_sys::{Mbuf, MbufSource, RxQueue};
 
 use crate::counters::{MAX_BRIDGES, Stage, WorkerCounters};
 use crate::drops::DropReason;
+use crate::fib::View;
 use crate::ids::{AdjacencyId, InterfaceId, MAX_PORTS, PortId};
 use crate::policer::{Bucket, Policer};
 use crate::punt::{Punt, PuntClass, PuntReason};
@@ -207,8 +208,6 @@ impl Forwarder {
                 return;
             }
             self.outbound(snapshot, now_ticks);
-            self.batch.ipv4.clear();
-            self.batch.ipv6.clear();
             self.inbound(snapshot, now_ticks);
             self.bridge(snapshot, now_ticks);
             self.lookup(snapshot);
@@ -280,6 +279,9 @@ impl Forwarder {
             self.counters.interface(frame.interface).tx.add(1, bytes);
         }
         self.batch.take_alone(frame.mbuf, frame.interface);
+        // The tables of the last burst may be gone.
+        self.batch.ipv4.start(View::default());
+        self.batch.ipv6.start(View::default());
         self.batch.l2.push_again(0, bridge, origin);
         self.go_round(snapshot, now_ticks);
     }

@@ -192,7 +192,7 @@ impl Forwarder {
             Ok(port) => match self.tx.get_mut(port.index()).and_then(Option::as_mut) {
                 Some(tx) => {
                     let bytes = mbuf.len() as u64;
-                    return tx.push(mbuf, member, bytes, &self.counters);
+                    return tx.push_one(mbuf, member, bytes, &self.counters);
                 }
                 None => DropReason::NoTxPort,
             },

@@ -1,0 +1,1 @@
+//! FRR of the distribution.
