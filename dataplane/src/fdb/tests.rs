@@ -194,7 +194,7 @@ mod plain {
                 let station = round.wrapping_mul(0x9e37_79b9) >> 8;
                 let k = key(1, station % 200);
                 if fdb.remove(k).is_none() {
-                    let target = behind(station % 200 | (round % 8) << 16);
+                    let target = behind((station % 200) | ((round % 8) << 16));
                     let set = fdb.set(k, target, Second::new(0));
                     assert!(
                         !set.is_ok_and(|s| s.grown),

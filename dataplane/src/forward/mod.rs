@@ -320,6 +320,11 @@ impl Forwarder {
             self.counters.punt_refused[class.index()].add(1);
             return self.drop_packet(slot, reason.refused_as(DropReason::PuntPoliced));
         }
+        self.hand_over(slot, reason, class);
+    }
+
+    /// Hands the packet at `slot`, which has its token, to the exception path, if the ring has room.
+    fn hand_over(&mut self, slot: usize, reason: PuntReason, class: PuntClass) {
         let Some(mbuf) = self.batch.packets[slot].take() else {
             return;
         };

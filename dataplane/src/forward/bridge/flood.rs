@@ -53,9 +53,9 @@ impl Forwarder {
         match (last, frame.bridge.gateway.filter(|_| listens)) {
             (Some(exit), Some(gateway)) => {
                 self.send_copy(snapshot, frame, exit, now_ticks);
-                self.to_gateway(snapshot, frame, gateway, now_ticks);
+                self.hand_to_gateway(snapshot, frame, gateway, now_ticks);
             }
-            (None, Some(gateway)) => self.to_gateway(snapshot, frame, gateway, now_ticks),
+            (None, Some(gateway)) => self.hand_to_gateway(snapshot, frame, gateway, now_ticks),
             (Some(exit), None) => self.send_by(snapshot, frame, exit, now_ticks),
             _ if stormy => self.bridge_drop(frame, DropReason::BridgeStorm),
             _ if !allowed => self.bridge_drop(frame, DropReason::BridgeGroupDisabled),
@@ -84,8 +84,8 @@ impl Forwarder {
 
     fn send_by(&mut self, snapshot: &Snapshot, frame: &Frame<'_>, exit: Exit, now_ticks: u64) {
         match exit {
-            Exit::Member(member) => self.to_member(snapshot, frame, member),
-            Exit::Tunnel(tunnel) => self.to_tunnel(snapshot, frame, tunnel, now_ticks),
+            Exit::Member(member) => self.send_to_member(snapshot, frame, member),
+            Exit::Tunnel(tunnel) => self.send_to_tunnel(snapshot, frame, tunnel, now_ticks),
         }
     }
 }

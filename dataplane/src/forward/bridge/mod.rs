@@ -60,7 +60,10 @@ enum Way {
     Tunnel(TunnelId),
     Gateway(InterfaceId),
     Flood,
-    Punt(PuntReason, PuntClass),
+    /// To the host, as received by its member.
+    Host,
+    /// To the exception path, which may know the answer.
+    Ask(PuntClass),
     Drop(DropReason),
 }
 
@@ -96,12 +99,20 @@ impl Forwarder {
             self.counters.bridge(frame.id).frames.add(1, bytes);
         }
         match self.bridge_way(snapshot, frame, now_ticks) {
-            Way::Member(member) => self.to_member(snapshot, frame, member),
-            Way::Tunnel(tunnel) => self.to_tunnel(snapshot, frame, tunnel, now_ticks),
-            Way::Gateway(gateway) => self.to_gateway(snapshot, frame, gateway, now_ticks),
+            Way::Member(member) => self.send_to_member(snapshot, frame, member),
+            Way::Tunnel(tunnel) => self.send_to_tunnel(snapshot, frame, tunnel, now_ticks),
+            Way::Gateway(gateway) => self.hand_to_gateway(snapshot, frame, gateway, now_ticks),
             Way::Flood => self.flood(snapshot, frame, now_ticks),
-            Way::Punt(reason, class) => {
+            Way::Host => {
+                let (reason, class) = (PuntReason::NonIp, PuntClass::Routing);
                 self.punt(snapshot, frame.slot, reason, class, now_ticks);
+            }
+            Way::Ask(class) => {
+                if self.policer.allow(&snapshot.punt_policy, class, now_ticks) {
+                    self.hand_over(frame.slot, PuntReason::Suppress, class);
+                } else {
+                    self.flood(snapshot, frame, now_ticks);
+                }
             }
             Way::Drop(reason) => self.bridge_drop(frame, reason),
         }
@@ -161,7 +172,7 @@ impl Forwarder {
         let member = matches!(frame.origin, Origin::Member(_));
         if is_reserved(group) {
             return if member {
-                Way::Punt(PuntReason::NonIp, PuntClass::Routing)
+                Way::Host
             } else {
                 Way::Drop(DropReason::BridgeReservedGroup)
             };
@@ -176,14 +187,14 @@ impl Forwarder {
             && member
             && let Some(class) = asks()
         {
-            return Way::Punt(PuntReason::Suppress, class);
+            return Way::Ask(class);
         }
         Way::Flood
     }
 
     /// Puts the frame into the transmit buffer of a member's port, in the member's VLAN.
     #[inline]
-    fn to_member(&mut self, snapshot: &Snapshot, frame: &Frame<'_>, member: InterfaceId) {
+    fn send_to_member(&mut self, snapshot: &Snapshot, frame: &Frame<'_>, member: InterfaceId) {
         let Some(mut mbuf) = self.batch.packets[frame.slot].take() else {
             return;
         };
@@ -204,7 +215,13 @@ impl Forwarder {
 
     /// Encapsulates the frame, without its own VLAN's tag (RFC 7348 section 6.1), and sends it by the
     /// tunnel's underlay. What does not fit is not fragmented (RFC 7348 section 4.3).
-    fn to_tunnel(&mut self, snapshot: &Snapshot, frame: &Frame<'_>, id: TunnelId, now_ticks: u64) {
+    fn send_to_tunnel(
+        &mut self,
+        snapshot: &Snapshot,
+        frame: &Frame<'_>,
+        id: TunnelId,
+        now_ticks: u64,
+    ) {
         let Some(tunnel) = snapshot.tunnel(id) else {
             return self.bridge_drop(frame, DropReason::NextHopMissing);
         };
@@ -232,7 +249,7 @@ impl Forwarder {
     }
 
     /// Takes the frame into the L3 lanes as received by the gateway interface.
-    fn to_gateway(
+    fn hand_to_gateway(
         &mut self,
         snapshot: &Snapshot,
         frame: &Frame<'_>,

@@ -19,7 +19,7 @@ use crate::fib::{Arena, Capacity, Trie};
 use crate::ids::{AdjacencyId, BridgeId, InterfaceId, NextHopId, PortId, TunnelId, VrfId};
 use crate::mac::Mac;
 use crate::policer::{PuntPolicy, Rate};
-use crate::punt::{Punt, PuntReason};
+use crate::punt::{Punt, PuntClass, PuntReason};
 use crate::snapshot::bridge::Bridge;
 use crate::snapshot::interface::Interface;
 use crate::snapshot::nexthop::{Adjacency, AdjacencyState, NextHop};
@@ -420,6 +420,9 @@ fn b_07_a_request_that_may_be_suppressed_is_asked_about_and_flooded_when_it_come
     assert_eq!(ports(&sent), [1, 2]);
     let other = frame(station(0), EVERYBODY, 64);
     assert_eq!(ports(&bench.receive(0, &[other])), [1, 2]);
+    bench.snapshot.punt_policy.rates[PuntClass::Arp.index()] = Rate::new(0, 0, TICKS_HZ);
+    let sent = bench.receive(0, &[request]);
+    assert_eq!(ports(&sent), [1, 2], "without a token it is flooded");
 }
 
 #[test]
