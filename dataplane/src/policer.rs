@@ -74,25 +74,38 @@ impl PuntPolicy {
     }
 }
 
+/// A token bucket: when it is full again, in ticks.
+#[derive(Clone, Copy, Debug, Default, bytemuck::Zeroable)]
+#[repr(transparent)]
+pub struct Bucket {
+    full_at: u64,
+}
+
+impl Bucket {
+    /// Takes a token of a bucket that fills at `rate`, at time `now_ticks`; false when there is none.
+    #[inline]
+    pub fn allow(&mut self, rate: Rate, now_ticks: u64) -> bool {
+        let full_at = self.full_at.max(now_ticks);
+        let next = full_at.saturating_add(rate.ticks_per_packet);
+        if next - now_ticks > rate.burst_ticks {
+            return false;
+        }
+        self.full_at = next;
+        true
+    }
+}
+
 /// The buckets of one worker.
 #[derive(Clone, Debug, Default)]
 pub struct Policer {
-    /// When each class's bucket is full again, in ticks.
-    full_at: [u64; PuntClass::COUNT],
+    buckets: [Bucket; PuntClass::COUNT],
 }
 
 impl Policer {
     /// Takes a token of `class` at time `now_ticks`; false when there is none.
     #[inline]
     pub fn allow(&mut self, policy: &PuntPolicy, class: PuntClass, now_ticks: u64) -> bool {
-        let rate = policy.rates[class.index()];
-        let full_at = self.full_at[class.index()].max(now_ticks);
-        let next = full_at.saturating_add(rate.ticks_per_packet);
-        if next - now_ticks > rate.burst_ticks {
-            return false;
-        }
-        self.full_at[class.index()] = next;
-        true
+        self.buckets[class.index()].allow(policy.rates[class.index()], now_ticks)
     }
 }
 

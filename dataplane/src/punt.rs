@@ -16,6 +16,9 @@ pub enum PuntReason {
     Arp,
     /// A neighbour discovery message: ICMPv6 types 133 to 137 (RFC 4861).
     NeighbourDiscovery,
+    /// An ARP request or neighbour solicitation of a member of a bridge domain, which the router may
+    /// answer in the place of its target (RFC 9161); unanswered, it is flooded.
+    Suppress,
     /// Addressed to the router itself.
     Local,
     /// Addressed to a multicast group or to broadcast on its own link.

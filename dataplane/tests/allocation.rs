@@ -7,11 +7,12 @@
 )]
 
 use crossbeam::queue::ArrayQueue;
-use dpdk_sys::{Eal, Mempool, Port, PortConfig};
+use dpdk_sys::{Eal, MbufSource, Mempool, Port, PortConfig};
 use etherparse::PacketBuilder;
 use ferroute_dataplane::counters::WorkerCounters;
 use ferroute_dataplane::drops::DropReason;
 use ferroute_dataplane::fib::{Arena, Capacity, Trie};
+use ferroute_dataplane::forward::Supplies;
 use ferroute_dataplane::forward::tx::{TxPort, TxSink};
 use ferroute_dataplane::ids::{
     AdjacencyId, GroupId, InterfaceId, NextHopId, PortId, VrfId, WorkerIndex,
@@ -235,7 +236,12 @@ fn a_worker_allocates_nothing_while_it_forwards() {
         cpu,
         idle: Idle::Poll,
     };
-    let worker = Worker::start(&eal, spec, readers.reader().unwrap(), Arc::clone(&punts)).unwrap();
+    let supplies = Supplies {
+        punts: Arc::clone(&punts),
+        learns: Arc::new(ArrayQueue::new(1)),
+        copies: MbufSource::Pool(pool.clone()),
+    };
+    let worker = Worker::start(&eal, spec, readers.reader().unwrap(), supplies).unwrap();
     let tx = TxPort::new(to, TxSink::Queue(output.tx.remove(0)));
     worker.set_tx(to, Some(Box::new(tx))).unwrap();
     worker.add_rx(from, input.rx.remove(0)).unwrap();

@@ -16,6 +16,7 @@ use crossbeam::queue::ArrayQueue;
 use dpdk_sys::log::Level;
 use dpdk_sys::{Eal, EalError, MbufSource, Mempool, MempoolError};
 use ferroute_dataplane::fib::{Arena, ArenaError};
+use ferroute_dataplane::forward::Supplies;
 use ferroute_dataplane::ids::WorkerIndex;
 use ferroute_dataplane::policer::{PuntPolicy, Rate};
 use ferroute_dataplane::punt::PuntClass;
@@ -39,6 +40,8 @@ use crate::twin::{TwinManager, TwinSet};
 
 /// Punted packets that may wait for the exception thread.
 const PUNT_RING: usize = 8192;
+/// Stations that may wait to be learned.
+const LEARN_RING: usize = 4096;
 /// Packet buffers that each worker keeps to itself.
 const POOL_CACHE: u32 = 256;
 
@@ -104,7 +107,12 @@ impl Assembly {
         let snapshot = Snapshot::empty(arena, punt_policy(boot, ticks_hz), FlowHasher::new(seed));
         let (publisher, readers) = cell(snapshot, boot.placement.workers.len() + 1);
         let punts = Arc::new(ArrayQueue::new(PUNT_RING));
-        let workers = start_workers(boot, &eal, &readers, &punts)?;
+        let supplies = Supplies {
+            punts: Arc::clone(&punts),
+            learns: Arc::new(ArrayQueue::new(LEARN_RING)),
+            copies: MbufSource::Pool(pool.clone()),
+        };
+        let workers = start_workers(boot, &eal, &readers, &supplies)?;
 
         let started = Instant::now();
         let exception_counters = Arc::new(ExceptionCounters::default());
@@ -190,7 +198,7 @@ fn start_workers(
     boot: &Boot,
     eal: &Eal,
     readers: &Readers<Snapshot>,
-    punts: &Arc<ArrayQueue<ferroute_dataplane::punt::Punt>>,
+    supplies: &Supplies,
 ) -> Result<Vec<Worker>, AssembleError> {
     let idle = if boot.config.cpus.idle == IdleMode::Poll {
         Idle::Poll
@@ -210,7 +218,7 @@ fn start_workers(
             eal,
             spec,
             readers.reader()?,
-            Arc::clone(punts),
+            supplies.clone(),
         )?);
     }
     Ok(workers)

@@ -23,5 +23,6 @@ pub mod output;
 pub mod path;
 pub mod path_mtu;
 mod send;
+mod suppress;
 pub mod thread;
 mod transit;

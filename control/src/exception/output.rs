@@ -9,10 +9,10 @@ use crate::neighbour::{Loss, NeighbourEvent, NeighbourKey};
 /// One thing to do, in order.
 #[derive(Debug)]
 pub enum Output {
-    /// Send a complete frame on a port.
+    /// Send a complete frame on a port, or through a bridge domain.
     Send {
-        /// The port.
-        port: PortId,
+        /// The port; `None` to send it through the bridge domain of its interface, untagged.
+        port: Option<PortId>,
         /// The interface on which it is counted.
         interface: InterfaceId,
         /// The adjacency on which it is counted, when it was routed.

@@ -123,6 +123,7 @@ impl ExceptionPath {
         };
         match taken.reason {
             PuntReason::Arp => self.arp(snapshot, taken, now_ns),
+            PuntReason::Suppress => self.suppress(snapshot, taken, now_ns),
             PuntReason::NeighbourDiscovery => self.neighbour_discovery(snapshot, taken, now_ns),
             PuntReason::Local => self.local(snapshot, taken, now_ns),
             PuntReason::LinkMulticast | PuntReason::NonIp => self.give_to_twin(taken),

@@ -269,7 +269,9 @@ impl ExceptionPath {
         let Some(link) = snapshot.interface(interface).filter(|i| i.up) else {
             return;
         };
-        let Some(port) = link.port else { return };
+        if link.port.is_none() && link.bridge.is_none() {
+            return;
+        }
         let mut frame = Vec::with_capacity(ETHERNET_BYTES + 4 + payload.len());
         frame.extend_from_slice(&to.octets());
         frame.extend_from_slice(&link.mac.octets());
@@ -280,7 +282,7 @@ impl ExceptionPath {
         frame.extend_from_slice(&ethertype.to_be_bytes());
         frame.extend_from_slice(payload);
         self.outputs.push(Output::Send {
-            port,
+            port: link.port,
             interface,
             adjacency,
             frame,
@@ -293,7 +295,7 @@ impl ExceptionPath {
         let link = snapshot
             .interface(interface)
             .filter(|i| i.up && frame.len() >= ETHERNET_BYTES);
-        let Some((link, port)) = link.and_then(|l| l.port.map(|port| (l, port))) else {
+        let Some(link) = link.filter(|l| l.port.is_some() || l.bridge.is_some()) else {
             self.counters.from_twin_dropped.add(1);
             return;
         };
@@ -304,7 +306,7 @@ impl ExceptionPath {
         }
         self.counters.from_twin_sent.add(1);
         self.outputs.push(Output::Send {
-            port,
+            port: link.port,
             interface,
             adjacency: None,
             frame,

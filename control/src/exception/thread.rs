@@ -182,7 +182,12 @@ impl ExceptionThread {
                         interface,
                         adjacency,
                     };
-                    let pushed = injectors.get(&port).map(|ring| ring.push(inject).is_ok());
+                    // Any worker can send through a bridge domain.
+                    let ring = match port {
+                        Some(port) => injectors.get(&port),
+                        None => injectors.values().next(),
+                    };
+                    let pushed = ring.map(|ring| ring.push(inject).is_ok());
                     if pushed != Some(true) {
                         self.counters.drop_for(DropReason::InjectRingFull);
                     }

@@ -209,6 +209,20 @@ pub fn announcement(mac: Mac, address: Ipv6Addr) -> NdSend {
     )
 }
 
+/// Answers a solicitation in the place of the host `mac` that has `address` (RFC 9161 section 3.2): to
+/// the address that asks, at its Ethernet address.
+#[must_use]
+pub fn proxy(mac: Mac, address: Ipv6Addr, to: Ipv6Addr, to_mac: Mac) -> NdSend {
+    let message = NeighbourAdvertisement {
+        router: false,
+        solicited: true,
+        overrides: true,
+        target: address,
+        target_link_address: Some(mac),
+    };
+    send(address, to, to_mac, &message.emit(address, to))
+}
+
 fn solicit(
     mac: Mac,
     source: Ipv6Addr,

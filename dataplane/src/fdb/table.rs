@@ -92,6 +92,13 @@ pub enum Seen {
 }
 
 impl FdbReader {
+    /// The rate of the workers' clock, in ticks a second.
+    #[inline]
+    #[must_use]
+    pub const fn tick_hz(&self) -> u64 {
+        self.tick_hz
+    }
+
     /// The second of a time of the workers' clock.
     #[inline]
     #[must_use]

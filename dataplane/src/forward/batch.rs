@@ -2,10 +2,13 @@
 
 use dpdk_sys::Mbuf;
 
+use super::bridge;
 use super::decap::Inbound;
 use super::encap::Outbound;
 use crate::fib::{Arena, Key, View, lookup_lane};
 use crate::ids::{BURST, InterfaceId, NextHopId, VrfId};
+use crate::wire::Header;
+use crate::wire::ethernet::EthernetHeader;
 
 /// What is unusual about a packet. Most have none of it, which is one compare.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -175,10 +178,29 @@ pub(super) struct Batch {
     pub(super) facts: [Facts; BURST],
     pub(super) ipv4: Lane<u32>,
     pub(super) ipv6: Lane<u128>,
+    pub(super) l2: bridge::Lane,
     /// What goes into tunnels.
     pub(super) outbound: Outbound,
     /// What is to be taken out of tunnels and labels.
     pub(super) inbound: Inbound,
+}
+
+impl Batch {
+    /// Whether nothing waits for another round.
+    #[inline]
+    pub(super) fn is_done(&self) -> bool {
+        self.l2.is_empty() & self.outbound.is_empty() & self.inbound.is_empty()
+    }
+
+    /// Takes an untagged frame as the only one of a burst.
+    pub(super) fn take_alone(&mut self, mbuf: Mbuf, interface: InterfaceId) {
+        self.packets[0] = Some(mbuf);
+        self.facts[0] = Facts {
+            interface,
+            l3_offset: EthernetHeader::LEN as u8,
+            ..Facts::default()
+        };
+    }
 }
 
 impl Default for Batch {
@@ -188,6 +210,7 @@ impl Default for Batch {
             facts: [Facts::default(); BURST],
             ipv4: Lane::default(),
             ipv6: Lane::default(),
+            l2: bridge::Lane::default(),
             outbound: Outbound::default(),
             inbound: Inbound::default(),
         }

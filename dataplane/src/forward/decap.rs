@@ -5,10 +5,11 @@ use arrayvec::ArrayVec;
 use dpdk_sys::Mbuf;
 
 use super::batch::Facts;
+use super::bridge::Origin;
 use super::input::Verdict;
 use super::{Forwarder, ipv4, ipv6, local};
 use crate::drops::DropReason;
-use crate::ids::{BURST, EndpointId, InterfaceId, NextHopId};
+use crate::ids::{BURST, BridgeId, EndpointId, InterfaceId, NextHopId};
 use crate::punt::PuntReason;
 use crate::snapshot::Snapshot;
 use crate::snapshot::endpoint::{Endpoint, VniTarget};
@@ -16,7 +17,7 @@ use crate::snapshot::interface::Interface;
 use crate::snapshot::label::Payload;
 use crate::snapshot::tunnel::Mode;
 use crate::tunnel::decap::{self, Carried, Taken};
-use crate::tunnel::leave::{Marks, mark_packet};
+use crate::tunnel::leave::{Marks, mark_frame, mark_packet};
 use crate::wire::Header;
 use crate::wire::ethernet::{EtherType, EthernetHeader};
 
@@ -66,6 +67,9 @@ impl Forwarder {
         for (slot, _) in std::mem::take(&mut self.batch.inbound) {
             self.drop_packet(slot.into(), DropReason::TunnelNesting);
         }
+        while let Some(slot) = self.batch.l2.pop() {
+            self.drop_packet(slot, DropReason::TunnelNesting);
+        }
     }
 
     fn out_of_tunnel(
@@ -95,8 +99,8 @@ impl Forwarder {
             Carried::Frame(_, VniTarget::Routed(interface)) => {
                 self.out_of_vni(snapshot, slot, start, interface, marks, now_ticks);
             }
-            Carried::Frame(_, VniTarget::Bridged(_)) => {
-                self.drop_packet(slot, DropReason::UnknownVni);
+            Carried::Frame(_, VniTarget::Bridged(bridge)) => {
+                self.out_of_bridged_vni(slot, start, bridge, marks);
             }
             Carried::Stack => {
                 let own = endpoint.interface;
@@ -111,6 +115,28 @@ impl Forwarder {
                 self.bare(snapshot, slot, start, way, marks, now_ticks);
             }
         }
+    }
+
+    /// A frame out of a bridged VNI goes into its bridge domain. It has no tag (RFC 7348 section 6.1).
+    fn out_of_bridged_vni(&mut self, slot: usize, start: usize, bridge: BridgeId, marks: Marks) {
+        let Some(mbuf) = &mut self.batch.packets[slot] else {
+            return;
+        };
+        let link = mbuf.data().get(start..).and_then(EthernetHeader::split);
+        let fits = match link.map(|(link, _)| link.ethertype()) {
+            None => Err(DropReason::TunnelTruncated),
+            Some(kind) if kind.is_vlan() => Err(DropReason::VxlanInnerVlan),
+            Some(_) => mbuf
+                .trim_front(start)
+                .map_err(|_| DropReason::TunnelTruncated),
+        };
+        let marked = fits
+            .and_then(|()| mark_frame(mbuf.data_mut(), marks).map_err(|_| DropReason::TunnelEcn));
+        if let Err(reason) = marked {
+            return self.drop_packet(slot, reason);
+        }
+        self.batch.facts[slot].l3_offset = EthernetHeader::LEN as u8;
+        self.batch.l2.push(slot, bridge, Origin::Tunnel);
     }
 
     /// A frame out of a routed VNI: it must be for the router's Ethernet address there and carry IP (RFC

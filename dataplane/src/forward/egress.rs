@@ -3,6 +3,7 @@
 use dpdk_sys::Mbuf;
 
 use super::Forwarder;
+use super::bridge::Origin;
 use crate::ids::{AdjacencyId, BURST, PortId};
 use crate::snapshot::Snapshot;
 use crate::snapshot::nexthop::{Adjacency, AdjacencyState};
@@ -58,6 +59,45 @@ impl Forwarder {
             tx.count(adjacency.interface, sent as u64, bytes, &self.counters);
         }
         sent
+    }
+
+    /// Rewrites the packet at `slot` for an adjacency on a gateway interface, and puts the frame into
+    /// the L2 lane. False when the adjacency is none such, or the packet cannot be sent so.
+    pub(super) fn send_bridged<const FAMILY: u8>(
+        &mut self,
+        snapshot: &Snapshot,
+        slot: usize,
+        id: AdjacencyId,
+    ) -> bool {
+        let Some(adjacency) = snapshot.adjacency(id) else {
+            return false;
+        };
+        let gateway = snapshot
+            .interface(adjacency.interface)
+            .filter(|i| i.port.is_none());
+        let Some(bridge) = gateway.and_then(|i| i.bridge) else {
+            return false;
+        };
+        let facts = self.batch.facts[slot];
+        let clear = (adjacency.state == AdjacencyState::Resolved)
+            & (facts.ip_bytes <= adjacency.mtu_bytes)
+            & (facts.ttl > 1)
+            & facts.flags.is_empty();
+        let Some(mbuf) = self.batch.packets[slot].as_mut().filter(|_| clear) else {
+            return false;
+        };
+        if !rewrite::<FAMILY>(mbuf, facts.l3_offset.into(), adjacency) {
+            return false;
+        }
+        let bytes = mbuf.len() as u64;
+        self.counters.adjacency(id).add(1, bytes);
+        self.counters
+            .interface(adjacency.interface)
+            .tx
+            .add(1, bytes);
+        self.batch.facts[slot].l3_offset = adjacency.header_len;
+        self.batch.l2.push(slot, bridge, Origin::Gateway);
+        true
     }
 
     /// Whether this worker may send on a port.

@@ -3,11 +3,12 @@
 use dpdk_sys::Mbuf;
 
 use super::batch::{Batch, Facts, Flags};
+use super::bridge::Origin;
 use super::decap::Wrapping;
 use super::{Forwarder, ipv4, ipv6, local};
 use crate::drops::DropReason;
 use crate::fib::View;
-use crate::ids::{BURST, InterfaceId, PortId};
+use crate::ids::{BURST, BridgeId, InterfaceId, PortId};
 use crate::mac::Mac;
 use crate::punt::{PuntClass, PuntReason};
 use crate::snapshot::{Snapshot, interface::PortMap};
@@ -41,6 +42,8 @@ pub(super) struct Ingress<'s> {
     /// What holds for every plain packet of the interface.
     facts: Facts,
     mac: Mac,
+    /// The bridge domain whose member or gateway it is.
+    bridge: Option<BridgeId>,
     view4: View,
     view6: View,
     pub(super) link_local: &'s [u128],
@@ -78,6 +81,7 @@ impl<'s> Ingress<'s> {
                 ..Facts::default()
             },
             mac: interface.mac,
+            bridge: interface.bridge,
             view4: vrf.ipv4.view(),
             view6: vrf.ipv6.view(),
             link_local: &interface.link_local,
@@ -121,7 +125,8 @@ impl Forwarder {
         let no_map = PortMap::default();
         let map = snapshot.port(port).unwrap_or(&no_map);
         let untagged = Ingress::new(snapshot, map.untagged);
-        let common = untagged.as_ref().ok();
+        let common = untagged.as_ref().ok().filter(|i| i.bridge.is_none());
+        let member = untagged.as_ref().ok().and_then(|i| Some((i, i.bridge?)));
         let (view4, view6) = common.map_or_else(Default::default, |i| (i.view4, i.view6));
         self.batch.ipv4.start(view4);
         self.batch.ipv6.start(view6);
@@ -133,7 +138,12 @@ impl Forwarder {
             if let Some(Some(ahead)) = self.batch.packets.get(slot + AHEAD) {
                 ahead.prefetch_header();
             }
-            match common.and_then(|ingress| self.batch.take_plain(slot, ingress)) {
+            let plain = match (common, member) {
+                (Some(ingress), _) => self.batch.take_plain(slot, ingress),
+                (None, Some((ingress, bridge))) => self.batch.take_bridged(slot, ingress, bridge),
+                (None, None) => None,
+            };
+            match plain {
                 Some(bytes) => {
                     plain_packets += 1;
                     plain_bytes += bytes as u64;
@@ -141,7 +151,7 @@ impl Forwarder {
                 None => self.examine(snapshot, map, &untagged, slot, now_ticks),
             }
         }
-        if let Some(ingress) = common {
+        if let Ok(ingress) = &untagged {
             let counters = self.counters.interface(ingress.facts.interface);
             counters.rx.add(plain_packets, plain_bytes);
         }
@@ -186,7 +196,57 @@ impl Forwarder {
         facts.interface = ingress.facts.interface;
         facts.vrf = ingress.facts.vrf;
         self.counters.interface(facts.interface).rx.add(1, bytes);
-        match classify(mbuf, facts, &ingress, ethertype) {
+        if let Some(bridge) = ingress.bridge {
+            let member = Origin::Member(facts.interface);
+            return self.batch.l2.push(slot, bridge, member);
+        }
+        self.take_in(snapshot, slot, &ingress, ethertype, now_ticks);
+    }
+
+    /// Validates a frame out of a bridge domain as its gateway interface, and takes it into an L3 lane.
+    pub(super) fn input_from_bridge(
+        &mut self,
+        snapshot: &Snapshot,
+        slot: usize,
+        gateway: InterfaceId,
+        now_ticks: u64,
+    ) {
+        let Some(mbuf) = &self.batch.packets[slot] else {
+            return;
+        };
+        let facts = &mut self.batch.facts[slot];
+        let l3_offset = usize::from(facts.l3_offset);
+        let kind = mbuf.data().get(l3_offset.saturating_sub(2)..l3_offset);
+        let taken = match kind {
+            Some([a, b]) => Ingress::new(snapshot, Some(gateway))
+                .map(|ingress| (ingress, EtherType::new(u16::from_be_bytes([*a, *b])))),
+            _ => Err((gateway, DropReason::EthernetTruncated)),
+        };
+        let bytes = mbuf.len() as u64;
+        facts.interface = gateway;
+        self.counters.interface(gateway).rx.add(1, bytes);
+        match taken {
+            Ok((ingress, ethertype)) => {
+                facts.vrf = ingress.facts.vrf;
+                self.take_in(snapshot, slot, &ingress, ethertype, now_ticks);
+            }
+            Err((_, reason)) => self.drop_packet(slot, reason),
+        }
+    }
+
+    /// Takes a frame into its L3 lane, or does with it what its headers call for.
+    fn take_in(
+        &mut self,
+        snapshot: &Snapshot,
+        slot: usize,
+        ingress: &Ingress<'_>,
+        ethertype: EtherType,
+        now_ticks: u64,
+    ) {
+        let Some(mbuf) = &mut self.batch.packets[slot] else {
+            return;
+        };
+        match classify(mbuf, &mut self.batch.facts[slot], ingress, ethertype) {
             Verdict::Ipv4(key) => self.batch.ipv4.push_to(slot, key, ingress.view4),
             Verdict::Ipv6(key) => self.batch.ipv6.push_to(slot, key, ingress.view6),
             Verdict::Labels => self.batch.inbound.push((slot as u8, Wrapping::Labels)),
@@ -197,6 +257,26 @@ impl Forwarder {
 }
 
 impl Batch {
+    /// Takes the frame at `slot` into the L2 lane if it has no tag, and answers its length in bytes.
+    #[inline(always)]
+    fn take_bridged(
+        &mut self,
+        slot: usize,
+        ingress: &Ingress<'_>,
+        bridge: BridgeId,
+    ) -> Option<usize> {
+        let mbuf = self.packets[slot].as_ref()?;
+        let (link, _) = EthernetHeader::split(mbuf.data())?;
+        if (link.ethertype() == EtherType::VLAN) | mbuf.vlan_stripped().is_some() {
+            return None;
+        }
+        let bytes = mbuf.len();
+        self.facts[slot] = ingress.facts;
+        let member = Origin::Member(ingress.facts.interface);
+        self.l2.push(slot, bridge, member);
+        Some(bytes)
+    }
+
     /// Takes the packet at `slot` into its lane if it is plain, and answers the frame's length in bytes.
     #[inline(always)]
     fn take_plain(&mut self, slot: usize, ingress: &Ingress<'_>) -> Option<usize> {

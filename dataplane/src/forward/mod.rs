@@ -3,14 +3,19 @@
 //! ```text
 //! input ── Ethernet, interface, IP validation ──┬─ IPv4 lane ─┐
 //!                                               ├─ IPv6 lane ─┴─ lookup ── resolve ── rewrite ── tx
+//!                                               ├─ L2 lane ── learn ── FDB ── tx, tunnel, L3 lanes
 //!                                               └─ punt or drop        (each may punt or drop too)
 //! ```
+//!
+//! What is routed to a station behind a bridge domain's gateway comes into the L2 lane; lanes are
+//! emptied in rounds.
 //!
 //! Each stage works on the whole burst. Headers are read once, in `input`; what later stages need
 //! stands in the [`batch::Batch`] beside the packets. Nothing here allocates, locks, logs or makes a
 //! system call, and the only calls through FFI are one per burst and port.
 
 mod batch;
+mod bridge;
 mod decap;
 mod egress;
 pub mod encap;
@@ -30,20 +35,24 @@ use std::sync::Arc;
 
 use crossbeam::queue::ArrayQueue;
 use dpdk_sys::clock::tsc;
-use dpdk_sys::{Mbuf, RxQueue};
+use dpdk_sys::{Mbuf, MbufSource, RxQueue};
 
-use crate::counters::{Stage, WorkerCounters};
+use crate::counters::{MAX_BRIDGES, Stage, WorkerCounters};
 use crate::drops::DropReason;
+use crate::fib::View;
 use crate::ids::{AdjacencyId, InterfaceId, MAX_PORTS, PortId};
-use crate::policer::Policer;
+use crate::policer::{Bucket, Policer};
 use crate::punt::{Punt, PuntClass, PuntReason};
 use crate::snapshot::Snapshot;
 use batch::Batch;
+pub use bridge::Learn;
+use bridge::{Learner, Origin};
 use tx::TxPort;
 
 /// Most VRFs that a packet passes on its way, by routes that lead from one into another.
 pub const MAX_LEAKS: usize = 4;
-/// Most times that a burst goes through the stages: once, and once more for each tunnel in a tunnel.
+/// Most times that a burst goes through the stages: once, and once more for each tunnel in a tunnel and
+/// each bridge domain that it is routed into.
 pub const MAX_ROUNDS: usize = 4;
 /// One in this many bursts is timed stage by stage.
 const TIMED: u32 = 16;
@@ -53,12 +62,24 @@ const TIMED: u32 = 16;
 pub struct Inject {
     /// The frame, Ethernet header first.
     pub mbuf: Mbuf,
-    /// The port that sends it.
-    pub port: PortId,
-    /// The interface that it is counted on.
+    /// The port that sends it; `None` to send it through the bridge domain of its interface, as if a
+    /// member had received it or the gateway sent it.
+    pub port: Option<PortId>,
+    /// The interface that it is counted on, without which it goes through no bridge domain.
     pub interface: InterfaceId,
     /// The adjacency that it is counted on, when it was routed by one.
     pub adjacency: Option<AdjacencyId>,
+}
+
+/// What workers share: where they put what is not for them, and where they get buffers from.
+#[derive(Clone, Debug)]
+pub struct Supplies {
+    /// Packets for the exception path.
+    pub punts: Arc<ArrayQueue<Punt>>,
+    /// Stations that the FDB does not have where they are.
+    pub learns: Arc<ArrayQueue<Learn>>,
+    /// Buffers for the copies of flooded frames.
+    pub copies: MbufSource,
 }
 
 /// The state of one worker's forwarding.
@@ -67,6 +88,10 @@ pub struct Forwarder {
     counters: Arc<WorkerCounters>,
     punts: Arc<ArrayQueue<Punt>>,
     policer: Policer,
+    learner: Learner,
+    copies: MbufSource,
+    /// What each bridge domain may still flood.
+    storms: Box<[Bucket]>,
     tx: Box<[Option<Box<TxPort>>; MAX_PORTS]>,
     /// Places of `tx` from the first on beyond which none is taken.
     tx_places: usize,
@@ -78,13 +103,16 @@ pub struct Forwarder {
 }
 
 impl Forwarder {
-    /// A forwarder that counts in `counters` and punts into `punts`. It can send on no port yet.
+    /// A forwarder that counts in `counters`. It can send on no port yet.
     #[must_use]
-    pub fn new(counters: Arc<WorkerCounters>, punts: Arc<ArrayQueue<Punt>>) -> Self {
+    pub fn new(counters: Arc<WorkerCounters>, supplies: Supplies) -> Self {
         Self {
             counters,
-            punts,
+            punts: supplies.punts,
             policer: Policer::default(),
+            learner: Learner::new(supplies.learns),
+            copies: supplies.copies,
+            storms: bytemuck::zeroed_slice_box(MAX_BRIDGES),
             tx: Box::new(std::array::from_fn(|_| None)),
             tx_places: 0,
             batch: Box::default(),
@@ -153,18 +181,19 @@ impl Forwarder {
         self.flush_is_timed = self.bursts.is_multiple_of(TIMED);
         if !self.flush_is_timed {
             self.input(snapshot, port, count, now_ticks);
+            self.bridge(snapshot, now_ticks);
             self.lookup(snapshot);
             self.resolve(snapshot, now_ticks);
-            self.tunnels(snapshot, now_ticks);
-            return;
+            return self.go_round(snapshot, now_ticks);
         }
         let start = tsc();
         self.input(snapshot, port, count, now_ticks);
+        self.bridge(snapshot, now_ticks);
         let parsed = tsc();
         self.lookup(snapshot);
         let found = tsc();
         self.resolve(snapshot, now_ticks);
-        self.tunnels(snapshot, now_ticks);
+        self.go_round(snapshot, now_ticks);
         let sent = tsc();
         self.timed(Stage::Input, parsed - start);
         self.timed(Stage::Lookup, found - parsed);
@@ -172,23 +201,21 @@ impl Forwarder {
         self.counters.stage_packets.add(count as u64);
     }
 
-    /// Does what the first round left: what goes into tunnels leaves, what comes out of them goes
-    /// through the stages again.
+    /// Does what the first round left: what goes into tunnels leaves; what comes out of them, and what
+    /// was routed into bridge domains, goes through the stages again.
     #[inline]
-    fn tunnels(&mut self, snapshot: &Snapshot, now_ticks: u64) {
-        if self.batch.inbound.is_empty() && self.batch.outbound.is_empty() {
-            return;
-        }
-        self.outbound(snapshot, now_ticks);
+    fn go_round(&mut self, snapshot: &Snapshot, now_ticks: u64) {
         for _ in 1..MAX_ROUNDS {
-            if self.batch.inbound.is_empty() {
+            if self.batch.is_done() {
                 return;
             }
+            self.outbound(snapshot, now_ticks);
             self.inbound(snapshot, now_ticks);
+            self.bridge(snapshot, now_ticks);
             self.lookup(snapshot);
             self.resolve(snapshot, now_ticks);
-            self.outbound(snapshot, now_ticks);
         }
+        self.outbound(snapshot, now_ticks);
         self.too_deep();
     }
 
@@ -221,15 +248,44 @@ impl Forwarder {
         }
     }
 
-    /// Sends a frame of the exception path.
-    pub fn inject(&mut self, frame: Inject) {
+    /// Sends a frame of the exception path: by its port, or through the bridge domain of its interface.
+    pub fn inject(&mut self, snapshot: &Snapshot, frame: Inject, now_ticks: u64) {
         self.counters.injected.add(1);
-        let Some(tx) = self.tx.get_mut(frame.port.index()).and_then(Option::as_mut) else {
+        let Some(port) = frame.port else {
+            return self.inject_into_bridge(snapshot, frame, now_ticks);
+        };
+        let Some(tx) = self.tx.get_mut(port.index()).and_then(Option::as_mut) else {
             self.counters.inject_dropped.add(1);
             return;
         };
         tx.flush(&self.counters);
         tx.send_injected(frame, &self.counters);
+    }
+
+    /// Sends a frame of the exception path through the bridge domain of its interface. From there on
+    /// it counts as a copy of a received one.
+    fn inject_into_bridge(&mut self, snapshot: &Snapshot, frame: Inject, now_ticks: u64) {
+        let interface = snapshot.interface(frame.interface);
+        let Some((interface, bridge)) = interface.and_then(|i| Some((i, i.bridge?))) else {
+            self.counters.inject_dropped.add(1);
+            return;
+        };
+        let origin = match interface.port {
+            Some(_) => Origin::Member(frame.interface),
+            None => Origin::Gateway,
+        };
+        let bytes = frame.mbuf.len() as u64;
+        self.counters.inject_tx.add(1);
+        self.counters.copied.add(1);
+        if origin == Origin::Gateway {
+            self.counters.interface(frame.interface).tx.add(1, bytes);
+        }
+        self.batch.take_alone(frame.mbuf, frame.interface);
+        // The tables of the last burst may be gone.
+        self.batch.ipv4.start(View::default());
+        self.batch.ipv6.start(View::default());
+        self.batch.l2.push_again(0, bridge, origin);
+        self.go_round(snapshot, now_ticks);
     }
 
     /// The counters of this worker.
@@ -266,6 +322,11 @@ impl Forwarder {
             self.counters.punt_refused[class.index()].add(1);
             return self.drop_packet(slot, reason.refused_as(DropReason::PuntPoliced));
         }
+        self.hand_over(slot, reason, class);
+    }
+
+    /// Hands the packet at `slot`, which has its token, to the exception path, if the ring has room.
+    fn hand_over(&mut self, slot: usize, reason: PuntReason, class: PuntClass) {
         let Some(mbuf) = self.batch.packets[slot].take() else {
             return;
         };

@@ -101,6 +101,11 @@ impl Forwarder {
             Way::Send(adjacency) if self.send::<FAMILY>(snapshot, &[slot], adjacency) == 1 => {
                 return;
             }
+            Way::Send(adjacency)
+                if self.send_bridged::<FAMILY>(snapshot, slot.into(), adjacency) =>
+            {
+                return;
+            }
             Way::Send(adjacency) => self.obstacle(snapshot, slot.into(), adjacency),
             other => other,
         };

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use crossbeam::queue::ArrayQueue;
-use dpdk_sys::Mbuf;
+use dpdk_sys::{Mbuf, MbufSource};
 use etherparse::PacketBuilder;
 
 use super::tx::{TxPort, TxSink};
-use super::{Forwarder, Inject};
+use super::{Forwarder, Inject, Supplies};
 use crate::counters::WorkerCounters;
 use crate::drops::DropReason;
 use crate::fib::{Arena, Capacity, Trie};
@@ -85,7 +85,14 @@ impl Bench {
             },
         );
         let (sent, punts) = (Arc::new(ArrayQueue::new(256)), Arc::new(ArrayQueue::new(8)));
-        let mut forwarder = Forwarder::new(Arc::new(WorkerCounters::new()), Arc::clone(&punts));
+        let mut forwarder = Forwarder::new(
+            Arc::new(WorkerCounters::new()),
+            Supplies {
+                punts: Arc::clone(&punts),
+                learns: Arc::new(ArrayQueue::new(1)),
+                copies: MbufSource::Heap,
+            },
+        );
         let tx = TxPort::new(PortId::new(0), TxSink::Handoff(Arc::clone(&sent)));
         forwarder.set_tx(PortId::new(0), Some(Box::new(tx)));
         Self {

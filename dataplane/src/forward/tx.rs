@@ -147,7 +147,7 @@ impl TxPort {
                     let interface = self.interfaces[(first + sent) % BURST];
                     let frame = Inject {
                         mbuf,
-                        port: self.port,
+                        port: Some(self.port),
                         interface,
                         adjacency: None,
                     };

@@ -14,9 +14,8 @@ use super::command::{Command, Reply};
 use super::run::Loop;
 use crate::counters::WorkerCounters;
 use crate::forward::tx::TxPort;
-use crate::forward::{Forwarder, Inject};
+use crate::forward::{Forwarder, Inject, Supplies};
 use crate::ids::{PortId, QueueId, WorkerIndex};
-use crate::punt::Punt;
 use crate::snapshot::{Snapshot, cell::Reader};
 
 /// Frames that may wait for a worker to send them.
@@ -117,7 +116,7 @@ impl Worker {
         eal: &Eal,
         spec: WorkerSpec,
         reader: Reader<Snapshot>,
-        punts: Arc<ArrayQueue<Punt>>,
+        supplies: Supplies,
     ) -> Result<Self, StartError> {
         let worker = spec.index;
         let counters = Arc::new(WorkerCounters::new());
@@ -126,7 +125,7 @@ impl Worker {
         let injects = Arc::new(ArrayQueue::new(INJECT_RING));
         let reader_slot = reader.slot();
         let state = Loop {
-            forwarder: Forwarder::new(Arc::clone(&counters), punts),
+            forwarder: Forwarder::new(Arc::clone(&counters), supplies),
             reader,
             commands: Arc::clone(&commands),
             replies: Arc::clone(&replies),

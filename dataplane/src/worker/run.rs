@@ -71,7 +71,7 @@ impl Loop {
             packets += self.forwarder.poll(snapshot, queue, *port, now_ticks);
         }
         if !self.injects.is_empty() {
-            packets += self.inject();
+            packets += self.inject(now_ticks);
         }
         self.forwarder.flush_timed();
         if self.queues.is_empty() {
@@ -83,9 +83,12 @@ impl Loop {
 
     /// Sends some of what waits in the inject ring; returns how many frames there were.
     #[cold]
-    fn inject(&mut self) -> usize {
+    fn inject(&mut self, now_ticks: u64) -> usize {
+        let snapshot = self.reader.snapshot();
         let waiting = std::iter::from_fn(|| self.injects.pop()).take(BURST);
-        waiting.map(|frame| self.forwarder.inject(frame)).count()
+        waiting
+            .map(|frame| self.forwarder.inject(snapshot, frame, now_ticks))
+            .count()
     }
 
     #[cold]

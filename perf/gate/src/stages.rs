@@ -2,14 +2,14 @@
 
 use crate::load::Load;
 use crossbeam::queue::ArrayQueue;
-use dpdk_sys::Mbuf;
+use dpdk_sys::{Mbuf, MbufSource};
 use etherparse::PacketBuilder;
 use etherparse::err::packet::BuildWriteError;
 use ferroute_dataplane::counters::WorkerCounters;
 use ferroute_dataplane::fib::synth::{ipv4_flows, ipv4_table, ipv6_flows, ipv6_table};
 use ferroute_dataplane::fib::{Arena, ArenaError, Capacity, FibError, Trie};
 use ferroute_dataplane::forward::tx::{TxPort, TxSink};
-use ferroute_dataplane::forward::{Forwarder, Inject};
+use ferroute_dataplane::forward::{Forwarder, Inject, Supplies};
 use ferroute_dataplane::ids::{AdjacencyId, BURST, GroupId, InterfaceId, NextHopId, PortId, VrfId};
 use ferroute_dataplane::mac::Mac;
 use ferroute_dataplane::policer::PuntPolicy;
@@ -91,7 +91,14 @@ impl Stages {
             Arc::new(ArrayQueue::new(BURST)),
             Arc::new(ArrayQueue::new(1)),
         );
-        let mut forwarder = Forwarder::new(Arc::new(WorkerCounters::new()), punts);
+        let mut forwarder = Forwarder::new(
+            Arc::new(WorkerCounters::new()),
+            Supplies {
+                punts,
+                learns: Arc::new(ArrayQueue::new(1)),
+                copies: MbufSource::Heap,
+            },
+        );
         let tx = TxPort::new(PORT, TxSink::Handoff(Arc::clone(&sent)));
         forwarder.set_tx(PORT, Some(Box::new(tx)));
         Ok(Self {

@@ -154,7 +154,10 @@ impl Bench {
                     frame,
                 } => {
                     let mbuf = Mbuf::from_heap(&frame);
-                    let ring = self.injectors.get(&port);
+                    let ring = match port {
+                        Some(port) => self.injectors.get(&port),
+                        None => self.injectors.values().next(),
+                    };
                     let frame = Inject {
                         mbuf,
                         port,
@@ -176,12 +179,13 @@ impl Bench {
             worker: Some(worker),
             sent,
             fabric,
+            now_ns,
             ..
         } = self
         else {
             return;
         };
-        worker.inject(|port, frame| sent.push(leave(fabric, port, frame)));
+        worker.inject(*now_ns, |port, frame| sent.push(leave(fabric, port, frame)));
         worker.rest();
     }
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crossbeam::channel::{Receiver, Sender};
 use crossbeam::queue::ArrayQueue;
-use dpdk_sys::Mbuf;
+use dpdk_sys::{Mbuf, MbufSource};
 use ferroute_dataplane::counters::WorkerCounters;
-use ferroute_dataplane::forward::{Forwarder, Inject};
+use ferroute_dataplane::forward::{Forwarder, Inject, Supplies};
 use ferroute_dataplane::ids::PortId;
 use ferroute_dataplane::punt::Punt;
 use ferroute_dataplane::snapshot::Snapshot;
@@ -27,8 +27,13 @@ pub struct BenchWorker {
 impl BenchWorker {
     pub(super) fn new(reader: Reader<Snapshot>, punts: Arc<ArrayQueue<Punt>>) -> Self {
         let counters = Arc::new(WorkerCounters::new());
+        let supplies = Supplies {
+            punts,
+            learns: Arc::new(ArrayQueue::new(RING)),
+            copies: MbufSource::Heap,
+        };
         Self {
-            forwarder: Forwarder::new(Arc::clone(&counters), punts),
+            forwarder: Forwarder::new(Arc::clone(&counters), supplies),
             reader,
             orders: orders(),
             sent: Arc::new(ArrayQueue::new(RING)),
@@ -70,11 +75,11 @@ impl BenchWorker {
     }
 
     /// Sends what the exception path wants sent; whether there was any.
-    pub fn inject(&mut self, mut sent: impl FnMut(PortId, &[u8])) -> bool {
+    pub fn inject(&mut self, now_ns: u64, mut sent: impl FnMut(PortId, &[u8])) -> bool {
         let mut any = self.obey();
         while let Some(frame) = self.injects.pop() {
             any = true;
-            self.forwarder.inject(frame);
+            self.forwarder.inject(self.reader.snapshot(), frame, now_ns);
             self.drain(&mut sent);
         }
         any
@@ -93,7 +98,9 @@ impl BenchWorker {
 
     fn drain(&self, sent: &mut impl FnMut(PortId, &[u8])) {
         while let Some(frame) = self.sent.pop() {
-            sent(frame.port, frame.mbuf.data());
+            if let Some(port) = frame.port {
+                sent(port, frame.mbuf.data());
+            }
         }
     }
 }

@@ -81,7 +81,7 @@ fn r_02_changes_under_load_never_misdeliver_and_lose_only_where_there_is_no_path
                     seen.steady_arrived
                         .fetch_add(u64::from(n < STEADY), Ordering::Relaxed);
                 });
-                worker.inject(|_, _| {});
+                worker.inject(0, |_, _| {});
                 let took_ms = begun.elapsed().as_millis() as u64;
                 seen.longest_pass_ms.fetch_max(took_ms, Ordering::Relaxed);
             }

@@ -10,11 +10,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use crossbeam::queue::ArrayQueue;
-use dpdk_sys::Mbuf;
+use dpdk_sys::{Mbuf, MbufSource};
 use etherparse::PacketBuilder;
 
 use super::tx::{TxPort, TxSink};
-use super::{Forwarder, Inject};
+use super::{Forwarder, Inject, Supplies};
 use crate::counters::WorkerCounters;
 use crate::drops::DropReason;
 use crate::fib::{Arena, Capacity, Trie};
@@ -222,7 +222,12 @@ impl Bench {
             Arc::new(ArrayQueue::new(256)),
             Arc::new(ArrayQueue::new(64)),
         );
-        let mut forwarder = Forwarder::new(Arc::new(WorkerCounters::new()), Arc::clone(&punts));
+        let supplies = Supplies {
+            punts: Arc::clone(&punts),
+            learns: Arc::new(ArrayQueue::new(8)),
+            copies: MbufSource::Heap,
+        };
+        let mut forwarder = Forwarder::new(Arc::new(WorkerCounters::new()), supplies);
         for port in [FABRIC_PORT, TENANT_PORT] {
             let tx = TxPort::new(port, TxSink::Handoff(Arc::clone(&sent)));
             forwarder.set_tx(port, Some(Box::new(tx)));

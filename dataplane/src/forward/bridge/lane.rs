@@ -1,0 +1,116 @@
+//! The frames of a burst that wait for their bridge domain.
+
+use dpdk_sys::Mbuf;
+
+use crate::fdb::{FdbKey, FdbReader};
+use crate::ids::{BURST, BridgeId, InterfaceId};
+use crate::mac::Mac;
+use crate::wire::Header;
+use crate::wire::ethernet::EthernetHeader;
+
+/// Whence a frame comes into its domain.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::forward) enum Origin {
+    /// A member received it.
+    Member(InterfaceId),
+    /// It came out of a tunnel.
+    Tunnel,
+    /// The router sends it.
+    Gateway,
+}
+
+/// A frame in the lane.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    pub(super) slot: usize,
+    pub(super) bridge: BridgeId,
+    pub(super) origin: Origin,
+    /// No exception path has seen it.
+    pub(super) fresh: bool,
+    pub(super) source: FdbKey,
+    pub(super) destination: FdbKey,
+}
+
+/// The L2 lane of a burst.
+#[derive(Debug)]
+pub(in crate::forward) struct Lane {
+    len: usize,
+    entries: [Entry; BURST],
+}
+
+impl Default for Lane {
+    fn default() -> Self {
+        let entry = Entry {
+            slot: 0,
+            bridge: BridgeId::default(),
+            origin: Origin::Gateway,
+            fresh: true,
+            source: FdbKey::default(),
+            destination: FdbKey::default(),
+        };
+        Self {
+            len: 0,
+            entries: [entry; BURST],
+        }
+    }
+}
+
+impl Lane {
+    /// Adds the frame at `slot`; a burst never holds more frames than the lane has places.
+    #[inline]
+    pub(in crate::forward) fn push(&mut self, slot: usize, bridge: BridgeId, origin: Origin) {
+        self.add(slot, bridge, origin, true);
+    }
+
+    /// Adds a frame that the exception path has seen.
+    pub(in crate::forward) fn push_again(&mut self, slot: usize, bridge: BridgeId, origin: Origin) {
+        self.add(slot, bridge, origin, false);
+    }
+
+    #[inline]
+    fn add(&mut self, slot: usize, bridge: BridgeId, origin: Origin, fresh: bool) {
+        let place = self.len % BURST;
+        let entry = &mut self.entries[place];
+        (entry.slot, entry.bridge) = (slot % BURST, bridge);
+        (entry.origin, entry.fresh) = (origin, fresh);
+        self.len = place + 1;
+    }
+
+    /// Takes the last frame out, which was at the slot that it answers.
+    pub(in crate::forward) fn pop(&mut self) -> Option<usize> {
+        self.len = self.len.checked_sub(1)?;
+        Some(self.entries[self.len % BURST].slot)
+    }
+
+    /// Whether no frame waits.
+    #[inline(always)]
+    pub(in crate::forward) const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Reads the addresses of all frames and starts to load what the FDB has of them. Empties the
+    /// lane; answers how many frames there were.
+    #[inline]
+    pub(super) fn start(&mut self, packets: &[Option<Mbuf>; BURST], fdb: &FdbReader) -> usize {
+        let len = std::mem::take(&mut self.len);
+        for entry in self.entries.iter_mut().take(len) {
+            let header = packets[entry.slot]
+                .as_ref()
+                .and_then(|mbuf| EthernetHeader::split(mbuf.data()));
+            // A frame without a header has no station as its source, and is dropped for that.
+            let (source, destination) = header.map_or((Mac::ZERO, Mac::ZERO), |(h, _)| {
+                (h.source(), h.destination())
+            });
+            entry.source = FdbKey::new(entry.bridge, source);
+            entry.destination = FdbKey::new(entry.bridge, destination);
+            fdb.prefetch(entry.source);
+            fdb.prefetch(entry.destination);
+        }
+        len
+    }
+
+    #[inline]
+    pub(super) const fn entry(&self, place: usize) -> Entry {
+        self.entries[place % BURST]
+    }
+}
