@@ -15,5 +15,6 @@ pub mod mac;
 pub mod policer;
 pub mod punt;
 pub mod snapshot;
+pub mod tunnel;
 pub mod wire;
 pub mod worker;

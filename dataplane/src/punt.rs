@@ -6,6 +6,7 @@
 
 use crate::drops::DropReason;
 use crate::ids::{AdjacencyId, InterfaceId, VrfId};
+use crate::snapshot::nexthop::Hop;
 use dpdk_sys::Mbuf;
 
 /// Why a packet left the fast path.
@@ -29,7 +30,7 @@ pub enum PuntReason {
         /// The MTU of the next link in bytes, IP header included.
         mtu: u16,
         /// Where the fragments would go.
-        adjacency: AdjacencyId,
+        hop: Hop,
     },
     /// No route: ICMP 3/0, ICMPv6 1/0.
     NoRoute,
@@ -44,6 +45,12 @@ pub enum PuntReason {
     },
     /// The adjacency has no Ethernet address yet. TTL is not yet decremented.
     Unresolved {
+        /// The adjacency that waits.
+        adjacency: AdjacencyId,
+    },
+    /// The adjacency has no Ethernet address yet, and the packet is the router's own: complete, as it is
+    /// to leave, but for the addresses of its Ethernet header, whose type is right.
+    Originated {
         /// The adjacency that waits.
         adjacency: AdjacencyId,
     },

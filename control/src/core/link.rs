@@ -65,6 +65,7 @@ impl Router {
             mtu_bytes: self.interface_mtu(&interface).get(),
             port: interface.port,
             vlan: interface.vlan(),
+            mpls: false,
             link_local: link_local.collect(),
         };
         if self

@@ -28,8 +28,11 @@ pub struct Held {
 /// Where a packet came from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Origin {
-    /// The router made it.
-    Router,
+    /// The router made it, or made it complete by putting it into a tunnel.
+    Router {
+        /// The type that announces it in its frame.
+        ethertype: u16,
+    },
     /// It is in transit.
     Transit {
         /// The interface on which it came.
@@ -128,11 +131,12 @@ impl ExceptionPath {
             | PuntReason::RouteUnreachable
             | PuntReason::RouteProhibited
             | PuntReason::BeyondScope => self.refuse(snapshot, &taken, now_ns),
-            PuntReason::TooBig { mtu, adjacency } => {
-                self.too_big(snapshot, taken, mtu, adjacency, now_ns)
-            }
+            PuntReason::TooBig { mtu, hop } => self.too_big(snapshot, taken, mtu, hop, now_ns),
             PuntReason::Glean { egress } => self.glean(taken, egress, now_ns),
             PuntReason::Unresolved { adjacency } => self.unresolved(taken, adjacency, now_ns),
+            PuntReason::Originated { adjacency } => {
+                self.originated(snapshot, &taken, adjacency, now_ns);
+            }
             PuntReason::Ipv4Options => self.with_options(snapshot, taken, now_ns),
         }
         self.carry_out(snapshot, now_ns);
@@ -263,7 +267,7 @@ impl ExceptionPath {
                 packet, discard, ..
             } => {
                 self.no_longer_waits(&packet);
-                if packet.origin != Origin::Router {
+                if !matches!(packet.origin, Origin::Router { .. }) {
                     self.counters.drop_for(discard.drop_reason());
                 }
             }
@@ -272,7 +276,7 @@ impl ExceptionPath {
     }
 
     fn no_longer_waits(&mut self, held: &Held) {
-        if held.origin != Origin::Router {
+        if !matches!(held.origin, Origin::Router { .. }) {
             self.waiting = self.waiting.saturating_sub(1);
         }
     }

@@ -3,10 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ferroute_dataplane::forward::MAX_LEAKS;
-use ferroute_dataplane::ids::{AdjacencyId, InterfaceId, VrfId};
+use ferroute_dataplane::forward::encap::underlay;
+use ferroute_dataplane::ids::{AdjacencyId, InterfaceId, TunnelId, VrfId};
 use ferroute_dataplane::mac::Mac;
 use ferroute_dataplane::snapshot::Snapshot;
 use ferroute_dataplane::snapshot::nexthop::{AdjacencyState, Hop, NextHop};
+use ferroute_dataplane::tunnel::encap::encapsulate_packet;
 use ferroute_dataplane::wire::ethernet::EtherType;
 
 use super::output::Output;
@@ -66,6 +68,8 @@ fn hash(snapshot: &Snapshot, packet: &[u8]) -> u32 {
 pub(super) enum Way {
     /// By this adjacency.
     Adjacency(AdjacencyId),
+    /// Into this tunnel.
+    Tunnel(TunnelId),
     /// To a host on this link.
     Link(InterfaceId),
     /// It is for the router itself.
@@ -97,15 +101,26 @@ pub(super) fn way(snapshot: &Snapshot, vrf: VrfId, packet: &[u8]) -> Way {
                     .and_then(|g| g.pick(hash(snapshot, packet)));
                 match member {
                     Some(Hop::Adjacency(id)) => Way::Adjacency(id),
-                    Some(Hop::Tunnel(_)) | None => Way::None,
+                    Some(Hop::Tunnel(id)) => Way::Tunnel(id),
+                    None => Way::None,
                 }
             }
+            NextHop::Tunnel(id) => Way::Tunnel(id),
             NextHop::Glean(interface) => Way::Link(interface),
             NextHop::Local(_) | NextHop::Endpoint(_) => Way::Own,
             _ => Way::None,
         };
     }
     Way::None
+}
+
+/// The link and the Ethernet address of an adjacency that can be used.
+fn resolved(snapshot: &Snapshot, id: AdjacencyId) -> Option<(InterfaceId, Mac)> {
+    let adjacency = snapshot
+        .adjacency(id)
+        .filter(|a| a.state == AdjacencyState::Resolved)?;
+    let mac = Mac::new(*adjacency.header.first_chunk()?);
+    Some((adjacency.interface, mac))
 }
 
 impl ExceptionPath {
@@ -132,6 +147,7 @@ impl ExceptionPath {
                 }
                 true
             }
+            Way::Tunnel(id) => self.into_tunnel(snapshot, id, &packet, now_ns),
             Way::Link(interface) => {
                 if let Some(to) = destination(&packet) {
                     self.send_or_hold(
@@ -165,8 +181,10 @@ impl ExceptionPath {
         self.neighbours.hold(
             key,
             Held {
+                origin: Origin::Router {
+                    ethertype: ip_ethertype(&packet),
+                },
                 packet,
-                origin: Origin::Router,
             },
             bytes,
             now_ns,
@@ -174,28 +192,67 @@ impl ExceptionPath {
         );
     }
 
+    /// Encapsulates an IP packet whose TTL is as it is to be in the tunnel, and sends it by the underlay,
+    /// where it waits for a neighbour that is not resolved yet. Returns whether there is a way.
+    pub(super) fn into_tunnel(
+        &mut self,
+        snapshot: &Snapshot,
+        id: TunnelId,
+        packet: &[u8],
+        now_ns: u64,
+    ) -> bool {
+        let hash = hash(snapshot, packet);
+        let Some(tunnel) = snapshot.tunnel(id) else {
+            return false;
+        };
+        let Some(adjacency) = underlay(snapshot, tunnel, hash) else {
+            return false;
+        };
+        self.identification = self.identification.wrapping_add(1);
+        let Ok(outer) = encapsulate_packet(tunnel, packet, hash, self.identification as u16) else {
+            return false;
+        };
+        let ethertype = tunnel.outer().ethertype().get();
+        self.send_complete(snapshot, adjacency, ethertype, outer, now_ns)
+    }
+
+    /// Sends a packet that is complete but for its link header, or holds it until its neighbour is
+    /// resolved. Returns whether there is a way.
+    pub(super) fn send_complete(
+        &mut self,
+        snapshot: &Snapshot,
+        id: AdjacencyId,
+        ethertype: u16,
+        packet: Vec<u8>,
+        now_ns: u64,
+    ) -> bool {
+        if let Some((interface, mac)) = resolved(snapshot, id) {
+            self.emit(snapshot, interface, mac, ethertype, &packet, Some(id));
+            return true;
+        }
+        let Some(key) = self.keys.get(&id).copied() else {
+            return false;
+        };
+        let bytes = packet.len();
+        let origin = Origin::Router { ethertype };
+        self.neighbours.hold(
+            key,
+            Held { packet, origin },
+            bytes,
+            now_ns,
+            &mut self.effects,
+        );
+        true
+    }
+
     /// Sends a packet of another's by an adjacency, if that can be used; its TTL is the caller's
     /// business.
     pub(super) fn send_by(&mut self, snapshot: &Snapshot, id: AdjacencyId, packet: &[u8]) -> bool {
-        let Some(adjacency) = snapshot
-            .adjacency(id)
-            .filter(|a| a.state == AdjacencyState::Resolved)
-        else {
+        let Some((interface, mac)) = resolved(snapshot, id) else {
             return false;
         };
-        let mac = adjacency
-            .header
-            .first_chunk()
-            .map_or(Mac::ZERO, |octets| Mac::new(*octets));
         let ethertype = ip_ethertype(packet);
-        self.emit(
-            snapshot,
-            adjacency.interface,
-            mac,
-            ethertype,
-            packet,
-            Some(id),
-        );
+        self.emit(snapshot, interface, mac, ethertype, packet, Some(id));
         true
     }
 

@@ -8,7 +8,9 @@ use ferroute_dataplane::drops::DropReason;
 use ferroute_dataplane::ids::{AdjacencyId, InterfaceId};
 use ferroute_dataplane::mac::Mac;
 use ferroute_dataplane::snapshot::Snapshot;
+use ferroute_dataplane::snapshot::nexthop::Hop;
 use ferroute_dataplane::wire::Header;
+use ferroute_dataplane::wire::ethernet::EthernetHeader;
 use ferroute_dataplane::wire::ipv4::{Ipv4Header, Ipv4Packet};
 use ferroute_dataplane::wire::ipv4_record::{self, RecordError, Visit};
 use ferroute_dataplane::wire::ipv6::Ipv6Header;
@@ -42,7 +44,7 @@ impl ExceptionPath {
         snapshot: &Snapshot,
         taken: Taken,
         mtu: u16,
-        adjacency: AdjacencyId,
+        hop: Hop,
         now_ns: u64,
     ) {
         if !may_fragment(taken.packet()) {
@@ -53,7 +55,7 @@ impl ExceptionPath {
             Ok(fragments) => {
                 let sent = fragments
                     .iter()
-                    .filter(|f| self.send_by(snapshot, adjacency, f))
+                    .filter(|f| self.send_to(snapshot, hop, f, now_ns))
                     .count();
                 if sent == fragments.len() {
                     self.counters.forwarded.add(1);
@@ -78,6 +80,33 @@ impl ExceptionPath {
         match self.keys.get(&adjacency).copied() {
             Some(key) => self.hold(key, taken, now_ns),
             None => self.dropped(DropReason::NextHopMissing),
+        }
+    }
+
+    /// Sends a packet of another's whose TTL is right to a neighbour or into a tunnel.
+    fn send_to(&mut self, snapshot: &Snapshot, hop: Hop, packet: &[u8], now_ns: u64) -> bool {
+        match hop {
+            Hop::Adjacency(id) => self.send_by(snapshot, id, packet),
+            Hop::Tunnel(id) => self.into_tunnel(snapshot, id, packet, now_ns),
+        }
+    }
+
+    /// Holds what a worker put into a tunnel until the underlay's neighbour is resolved.
+    pub(super) fn originated(
+        &mut self,
+        snapshot: &Snapshot,
+        taken: &Taken,
+        adjacency: AdjacencyId,
+        now_ns: u64,
+    ) {
+        let Some((link, packet)) = EthernetHeader::split(&taken.frame) else {
+            return self.dropped(DropReason::EthernetTruncated);
+        };
+        let ethertype = link.ethertype().get();
+        if self.send_complete(snapshot, adjacency, ethertype, packet.to_vec(), now_ns) {
+            self.counters.forwarded.add(1);
+        } else {
+            self.dropped(DropReason::NextHopMissing);
         }
     }
 
@@ -108,9 +137,11 @@ impl ExceptionPath {
         now_ns: u64,
     ) {
         let Held { mut packet, origin } = held;
-        let Origin::Transit { interface, vrf } = origin else {
-            let ethertype = ip_ethertype(&packet);
-            return self.emit(snapshot, key.interface, mac, ethertype, &packet, None);
+        let (interface, vrf) = match origin {
+            Origin::Transit { interface, vrf } => (interface, vrf),
+            Origin::Router { ethertype } => {
+                return self.emit(snapshot, key.interface, mac, ethertype, &packet, None);
+            }
         };
         let mtu = snapshot.interface(key.interface).map_or(0, |i| i.mtu_bytes);
         let fragments = if packet.len() <= usize::from(mtu) {
@@ -143,14 +174,16 @@ impl ExceptionPath {
     /// Forwards a packet whose options ask routers to record the route or the time (RFC 1812 section 4.2.2.11), or
     /// alert them; router alert concerns only protocols that the router does not speak.
     pub(super) fn with_options(&mut self, snapshot: &Snapshot, mut taken: Taken, now_ns: u64) {
-        let (egress, adjacency) = match way(snapshot, taken.vrf, taken.packet()) {
+        let (egress, hop) = match way(snapshot, taken.vrf, taken.packet()) {
             Way::Adjacency(id) => (
                 snapshot
                     .adjacency(id)
                     .map(|a| a.interface)
                     .unwrap_or_default(),
-                Some(id),
+                Some(Hop::Adjacency(id)),
             ),
+            // A tunnel has no address in this VRF; the packet's own interface has.
+            Way::Tunnel(id) => (taken.interface, Some(Hop::Tunnel(id))),
             Way::Link(interface) => (interface, None),
             Way::Own => return self.give_to_twin(taken),
             Way::None => return self.dropped(DropReason::NoRoute),
@@ -163,17 +196,20 @@ impl ExceptionPath {
             self.report(snapshot, &About::taken(&taken), report, now_ns);
             return self.dropped(DropReason::Ipv4Options);
         }
-        let Some(adjacency) = adjacency else {
+        let Some(hop) = hop else {
             return self.glean(taken, egress, now_ns);
         };
-        let mtu = snapshot.adjacency(adjacency).map_or(0, |a| a.mtu_bytes);
+        let mtu = match hop {
+            Hop::Adjacency(id) => snapshot.adjacency(id).map_or(0, |a| a.mtu_bytes),
+            Hop::Tunnel(id) => snapshot.tunnel(id).map_or(0, |t| t.payload_mtu_bytes()),
+        };
         if taken.packet().len() > usize::from(mtu) {
-            return self.too_big(snapshot, taken, mtu, adjacency, now_ns);
+            return self.too_big(snapshot, taken, mtu, hop, now_ns);
         }
         if !taken.frame.get_mut(offset..).is_some_and(age) {
             return self.dropped(DropReason::TtlExpired);
         }
-        if self.send_by(snapshot, adjacency, taken.packet()) {
+        if self.send_to(snapshot, hop, taken.packet(), now_ns) {
             self.counters.forwarded.add(1);
         } else {
             self.dropped(DropReason::NeighbourUnreachable);

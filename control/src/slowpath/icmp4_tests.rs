@@ -2,6 +2,7 @@ use super::super::testing::{headers, ipv4, udp4};
 use super::*;
 use etherparse::{Icmpv4Slice, Icmpv4Type, IpHeaders, icmpv4};
 use ferroute_dataplane::ids::AdjacencyId;
+use ferroute_dataplane::snapshot::nexthop::Hop;
 use proptest::prelude::*;
 
 const HOST: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
@@ -94,7 +95,7 @@ fn v4_15_fragmentation_needed_says_the_next_mtu() {
     for (mtu, said) in [(1400, 1400), (68, 68), (20, 68), (65_535, 65_535)] {
         let kind = of_punt(PuntReason::TooBig {
             mtu,
-            adjacency: AdjacencyId::new(1),
+            hop: Hop::Adjacency(AdjacencyId::new(1)),
         });
         let needed = icmpv4::DestUnreachableHeader::FragmentationNeeded { next_hop_mtu: said };
         assert_eq!(kind, Icmpv4Type::DestinationUnreachable(needed));

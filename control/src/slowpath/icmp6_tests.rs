@@ -2,6 +2,7 @@ use super::super::testing::{headers, udp6};
 use super::*;
 use etherparse::{Icmpv6Slice, Icmpv6Type, IpHeaders, icmpv6};
 use ferroute_dataplane::ids::AdjacencyId;
+use ferroute_dataplane::snapshot::nexthop::Hop;
 use ferroute_dataplane::wire::extension::FragmentHeader;
 use proptest::prelude::*;
 
@@ -95,7 +96,7 @@ fn v6_05_v6_06_packet_too_big_says_the_mtu_and_never_under_1280() {
     ] {
         let kind = of_punt(PuntReason::TooBig {
             mtu,
-            adjacency: AdjacencyId::new(1),
+            hop: Hop::Adjacency(AdjacencyId::new(1)),
         });
         assert_eq!(kind, Icmpv6Type::PacketTooBig { mtu: said });
     }

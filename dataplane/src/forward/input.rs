@@ -3,6 +3,7 @@
 use dpdk_sys::Mbuf;
 
 use super::batch::{Batch, Facts, Flags};
+use super::decap::Wrapping;
 use super::{Forwarder, ipv4, ipv6, local};
 use crate::drops::DropReason;
 use crate::fib::View;
@@ -26,6 +27,8 @@ pub(super) enum Verdict {
     Ipv4(u32),
     /// Look its destination up.
     Ipv6(u128),
+    /// Read its labels.
+    Labels,
     /// Not for the fast path.
     Punt(PuntReason, PuntClass),
     /// A dead end.
@@ -41,6 +44,7 @@ pub(super) struct Ingress<'s> {
     view4: View,
     view6: View,
     pub(super) link_local: &'s [u128],
+    mpls: bool,
 }
 
 impl<'s> Ingress<'s> {
@@ -77,13 +81,8 @@ impl<'s> Ingress<'s> {
             view4: vrf.ipv4.view(),
             view6: vrf.ipv6.view(),
             link_local: &interface.link_local,
+            mpls: interface.mpls,
         })
-    }
-
-    /// Whether a frame goes from a station to this interface, and to no group.
-    #[inline(always)]
-    fn is_addressed_by(&self, link: &EthernetHeader) -> bool {
-        (link.destination().bits() == self.mac.bits()) & link.source().is_station()
     }
 
     /// The interface of a tagged frame.
@@ -119,12 +118,13 @@ impl Forwarder {
         count: usize,
         now_ticks: u64,
     ) {
-        self.batch.ipv4.clear();
-        self.batch.ipv6.clear();
         let no_map = PortMap::default();
         let map = snapshot.port(port).unwrap_or(&no_map);
         let untagged = Ingress::new(snapshot, map.untagged);
         let common = untagged.as_ref().ok();
+        let (view4, view6) = common.map_or_else(Default::default, |i| (i.view4, i.view6));
+        self.batch.ipv4.start(view4);
+        self.batch.ipv6.start(view6);
         let (mut plain_packets, mut plain_bytes) = (0, 0);
         for packet in self.batch.packets.iter().take(count.min(AHEAD)).flatten() {
             packet.prefetch_header();
@@ -187,8 +187,9 @@ impl Forwarder {
         facts.vrf = ingress.facts.vrf;
         self.counters.interface(facts.interface).rx.add(1, bytes);
         match classify(mbuf, facts, &ingress, ethertype) {
-            Verdict::Ipv4(key) => self.batch.ipv4.push(slot, key, ingress.view4),
-            Verdict::Ipv6(key) => self.batch.ipv6.push(slot, key, ingress.view6),
+            Verdict::Ipv4(key) => self.batch.ipv4.push_to(slot, key, ingress.view4),
+            Verdict::Ipv6(key) => self.batch.ipv6.push_to(slot, key, ingress.view6),
+            Verdict::Labels => self.batch.inbound.push((slot as u8, Wrapping::Labels)),
             Verdict::Drop(reason) => self.drop_packet(slot, reason),
             Verdict::Punt(reason, class) => self.punt(snapshot, slot, reason, class, now_ticks),
         }
@@ -201,8 +202,8 @@ impl Batch {
     fn take_plain(&mut self, slot: usize, ingress: &Ingress<'_>) -> Option<usize> {
         let mbuf = self.packets[slot].as_mut()?;
         let (link, packet) = EthernetHeader::split(mbuf.data())?;
-        if !(mbuf.is_contiguous() & mbuf.vlan_stripped().is_none() & ingress.is_addressed_by(link))
-        {
+        let ours = link.is_from_station_to(ingress.mac);
+        if !(ours & mbuf.is_contiguous() & mbuf.vlan_stripped().is_none()) {
             return None;
         }
         let (ip_bytes, ttl) = match link.ethertype() {
@@ -212,7 +213,7 @@ impl Batch {
                     return None;
                 }
                 let key = header.destination().to_bits();
-                self.ipv4.push(slot, key, ingress.view4);
+                self.ipv4.push(slot, key);
                 (header.total_length(), header.ttl())
             }
             EtherType::IPV6 => {
@@ -221,7 +222,7 @@ impl Batch {
                     return None;
                 }
                 let key = header.destination().to_bits();
-                self.ipv6.push(slot, key, ingress.view6);
+                self.ipv6.push(slot, key);
                 let ip_bytes = Ipv6Header::LEN as u16 + header.payload_length();
                 (ip_bytes, header.hop_limit())
             }
@@ -275,6 +276,7 @@ fn classify(
     match ethertype {
         EtherType::IPV4 => ipv4::validate(mbuf, facts),
         EtherType::IPV6 => ipv6::validate(mbuf, facts, ingress.link_local),
+        EtherType::MPLS if ingress.mpls && !facts.flags.has(Flags::GROUP_FRAME) => Verdict::Labels,
         EtherType::ARP => Verdict::Punt(PuntReason::Arp, PuntClass::Arp),
         // A length (IEEE 802.3) has LLC behind it, as IS-IS uses it.
         other if other == EtherType::LLDP || other.is_length() => {

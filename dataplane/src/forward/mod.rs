@@ -11,10 +11,13 @@
 //! system call, and the only calls through FFI are one per burst and port.
 
 mod batch;
+mod decap;
 mod egress;
+pub mod encap;
 mod input;
 mod ipv4;
 mod ipv6;
+mod labels;
 mod local;
 mod resolve;
 #[cfg(test)]
@@ -38,6 +41,8 @@ use tx::TxPort;
 
 /// Most VRFs that a packet passes on its way, by routes that lead from one into another.
 pub const MAX_LEAKS: usize = 4;
+/// Most times that a burst goes through the stages: once, and once more for each tunnel in a tunnel.
+pub const MAX_ROUNDS: usize = 4;
 /// One in this many bursts is timed stage by stage.
 const TIMED: u32 = 16;
 
@@ -64,6 +69,8 @@ pub struct Forwarder {
     /// Places of `tx` from the first on beyond which none is taken.
     tx_places: usize,
     batch: Box<Batch>,
+    /// The identification of the last outer IPv4 header (RFC 6864).
+    identification: u16,
     bursts: u32,
     flush_is_timed: bool,
 }
@@ -79,6 +86,7 @@ impl Forwarder {
             tx: Box::new(std::array::from_fn(|_| None)),
             tx_places: 0,
             batch: Box::default(),
+            identification: 0,
             bursts: 0,
             flush_is_timed: false,
         }
@@ -145,6 +153,7 @@ impl Forwarder {
             self.input(snapshot, port, count, now_ticks);
             self.lookup(snapshot);
             self.resolve(snapshot, now_ticks);
+            self.tunnels(snapshot, now_ticks);
             return;
         }
         let start = tsc();
@@ -153,11 +162,32 @@ impl Forwarder {
         self.lookup(snapshot);
         let found = tsc();
         self.resolve(snapshot, now_ticks);
+        self.tunnels(snapshot, now_ticks);
         let sent = tsc();
         self.timed(Stage::Input, parsed - start);
         self.timed(Stage::Lookup, found - parsed);
         self.timed(Stage::Rewrite, sent - found);
         self.counters.stage_packets.add(count as u64);
+    }
+
+    /// Does what the first round left: what goes into tunnels leaves, what comes out of them goes
+    /// through the stages again.
+    #[inline]
+    fn tunnels(&mut self, snapshot: &Snapshot, now_ticks: u64) {
+        if self.batch.inbound.is_empty() && self.batch.outbound.is_empty() {
+            return;
+        }
+        self.outbound(snapshot, now_ticks);
+        for _ in 1..MAX_ROUNDS {
+            if self.batch.inbound.is_empty() {
+                return;
+            }
+            self.inbound(snapshot, now_ticks);
+            self.lookup(snapshot);
+            self.resolve(snapshot, now_ticks);
+            self.outbound(snapshot, now_ticks);
+        }
+        self.too_deep();
     }
 
     #[inline]

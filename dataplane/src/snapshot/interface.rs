@@ -35,6 +35,9 @@ pub struct Interface {
     /// The bridge domain that it belongs to: as a member when it has a port, as the gateway when it
     /// has none.
     pub bridge: Option<BridgeId>,
+    /// Whether it takes packets with labels; those of others' making would be let into any VRF (RFC 4364
+    /// section 13.1).
+    pub mpls: bool,
     /// Its own IPv6 link-local addresses, which are no routes because they mean something else on
     /// every link.
     pub link_local: Arc<[u128]>,

@@ -51,6 +51,11 @@ impl GueHeader {
         }
     }
 
+    /// Sets what the packet carries.
+    pub const fn set_protocol(&mut self, protocol: Protocol) {
+        self.protocol = protocol.get();
+    }
+
     /// What a GUE packet carries. In variant 1 the IP packet itself follows UDP (section 4), told by
     /// its version, whose first two bits are the variant.
     ///

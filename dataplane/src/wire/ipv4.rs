@@ -195,6 +195,43 @@ impl Ipv4Header {
         true
     }
 
+    /// Sets the TTL of a packet on its way and mends the checksum (RFC 1624).
+    pub const fn mend_ttl(&mut self, ttl: u8) {
+        let protocol = self.protocol;
+        let (old, new) = (
+            u16::from_be_bytes([self.ttl, protocol]),
+            u16::from_be_bytes([ttl, protocol]),
+        );
+        self.ttl = ttl;
+        self.checksum = checksum::update(self.checksum(), old, new).to_be_bytes();
+    }
+
+    /// Sets DSCP and ECN of a packet on its way and mends the checksum (RFC 1624).
+    pub const fn mend_traffic_class(&mut self, traffic_class: u8) {
+        let first = self.version_ihl;
+        let (old, new) = (
+            u16::from_be_bytes([first, self.traffic_class]),
+            u16::from_be_bytes([first, traffic_class]),
+        );
+        self.traffic_class = traffic_class;
+        self.checksum = checksum::update(self.checksum(), old, new).to_be_bytes();
+    }
+
+    /// Sets what the packet carries.
+    pub const fn set_protocol(&mut self, protocol: Protocol) {
+        self.protocol = protocol.get();
+    }
+
+    /// Sets the TTL of a packet in the making.
+    pub const fn set_ttl(&mut self, ttl: u8) {
+        self.ttl = ttl;
+    }
+
+    /// Sets the checksum.
+    pub const fn set_checksum(&mut self, checksum: u16) {
+        self.checksum = checksum.to_be_bytes();
+    }
+
     /// What the packet carries.
     #[inline(always)]
     #[must_use]

@@ -111,6 +111,11 @@ impl Ipv6Header {
         self.hop_limit
     }
 
+    /// Sets the hop limit.
+    pub const fn set_hop_limit(&mut self, hop_limit: u8) {
+        self.hop_limit = hop_limit;
+    }
+
     /// Takes one from the hop limit. Returns false and changes nothing when the packet may not be
     /// forwarded because the hop limit is 0 or 1 (RFC 8200 section 3).
     #[inline(always)]

@@ -12,6 +12,7 @@
 pub mod address;
 pub mod arp;
 pub mod checksum;
+pub mod ecn;
 pub mod ethernet;
 pub mod extension;
 pub mod flow;

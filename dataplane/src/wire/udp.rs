@@ -56,6 +56,18 @@ impl UdpHeader {
         u16::from_be_bytes(self.checksum)
     }
 
+    /// Sets the port of the sender.
+    #[inline(always)]
+    pub const fn set_source_port(&mut self, port: u16) {
+        self.source_port = port.to_be_bytes();
+    }
+
+    /// Sets the length of header and data in bytes.
+    #[inline(always)]
+    pub const fn set_length(&mut self, length: u16) {
+        self.length = length.to_be_bytes();
+    }
+
     /// Sets the checksum.
     #[inline(always)]
     pub const fn set_checksum(&mut self, checksum: u16) {

@@ -82,8 +82,8 @@ pub struct Tunnel {
     outer: Outer,
     payload_mtu_bytes: u16,
     underlay: NextHopId,
-    /// Over IPv4 of the header, over IPv6 of the pseudo header, each without what varies.
-    sum: checksum::Sum,
+    /// Of the pseudo header over IPv6, without the length.
+    pseudo_sum: checksum::Sum,
     policy: TunnelPolicy,
 }
 
@@ -114,13 +114,13 @@ impl Tunnel {
         };
         // The inner packet's type; IP in IP patches it.
         let protocol = udp_port.map_or(Protocol::IPV4, |_| Protocol::UDP);
-        let (outer, sum) = match ends {
+        let (outer, pseudo_sum) = match ends {
             None => (Outer::Label, checksum::Sum::ZERO),
             Some(Ends::Ipv4 { source, remote }) => {
                 let mut ip = Ipv4Header::new(*source, *remote, protocol, policy.ttl, 0);
                 ip.set_dont_fragment(policy.dont_fragment == DontFragment::Set);
                 header.add(&ip);
-                (Outer::Ipv4, checksum::Sum::ZERO.add_bytes(ip.bytes()))
+                (Outer::Ipv4, checksum::Sum::ZERO)
             }
             Some(Ends::Ipv6 { source, remote }) => {
                 header.add(&Ipv6Header::new(*source, *remote, protocol, policy.ttl, 0));
@@ -171,7 +171,7 @@ impl Tunnel {
             outer,
             payload_mtu_bytes: payload as u16,
             underlay,
-            sum,
+            pseudo_sum,
             policy,
         }
     }
@@ -227,12 +227,11 @@ impl Tunnel {
         &self.policy
     }
 
-    /// The sum that the outer checksum starts with: over IPv4 that of the header, over IPv6 that of
-    /// the pseudo header of UDP, with all that varies by packet as it stands in
-    /// [`header`](Self::header).
+    /// The sum that the outer UDP checksum over IPv6 starts with: that of the pseudo header, without the
+    /// length.
     #[inline]
-    pub const fn sum(&self) -> checksum::Sum {
-        self.sum
+    pub(crate) const fn pseudo_sum(&self) -> checksum::Sum {
+        self.pseudo_sum
     }
 }
 

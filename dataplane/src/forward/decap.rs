@@ -1,0 +1,298 @@
+//! Out of tunnels: what came in one is as if it had come by the interface that its VNI or label leads
+//! to, and goes through the stages again.
+
+use arrayvec::ArrayVec;
+use dpdk_sys::Mbuf;
+
+use super::batch::Facts;
+use super::input::Verdict;
+use super::{Forwarder, ipv4, ipv6, local};
+use crate::drops::DropReason;
+use crate::ids::{BURST, EndpointId, InterfaceId, NextHopId};
+use crate::punt::{PuntClass, PuntReason};
+use crate::snapshot::Snapshot;
+use crate::snapshot::endpoint::{Endpoint, VniTarget};
+use crate::snapshot::interface::Interface;
+use crate::snapshot::label::Payload;
+use crate::snapshot::tunnel::Mode;
+use crate::tunnel::decap::{self, Carried, Taken};
+use crate::tunnel::leave::{Marks, mark_packet};
+use crate::wire::Header;
+use crate::wire::ethernet::{EtherType, EthernetHeader};
+
+/// The packets of a burst that wait to be taken out of what they came in, by slot.
+pub(super) type Inbound = ArrayVec<(u8, Wrapping), BURST>;
+
+/// What a packet is to be taken out of.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Wrapping {
+    /// It is for this end of tunnels.
+    Endpoint(EndpointId),
+    /// It came by a port with labels, which stand where the network header would.
+    Labels,
+}
+
+/// Where a packet goes once it is taken out.
+#[derive(Clone, Copy)]
+pub(super) enum Onward {
+    /// It is looked up.
+    Lookup,
+    /// To this next hop.
+    NextHop(NextHopId),
+}
+
+impl Forwarder {
+    /// Takes all that was gathered out; what is IP then waits in the lanes.
+    pub(super) fn inbound(&mut self, snapshot: &Snapshot, now_ticks: u64) {
+        for (slot, wrapping) in std::mem::take(&mut self.batch.inbound) {
+            let slot = usize::from(slot);
+            match wrapping {
+                Wrapping::Endpoint(id) => match snapshot.endpoint(id) {
+                    Some(endpoint) => self.out_of_tunnel(snapshot, slot, endpoint, now_ticks),
+                    None => self.drop_packet(slot, DropReason::NextHopMissing),
+                },
+                Wrapping::Labels => {
+                    let facts = self.batch.facts[slot];
+                    let (start, own) = (facts.l3_offset.into(), facts.interface);
+                    self.out_of_labels(snapshot, slot, start, own, Marks::default(), now_ticks);
+                }
+            }
+        }
+    }
+
+    /// Drops what waits: it is nested too deep.
+    #[cold]
+    pub(super) fn too_deep(&mut self) {
+        for (slot, _) in std::mem::take(&mut self.batch.inbound) {
+            self.drop_packet(slot.into(), DropReason::TunnelNesting);
+        }
+    }
+
+    fn out_of_tunnel(
+        &mut self,
+        snapshot: &Snapshot,
+        slot: usize,
+        endpoint: &Endpoint,
+        now_ticks: u64,
+    ) {
+        let facts = self.batch.facts[slot];
+        let l3 = usize::from(facts.l3_offset);
+        let Some(mbuf) = &mut self.batch.packets[slot] else {
+            return;
+        };
+        let taken = match decap::read(endpoint, mbuf, l3, facts.ip_bytes.into()) {
+            Ok(Some(taken)) => taken,
+            Ok(None) => {
+                let (reason, class) = local::classify(mbuf, &facts, PuntReason::Local);
+                return self.punt(snapshot, slot, reason, class, now_ticks);
+            }
+            Err(error) => return self.drop_packet(slot, error.into()),
+        };
+        mbuf.truncate(l3 + taken.end);
+        let start = l3 + taken.start;
+        let marks = marks(endpoint, &taken);
+        match taken.carried {
+            Carried::Frame(_, VniTarget::Routed(interface)) => {
+                self.out_of_vni(snapshot, slot, start, interface, marks, now_ticks);
+            }
+            Carried::Frame(_, VniTarget::Bridged(_)) => {
+                self.drop_packet(slot, DropReason::UnknownVni);
+            }
+            Carried::Stack => {
+                let own = endpoint.interface;
+                self.out_of_labels(snapshot, slot, start, own, marks, now_ticks);
+            }
+            Carried::Ipv4(interface) => {
+                let way = (interface, Payload::Ipv4, Onward::Lookup);
+                self.bare(snapshot, slot, start, way, marks, now_ticks);
+            }
+            Carried::Ipv6(interface) => {
+                let way = (interface, Payload::Ipv6, Onward::Lookup);
+                self.bare(snapshot, slot, start, way, marks, now_ticks);
+            }
+        }
+    }
+
+    /// A frame out of a routed VNI: it must be for the router's Ethernet address there and carry IP (RFC
+    /// 9135 section 5.2).
+    fn out_of_vni(
+        &mut self,
+        snapshot: &Snapshot,
+        slot: usize,
+        start: usize,
+        id: InterfaceId,
+        marks: Marks,
+        now_ticks: u64,
+    ) {
+        let Some(mbuf) = &mut self.batch.packets[slot] else {
+            return;
+        };
+        let interface = match came_by(snapshot, id) {
+            Ok(interface) => interface,
+            Err(reason) => return self.drop_packet(slot, reason),
+        };
+        let link = mbuf.data().get(start..).and_then(EthernetHeader::split);
+        let payload = match link.map(|(link, _)| (link.destination(), link.ethertype())) {
+            None => Err(DropReason::TunnelTruncated),
+            Some((to, _)) if to != interface.mac => Err(DropReason::VxlanRouterMac),
+            Some((_, EtherType::IPV4)) => Ok(Payload::Ipv4),
+            Some((_, EtherType::IPV6)) => Ok(Payload::Ipv6),
+            Some((_, other)) if other.is_vlan() => Err(DropReason::VxlanInnerVlan),
+            Some(_) => Err(DropReason::VxlanNotIp),
+        };
+        let payload = match (payload, mbuf.trim_front(start)) {
+            (Ok(payload), Ok(())) => payload,
+            (Err(reason), _) => return self.drop_packet(slot, reason),
+            (Ok(_), Err(_)) => return self.drop_packet(slot, DropReason::TunnelTruncated),
+        };
+        let way = (id, payload, Onward::Lookup);
+        self.admit(snapshot, slot, interface, way, marks, now_ticks);
+    }
+
+    /// An IP packet that had no link header in its tunnel gets one, as all later stages and the exception
+    /// path count on it.
+    pub(super) fn bare(
+        &mut self,
+        snapshot: &Snapshot,
+        slot: usize,
+        start: usize,
+        way: (InterfaceId, Payload, Onward),
+        marks: Marks,
+        now_ticks: u64,
+    ) {
+        let Some(mbuf) = &mut self.batch.packets[slot] else {
+            return;
+        };
+        let interface = match came_by(snapshot, way.0) {
+            Ok(interface) => interface,
+            Err(reason) => return self.drop_packet(slot, reason),
+        };
+        let version = mbuf.data().get(start).map(|first| first >> 4);
+        let ethertype = match (version, way.1) {
+            (Some(4), Payload::Ipv4 | Payload::Both) => EtherType::IPV4,
+            (Some(6), Payload::Ipv6 | Payload::Both) => EtherType::IPV6,
+            _ => return self.drop_packet(slot, DropReason::LabelPayload),
+        };
+        // What was taken off, an IP header or a link header and a label at least, is longer.
+        let room = start
+            .checked_sub(EthernetHeader::LEN)
+            .is_some_and(|front| mbuf.trim_front(front).is_ok());
+        let header = EthernetHeader::new(interface.mac, interface.mac, ethertype);
+        match EthernetHeader::split_mut(mbuf.data_mut()) {
+            Some((link, _)) if room => *link = header,
+            _ => return self.drop_packet(slot, DropReason::NoHeadroom),
+        }
+        self.admit(snapshot, slot, interface, way, marks, now_ticks);
+    }
+
+    /// Validates an IP packet behind an Ethernet header as `input` does, and sends it on its way.
+    fn admit(
+        &mut self,
+        snapshot: &Snapshot,
+        slot: usize,
+        interface: &Interface,
+        (id, payload, onward): (InterfaceId, Payload, Onward),
+        marks: Marks,
+        now_ticks: u64,
+    ) {
+        let Some(mbuf) = &mut self.batch.packets[slot] else {
+            return;
+        };
+        let Some(vrf) = snapshot.vrf(interface.vrf) else {
+            return self.drop_packet(slot, DropReason::NoInterface);
+        };
+        let facts = &mut self.batch.facts[slot];
+        *facts = Facts {
+            interface: id,
+            vrf: interface.vrf,
+            l3_offset: EthernetHeader::LEN as u8,
+            ..Facts::default()
+        };
+        let rx = &self.counters.interface(id).rx;
+        rx.add(1, mbuf.len() as u64);
+        let is_ipv4 = is_ipv4(mbuf, payload);
+        let verdict = if is_ipv4 {
+            ipv4::validate(mbuf, facts)
+        } else {
+            ipv6::validate(mbuf, facts, &interface.link_local)
+        };
+        if let Verdict::Drop(reason) = verdict {
+            return self.drop_packet(slot, reason);
+        }
+        let packet = mbuf.data_mut().get_mut(EthernetHeader::LEN..);
+        match mark_packet(packet.unwrap_or_default(), marks) {
+            Ok(ttl) => facts.ttl = ttl,
+            Err(_) => return self.drop_packet(slot, DropReason::TunnelEcn),
+        }
+        match (verdict, onward) {
+            (Verdict::Ipv4(key), Onward::Lookup) => {
+                self.batch.ipv4.push_to(slot, key, vrf.ipv4.view());
+            }
+            (Verdict::Ipv6(key), Onward::Lookup) => {
+                self.batch.ipv6.push_to(slot, key, vrf.ipv6.view());
+            }
+            (Verdict::Ipv4(_), Onward::NextHop(next_hop)) => {
+                self.detour::<4>(snapshot, slot as u8, next_hop, now_ticks);
+            }
+            (Verdict::Ipv6(_), Onward::NextHop(next_hop)) => {
+                self.detour::<6>(snapshot, slot as u8, next_hop, now_ticks);
+            }
+            (Verdict::Punt(reason, class), _) => {
+                self.punt(snapshot, slot, reason, class, now_ticks);
+            }
+            (Verdict::Labels | Verdict::Drop(_), _) => {
+                self.drop_packet(slot, DropReason::LabelPayload);
+            }
+        }
+    }
+
+    /// The router itself is to look at a packet with labels.
+    pub(super) fn to_router_with_labels(
+        &mut self,
+        snapshot: &Snapshot,
+        slot: usize,
+        now_ticks: u64,
+    ) {
+        self.punt(
+            snapshot,
+            slot,
+            PuntReason::NonIp,
+            PuntClass::Other,
+            now_ticks,
+        );
+    }
+}
+
+/// What a packet takes over from the outer IP header.
+fn marks(endpoint: &Endpoint, taken: &Taken) -> Marks {
+    let carries_ttl = endpoint.policy.ttl_mode == Mode::Uniform
+        && matches!(taken.carried, Carried::Ipv4(_) | Carried::Ipv6(_));
+    Marks {
+        traffic_class: Some(taken.traffic_class),
+        dscp_mode: endpoint.policy.dscp_mode,
+        ttl: carries_ttl.then_some(taken.ttl),
+    }
+}
+
+/// The interface by which something comes out of a tunnel.
+fn came_by(snapshot: &Snapshot, id: InterfaceId) -> Result<&Interface, DropReason> {
+    let interface = snapshot.interface(id).ok_or(DropReason::NoInterface)?;
+    if interface.up {
+        Ok(interface)
+    } else {
+        Err(DropReason::InterfaceDown)
+    }
+}
+
+/// The family of a packet behind an Ethernet header. Its version was checked against what a label says;
+/// what a frame says is checked by the validation.
+fn is_ipv4(mbuf: &Mbuf, payload: Payload) -> bool {
+    match payload {
+        Payload::Ipv4 => true,
+        Payload::Ipv6 => false,
+        Payload::Both => mbuf
+            .data()
+            .get(EthernetHeader::LEN)
+            .is_some_and(|first| first >> 4 == 4),
+    }
+}
