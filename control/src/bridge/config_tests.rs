@@ -51,7 +51,7 @@ fn rules_between_fields_are_kept() {
         ),
         (
             "sources: [{owner: a, kind: kernel}, {owner: b, kind: fpm}]",
-            "sources[1].tables: this VRF has a source already",
+            "sources[1]: this VRF has a source already",
         ),
         (
             "sources: [{owner: a, kind: kernel, tables: [{vrf: x}, {vrf: y}]}]",

@@ -141,19 +141,23 @@ impl Table {
         number
     }
 
-    /// Queues a set and the groups that have it as a member.
+    /// Queues a set and all groups that it is part of.
     pub(super) fn mark_set(&mut self, number: SetNumber) {
-        let Some(set) = self.sets.get_mut(&number) else {
-            return;
-        };
-        if set.mark() {
-            self.dirty_sets.push(number);
-        }
-        for group in set.groups.clone() {
-            if let Some(group_set) = self.sets.get_mut(&group)
-                && group_set.mark()
-            {
-                self.dirty_sets.push(group);
+        let mut concerned = vec![number];
+        let mut at = 0;
+        // It grows while it is walked; each set is in it once, so a loop of groups ends.
+        while let Some(number) = concerned.get(at).copied() {
+            at += 1;
+            let Some(set) = self.sets.get_mut(&number) else {
+                continue;
+            };
+            if set.mark() {
+                self.dirty_sets.push(number);
+            }
+            for group in &set.groups {
+                if !concerned.contains(group) {
+                    concerned.push(*group);
+                }
             }
         }
     }
