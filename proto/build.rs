@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     "common",
     "port",
     "interface",
@@ -15,6 +15,7 @@ const FILES: [&str; 11] = [
     "stats",
     "event",
     "system",
+    "bridge",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

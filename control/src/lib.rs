@@ -1,6 +1,7 @@
 //! The control plane of ferroute.
 
 pub mod api;
+pub mod bridge;
 pub mod cli;
 pub mod config;
 pub mod core;

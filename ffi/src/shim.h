@@ -86,6 +86,7 @@ static const uint64_t SHIM_RSS_UDP = RTE_ETH_RSS_UDP;
 static const uint32_t SHIM_MQ_RX_NONE = RTE_ETH_MQ_RX_NONE;
 static const uint32_t SHIM_MQ_RX_RSS = RTE_ETH_MQ_RX_RSS;
 
+static const uint32_t SHIM_DEVICE_TELLS_LINK = RTE_ETH_DEV_INTR_LSC;
 static const uint32_t SHIM_SPEED_UNKNOWN = RTE_ETH_SPEED_NUM_UNKNOWN;
 static const uint16_t SHIM_MAX_PORTS = RTE_MAX_ETHPORTS;
 static const uint32_t SHIM_PORT_NAME_BYTES = RTE_ETH_NAME_MAX_LEN;

@@ -1,7 +1,7 @@
 //! Which cases are measured, by the words of the command line.
 
 use crate::cases::forward::Load;
-use crate::cases::{failover, fib, updates};
+use crate::cases::{adversarial, failover, fib, latency, updates};
 use crate::router::setup::NEIGHBOURS;
 use crate::sample::Method;
 use crate::traffic::Family;
@@ -20,6 +20,10 @@ pub enum Case {
     Failover,
     /// The FIB alone, beside DPDK's.
     Fib,
+    /// The FIB alone, under input that is made to be hard.
+    FibAdversarial,
+    /// How long packets stay in the router.
+    Latency,
 }
 
 /// Loads by their names.
@@ -35,14 +39,16 @@ const LOADS: [(&str, Load); 10] = [
     ("ipv6-10k-hops", load(Family::V6, 10_000, NEIGHBOURS)),
     ("ipv6-100k", load(Family::V6, 100_000, 1)),
 ];
-const OTHERS: [(&str, Case); 4] = [
+const OTHERS: [(&str, Case); 6] = [
     ("updates", Case::Updates),
     ("churn", Case::Churn),
     ("failover", Case::Failover),
     ("fib", Case::Fib),
+    ("fib-adversarial", Case::FibAdversarial),
+    ("latency", Case::Latency),
 ];
 /// What `quick` stands for: the corners of the tables, and what has no corners.
-const QUICK: &str = "ipv4-1,ipv4-10k,ipv4-1m,ipv6-10k,updates,fib";
+const QUICK: &str = "ipv4-1,ipv4-10k,ipv4-1m,ipv6-10k,updates,fib,latency";
 
 const fn load(family: Family, routes: usize, next_hops: u8) -> Load {
     Load {
@@ -130,6 +136,8 @@ impl Plan {
             Case::Updates => updates::steps(method.samples),
             Case::Failover => failover::ROUNDS as u64,
             Case::Fib => fib::sizes(self.quick).len() as u64,
+            Case::FibAdversarial => adversarial::INPUTS as u64,
+            Case::Latency => latency::LOADS.len() as u64,
         };
         self.cases.iter().map(steps).sum()
     }
@@ -158,7 +166,7 @@ mod tests {
             (LOADS.len() + OTHERS.len(), false)
         );
         let quick: Plan = "quick".parse().unwrap();
-        assert!(quick.quick && quick.cases.len() == 6);
+        assert!(quick.quick && quick.cases.len() == 7);
         let some: Plan = "fib, ipv4-10k,fib".parse().unwrap();
         assert_eq!(
             some.cases,

@@ -1,7 +1,7 @@
 //! What a run measured, as it goes into tables, JSON and the report.
 
 use crate::bench::Bench;
-use crate::cases::{churn, failover, fib, forward, updates};
+use crate::cases::{adversarial, churn, failover, fib, forward, latency, updates};
 use crate::error::PerfError;
 use crate::machine::Facts;
 use crate::plan::{Case, Plan};
@@ -28,6 +28,10 @@ pub struct Results {
     pub failover: Option<failover::Failover>,
     /// The FIB alone.
     pub fib: Vec<fib::Row>,
+    /// The FIB under hard input.
+    pub fib_adversarial: Vec<adversarial::Row>,
+    /// How long packets stay.
+    pub latency: Option<latency::Latency>,
 }
 
 impl Results {
@@ -43,6 +47,8 @@ impl Results {
             churn: None,
             failover: None,
             fib: Vec::new(),
+            fib_adversarial: Vec::new(),
+            latency: None,
         };
         for case in &plan.cases {
             if let Err(error) = results.add(bench, *case, plan.quick, progress) {
@@ -68,6 +74,8 @@ impl Results {
             Case::Churn => self.churn = Some(churn::run(bench, progress)?),
             Case::Failover => self.failover = Some(failover::run(bench, progress)?),
             Case::Fib => self.fib = fib::run(bench, quick, progress)?,
+            Case::FibAdversarial => self.fib_adversarial = adversarial::run(bench, progress)?,
+            Case::Latency => self.latency = Some(latency::run(bench, progress)?),
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Response, Status};
+use tonic::{Response, Status, Streaming};
 
 /// How long the router may take for one answer.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -95,6 +95,16 @@ impl Api {
             .drops)
     }
 
+    /// Events from now on.
+    ///
+    /// # Errors
+    /// [`LabError::Api`].
+    pub fn watch(&self, request: v1::WatchRequest) -> Result<Watch<'_>, LabError> {
+        let mut client = v1::event_service_client::EventServiceClient::new(self.channel());
+        let stream = self.call(client.watch(request))?;
+        Ok(Watch { api: self, stream })
+    }
+
     /// The workers once they rest: two readings a moment apart are the same.
     ///
     /// # Errors
@@ -116,5 +126,34 @@ impl Api {
             limit,
             context: format!("; they are at {last:?}"),
         })
+    }
+}
+
+/// A stream of events.
+#[derive(Debug)]
+pub struct Watch<'a> {
+    api: &'a Api,
+    stream: Streaming<v1::Event>,
+}
+
+impl Watch<'_> {
+    /// The next event.
+    ///
+    /// # Errors
+    /// [`LabError::Timeout`] when none comes, [`LabError::Api`] when the stream ends.
+    pub fn next(&mut self, limit: Duration) -> Result<v1::Event, LabError> {
+        let next = async { tokio::time::timeout(limit, self.stream.message()).await };
+        match self.api.runtime.block_on(next) {
+            Ok(Ok(Some(event))) => Ok(event),
+            Ok(Ok(None)) => Err(LabError::Api(Box::new(Status::aborted(
+                "the stream of events ended",
+            )))),
+            Ok(Err(status)) => Err(LabError::Api(Box::new(status))),
+            Err(_) => Err(LabError::Timeout {
+                what: "an event".to_owned(),
+                limit,
+                context: String::new(),
+            }),
+        }
     }
 }

@@ -38,6 +38,17 @@ pub enum CliError {
         /// Why it was not found.
         source: tonic::transport::Error,
     },
+    /// The bridge cannot be reached.
+    #[error(
+        "cannot reach the bridge at {server}: {}; is ferroute-bridge running, and may you use its socket?",
+        innermost(source)
+    )]
+    BridgeUnreachable {
+        /// Where it was sought.
+        server: String,
+        /// Why it was not found.
+        source: tonic::transport::Error,
+    },
     /// A file for TLS was not named.
     #[error("--server needs mutual TLS: give {0} too")]
     NoTlsFile(&'static str),
@@ -118,7 +129,7 @@ impl CliError {
     pub(super) fn code(&self) -> u8 {
         match self {
             Self::Refused(status) if status.code() == Code::Unavailable => 3,
-            Self::Unreachable { .. } => 3,
+            Self::Unreachable { .. } | Self::BridgeUnreachable { .. } => 3,
             Self::Words(_) | Self::Line { .. } | Self::NoTlsFile(_) | Self::Read { .. } => 2,
             _ => 1,
         }

@@ -2,7 +2,7 @@
 
 use super::error::CliError;
 use super::grammar::Cli;
-use crate::daemon;
+use crate::{bridge, daemon};
 use clap::{Args, CommandFactory, ValueEnum};
 use clap_complete::Shell as Generator;
 use clap_mangen::Man as Page;
@@ -54,14 +54,19 @@ pub(super) struct Man {
 }
 
 impl Man {
-    /// Writes ferroute(1) with a page for each command, and ferrouted(8).
+    /// Writes ferroute(1) with a page for each command, ferrouted(8) and ferroute-bridge(8).
     pub(super) fn run(&self) -> Result<(), CliError> {
         fs::create_dir_all(&self.directory)?;
         clap_mangen::generate_to(Cli::command(), &self.directory)?;
-        let mut page = File::create(self.directory.join("ferrouted.8"))?;
-        Ok(Page::new(daemon::Args::command())
-            .section("8")
-            .render(&mut page)?)
+        let programs = [
+            ("ferrouted.8", daemon::Args::command()),
+            ("ferroute-bridge.8", bridge::Args::command()),
+        ];
+        for (file, command) in programs {
+            let mut page = File::create(self.directory.join(file))?;
+            Page::new(command).section("8").render(&mut page)?;
+        }
+        Ok(())
     }
 }
 

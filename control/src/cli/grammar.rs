@@ -4,8 +4,8 @@ use super::error::CliError;
 use super::output::{Format, Output};
 use super::session::{Server, Session};
 use super::{
-    addr, endpoint, events, generate, label, link, neigh, nexthop, port, route, stats, system,
-    tunnel, vni, vrf,
+    addr, bridge, endpoint, events, generate, label, link, neigh, nexthop, port, route, stats,
+    system, tunnel, vni, vrf,
 };
 use clap::{Parser, Subcommand};
 
@@ -78,6 +78,9 @@ enum Command {
     /// The router as a whole.
     #[command(subcommand)]
     System(system::System),
+    /// The bridge from routing daemons.
+    #[command(subcommand)]
+    Bridge(bridge::Bridge),
     /// Prints a completion script for a shell.
     Completion(generate::Completion),
     /// Writes the manual pages into a directory.
@@ -104,6 +107,10 @@ pub(super) fn run(cli: Cli) -> Result<(), CliError> {
 
 /// Does what needs the router.
 pub(super) async fn execute(cli: Cli, output: Output) -> Result<(), CliError> {
+    // It is reached at a socket of its own, with or without a router.
+    if let Command::Bridge(command) = cli.command {
+        return command.run(output).await;
+    }
     let session = &mut Session::open(cli.server, output).await?;
     match cli.command {
         Command::Port(command) => command.run(session).await,
@@ -122,6 +129,6 @@ pub(super) async fn execute(cli: Cli, output: Output) -> Result<(), CliError> {
         Command::Workers(command) => command.run(session).await,
         Command::Events(command) => command.run(session).await,
         Command::System(command) => command.run(session).await,
-        Command::Completion(_) | Command::Man(_) => Ok(()),
+        Command::Bridge(_) | Command::Completion(_) | Command::Man(_) => Ok(()),
     }
 }

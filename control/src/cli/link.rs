@@ -331,6 +331,7 @@ mod tests {
             admin_up: Some(true),
             mtu: Some(9000),
             vrf: Some("red".to_owned()),
+            mpls_input: None,
         };
         assert_eq!(
             change(&split("dev p0 up mtu 9000 master red")),

@@ -10,6 +10,7 @@
 //! Exit codes: 0 done, 1 the router refused, 2 the command line is wrong, 3 the router cannot be reached.
 
 mod addr;
+mod bridge;
 mod convert;
 mod encap;
 mod endpoint;

@@ -43,7 +43,7 @@ struct Node {
 
 /// One step from a value to a value in it.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Step<'a> {
+pub(crate) enum Step<'a> {
     /// The value of this key.
     Field(&'a str),
     /// The element in this place of the decoded list: pruned elements are not counted.
@@ -64,7 +64,7 @@ impl From<usize> for Step<'_> {
 
 /// A parsed YAML document.
 #[derive(Debug)]
-pub(super) struct Document {
+pub(crate) struct Document {
     nodes: Vec<Node>,
 }
 
@@ -242,6 +242,16 @@ impl Document {
             }
         }
         at
+    }
+
+    /// The mistake that something is wrong with the value at the end of `path`.
+    pub(crate) fn mistake(&self, path: &[Step<'_>], problem: Problem) -> Mistake {
+        let node = self.find(path);
+        Mistake {
+            mark: self.mark(node),
+            field: self.field(node),
+            problem,
+        }
     }
 
     /// The way to a node in words: `ports[1].mtu`. Places count as in the file, pruned elements included.

@@ -23,12 +23,15 @@ pub mod routes;
 pub mod system;
 pub mod text;
 
+pub(crate) use check::at;
+pub(crate) use document::Step;
 pub use mistake::{Invalid, Mark, Mistake, Problem};
-pub use publish::schema;
+pub use publish::{schema, schema_of};
 
 use cpus::CpuList;
-use document::Document;
+pub(crate) use document::Document;
 use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -113,19 +116,33 @@ impl Config {
     /// # Errors
     /// All mistakes, in the order of the text.
     pub fn parse(text: &str, file: &Path, allowed: &CpuList) -> Result<Self, Invalid> {
-        let mut mistakes = Vec::new();
-        let mut document = Document::parse(text, &mut mistakes);
-        let config: Self = decode::decode(&mut document, &mut mistakes);
-        mistakes.extend(check::check(&config, &document, allowed));
-        if mistakes.is_empty() {
-            return Ok(config);
-        }
-        mistakes.sort_by_key(|mistake| mistake.mark);
-        Err(Invalid {
-            file: file.to_owned(),
-            mistakes,
+        read(text, file, |config, document| {
+            check::check(config, document, allowed)
         })
     }
+}
+
+/// Reads a configuration of any program. `check` has the rules between its fields.
+///
+/// # Errors
+/// All mistakes, in the order of the text.
+pub(crate) fn read<T: DeserializeOwned + Default>(
+    text: &str,
+    file: &Path,
+    check: impl FnOnce(&T, &Document) -> Vec<Mistake>,
+) -> Result<T, Invalid> {
+    let mut mistakes = Vec::new();
+    let mut document = Document::parse(text, &mut mistakes);
+    let config: T = decode::decode(&mut document, &mut mistakes);
+    mistakes.extend(check(&config, &document));
+    if mistakes.is_empty() {
+        return Ok(config);
+    }
+    mistakes.sort_by_key(|mistake| mistake.mark);
+    Err(Invalid {
+        file: file.to_owned(),
+        mistakes,
+    })
 }
 
 #[cfg(test)]

@@ -215,7 +215,7 @@ number!(
 macro_rules! fixed {
     ($($name:ident($repr:ty)),* $(,)?) => {$(
         impl $name {
-            pub(super) const fn fixed(number: $repr) -> Self {
+            pub(crate) const fn fixed(number: $repr) -> Self {
                 Self(number)
             }
         }
@@ -243,6 +243,11 @@ impl DataRoom {
     pub const DEFAULT: Self = Self(2176);
 }
 
+impl KernelTable {
+    /// What the kernel calls `main`.
+    pub const MAIN: Self = Self(254);
+}
+
 impl Seconds {
     /// How long a vanished owner's routes are kept.
     pub const GRACE: Self = Self(120);
@@ -260,7 +265,7 @@ pub struct Rate {
 
 impl Rate {
     /// A rate known at compile time.
-    pub(super) const fn fixed(per_second: u32, burst: u32) -> Self {
+    pub(crate) const fn fixed(per_second: u32, burst: u32) -> Self {
         Self {
             per_second: PerSecond(per_second),
             burst: Burst(burst),

@@ -2,6 +2,7 @@
 
 use super::Config;
 use saphyr::{Scalar, Yaml, YamlEmitter};
+use schemars::JsonSchema;
 use serde_json::Value;
 
 /// The JSON Schema of the configuration file, as text.
@@ -9,7 +10,15 @@ use serde_json::Value;
 /// # Errors
 /// None that can occur: a schema is plain JSON.
 pub fn schema() -> Result<String, serde_json::Error> {
-    let mut text = serde_json::to_string_pretty(&schemars::schema_for!(Config))?;
+    schema_of::<Config>()
+}
+
+/// The JSON Schema of any program's configuration file, as text.
+///
+/// # Errors
+/// None that can occur: a schema is plain JSON.
+pub fn schema_of<T: JsonSchema>() -> Result<String, serde_json::Error> {
+    let mut text = serde_json::to_string_pretty(&schemars::schema_for!(T))?;
     text.push('\n');
     Ok(text)
 }

@@ -2,7 +2,8 @@
 //!
 //! Most are types of the [model](crate::model); here is how they are written in a file.
 
-use crate::model::name::{InterfaceName, NameError, VrfName};
+use crate::bridge::netlink::update::Protocol;
+use crate::model::name::{InterfaceName, NameError, OwnerName, VrfName};
 use crate::model::port::{Device, DeviceError};
 use crate::model::prefix::{AddressError, InterfaceAddress, Prefix, station};
 use crate::model::vrf::{Namespace, NamespaceError};
@@ -45,6 +46,9 @@ pub enum TextError {
     /// It is no address to listen on.
     #[error("{0:?} is not an address and a TCP port such as 127.0.0.1:9273 or [::]:9273")]
     Listen(String),
+    /// It is no routing protocol.
+    #[error("{0:?} is neither a known routing protocol nor a number from 0 to 255")]
+    Protocol(String),
     /// It is no file mode.
     #[error("{0:?} is not a file mode of three or four octal digits such as \"0660\"")]
     Mode(String),
@@ -113,6 +117,18 @@ text!(
     "a name (in quotes if it reads as a number)",
     { "type": "string", "minLength": 1, "maxLength": 15, "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$" },
     |text| Ok(text.parse()?)
+);
+text!(
+    OwnerName,
+    "a name (in quotes if it reads as a number)",
+    { "type": "string", "minLength": 1, "maxLength": 32, "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$" },
+    |text| Ok(text.parse()?)
+);
+text!(
+    Protocol,
+    "the name of a routing protocol, or its number in quotes",
+    { "type": "string", "examples": ["bgp", "bird", "186"] },
+    |text| Protocol::parse(text).ok_or_else(|| TextError::Protocol(text.to_owned()))
 );
 text!(
     Device,

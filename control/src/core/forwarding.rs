@@ -63,6 +63,9 @@ pub struct Member {
     pub weight: u32,
 }
 
+/// How many of the sets that share a neighbour are candidates for the buckets of a new one.
+const ALIKE_LOOKED_AT: usize = 8;
+
 #[derive(Debug, Default)]
 struct Compiled {
     next_hop: NextHop,
@@ -181,6 +184,31 @@ impl Forwarding {
         }
     }
 
+    /// The buckets of the set that has most members in common with a new one, if that is at least half of each.
+    ///
+    /// A route whose next hops change leads to another set: its flows stay where they are if that one begins with
+    /// the buckets of the one before. Which one that was need not be known, because any group may begin with any
+    /// buckets; only the first few sets of each neighbour are looked at, so that the cost is bounded.
+    fn buckets_alike(&self, new: NextHopSetId, members: &[Member]) -> Option<Buckets<Hop>> {
+        let candidates = members
+            .iter()
+            .filter_map(|member| self.users.get(&member.to.hop()))
+            .flat_map(|users| users.iter().rev().take(ALIKE_LOOKED_AT));
+        let common = |set: &NextHopSetId| {
+            let theirs = &self.sets.get(set).filter(|_| *set != new)?.members;
+            let common = members
+                .iter()
+                .filter(|ours| theirs.iter().any(|t| t.to == ours.to))
+                .count();
+            (2 * common >= members.len().max(theirs.len())).then_some(common)
+        };
+        let (_, alike) = candidates
+            .filter_map(|set| Some((common(set)?, set)))
+            .filter(|(_, set)| self.sets.get(set).is_some_and(|c| c.buckets.is_some()))
+            .max()?;
+        self.sets.get(alike)?.buckets.clone()
+    }
+
     fn let_go(&mut self, set: NextHopSetId, member: Member, kept: &[Member], plane: &mut Plane) {
         let hop = member.to.hop();
         let before = matches!(hop, Hop::Adjacency(id) if self.is_gateway(id));
@@ -278,6 +306,7 @@ impl Forwarding {
                 usable = compiled.members.iter().map(weights).collect();
             }
             let before = compiled.buckets.take();
+            let before = before.or_else(|| self.buckets_alike(set, &compiled.members));
             let buckets =
                 before.map_or_else(|| Buckets::new(&usable), |before| before.next(&usable));
             let group = Group {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use dpdk_sys::PortError as DeviceError;
 use dpdk_sys::port::AttachError;
 use ferroute_dataplane::ids::{InterfaceId, PortId};
 
@@ -214,19 +215,20 @@ impl Router {
         if settings == port.settings {
             return self.port_view(name);
         }
-        let only_promiscuous = PortSettings {
+        // What the device does while it runs interrupts nothing; all else stops it for a moment.
+        let running = PortSettings {
             promiscuous: settings.promiscuous,
+            mtu: settings.mtu,
             ..port.settings.clone()
         } == settings;
-        let done = if only_promiscuous {
-            self.hardware.set_promiscuous(port.id, settings.promiscuous)
+        let done = if running {
+            self.change_running(&port, &settings)
         } else {
             self.hardware.set_up(port.id, &shape(&settings))
         };
         if let Err(error) = done {
-            if !only_promiscuous
-                && let Err(worse) = self.hardware.set_up(port.id, &shape(&port.settings))
-            {
+            let untouched = running && settings.mtu == port.settings.mtu;
+            if !untouched && let Err(worse) = self.restore(&port, running) {
                 tracing::error!(port = %name, error = %worse, "the port does not take its old settings again and stands still");
             }
             return Err(refused(&error, "change the device", &port.device));
@@ -243,6 +245,39 @@ impl Router {
             link: view.link,
         });
         Ok(view)
+    }
+
+    /// Changes MTU and promiscuous mode of a running port; a device that takes an MTU only while it
+    /// stands is stopped for that.
+    fn change_running(
+        &mut self,
+        port: &Port,
+        settings: &PortSettings,
+    ) -> Result<(), HardwareError> {
+        if settings.mtu != port.settings.mtu {
+            match self.hardware.set_mtu(port.id, mtu(settings).get()) {
+                Ok(()) => {}
+                // No device takes it when it stands either.
+                Err(error @ HardwareError::Port(DeviceError::InvalidValue(_))) => {
+                    return Err(error);
+                }
+                Err(_) => return self.hardware.set_up(port.id, &shape(settings)),
+            }
+        }
+        if settings.promiscuous != port.settings.promiscuous {
+            self.hardware
+                .set_promiscuous(port.id, settings.promiscuous)?;
+        }
+        Ok(())
+    }
+
+    /// Brings a port back to the settings that it had, without stopping it if that can be.
+    fn restore(&mut self, port: &Port, running: bool) -> Result<(), HardwareError> {
+        let old_mtu = mtu(&port.settings).get();
+        if running && self.hardware.set_mtu(port.id, old_mtu).is_ok() {
+            return Ok(());
+        }
+        self.hardware.set_up(port.id, &shape(&port.settings))
     }
 
     /// Changes the MTU of a port by its interface.

@@ -12,7 +12,10 @@ use super::router::Router;
 use crate::exception::output::Told;
 use crate::model::event::Happening;
 
-/// How often links, owners' grace times and workers are looked at.
+/// How often links are looked at, and with it how long traffic goes on into one that is down. Where
+/// the device tells of its link by itself, this reads a word of memory.
+const LINK_TICK: Duration = Duration::from_millis(5);
+/// How often owners' grace times and workers are looked at.
 const TICK: Duration = Duration::from_millis(100);
 /// How often it is looked which neighbours traffic goes to.
 const USE_INTERVAL: Duration = Duration::from_secs(2);
@@ -62,13 +65,14 @@ fn next(requests: &Receiver<Request>, told: &mut Receiver<Told>) -> Result<Next,
             Ok(request) => Ok(Next::Request(Box::new(request))),
             Err(_) => Err(RecvTimeoutError::Disconnected),
         },
-        default(TICK) => Err(RecvTimeoutError::Timeout),
+        default(LINK_TICK) => Err(RecvTimeoutError::Timeout),
     }
 }
 
 /// What is done from time to time.
 #[derive(Default)]
 struct Clock {
+    links: Option<Instant>,
     ticked: Option<Instant>,
     used: Option<Instant>,
     hung: Vec<usize>,
@@ -83,8 +87,10 @@ impl Clock {
             }
             due
         };
-        if due(&mut self.ticked, TICK) {
+        if due(&mut self.links, LINK_TICK) {
             router.poll_links();
+        }
+        if due(&mut self.ticked, TICK) {
             router.sample();
             self.watch_workers(router);
         }

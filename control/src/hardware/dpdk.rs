@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crossbeam::queue::ArrayQueue;
-use dpdk_sys::port::{RxOffloads, TxOffloads};
-use dpdk_sys::{Eal, Link, Mempool, Port, PortConfig, PortStats, RxQueue, TxQueue};
+use dpdk_sys::port::{Applied, RxOffloads, TxOffloads};
+use dpdk_sys::{Eal, Link, Mempool, Port, PortConfig, PortError, PortStats, RxQueue, TxQueue};
 use ferroute_dataplane::forward::Inject;
 use ferroute_dataplane::forward::tx::{TxPort, TxSink};
 use ferroute_dataplane::ids::{MAX_PORTS, PortId, QueueId, WorkerIndex};
@@ -241,6 +241,15 @@ impl Hardware for DpdkHardware {
 
     fn set_promiscuous(&mut self, port: PortId, on: bool) -> Result<(), HardwareError> {
         Ok(self.bound_mut(port)?.port.set_promiscuous(on)?)
+    }
+
+    fn set_mtu(&mut self, port: PortId, mtu_bytes: u16) -> Result<(), HardwareError> {
+        let port = &mut self.bound_mut(port)?.port;
+        let fits = |a: &Applied| mtu_bytes <= a.buffered_mtu_bytes;
+        if !port.applied().is_some_and(fits) {
+            return Err(PortError::NotSupported.into());
+        }
+        Ok(port.set_mtu(mtu_bytes)?)
     }
 
     fn injector(&self, port: PortId) -> Option<Arc<ArrayQueue<Inject>>> {

@@ -159,6 +159,13 @@ pub trait Hardware: Send {
     /// [`HardwareError`].
     fn set_promiscuous(&mut self, port: PortId, on: bool) -> Result<(), HardwareError>;
 
+    /// Changes the largest IP packet of a running port, in bytes, without stopping it.
+    ///
+    /// # Errors
+    /// [`HardwareError`]: the device cannot while it runs, or not with the buffers that it has; it goes on
+    /// as it was, and [`Hardware::set_up`] is the other way.
+    fn set_mtu(&mut self, port: PortId, mtu_bytes: u16) -> Result<(), HardwareError>;
+
     /// The ring into which frames for this port go.
     fn injector(&self, port: PortId) -> Option<Arc<ArrayQueue<Inject>>>;
 

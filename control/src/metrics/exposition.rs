@@ -4,7 +4,7 @@ use std::fmt::{Display, Write};
 
 /// What a number means to a reader.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// It only grows; its name ends in `_total`.
     Counter,
     /// It goes up and down.
@@ -22,13 +22,13 @@ impl Kind {
 
 /// A text that is being written.
 #[derive(Debug, Default)]
-pub(super) struct Exposition {
+pub(crate) struct Exposition {
     text: String,
 }
 
 impl Exposition {
     /// Writes all samples of one metric.
-    pub(super) fn metric<'a, L: AsRef<[(&'a str, &'a str)]>, V: Display>(
+    pub(crate) fn metric<'a, L: AsRef<[(&'a str, &'a str)]>, V: Display>(
         &mut self,
         name: &str,
         kind: Kind,
@@ -54,7 +54,7 @@ impl Exposition {
     }
 
     /// The whole text.
-    pub(super) fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         self.text
     }
 }
@@ -72,10 +72,10 @@ fn escape(text: &mut String, value: &str) {
 }
 
 /// A metric's name, its help, and where its value is.
-pub(super) type Column<V, T> = (&'static str, &'static str, fn(&V) -> T);
+pub(crate) type Column<V, T> = (&'static str, &'static str, fn(&V) -> T);
 
 /// Writes several metrics of the same things. `rows` are the things with their labels.
-pub(super) fn columns<'a, V, T: Display, L: AsRef<[(&'a str, &'a str)]>>(
+pub(crate) fn columns<'a, V, T: Display, L: AsRef<[(&'a str, &'a str)]>>(
     to: &mut Exposition,
     kind: Kind,
     columns: &[Column<V, T>],

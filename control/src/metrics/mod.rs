@@ -7,12 +7,13 @@
 //!   format (version 0.0.4), [`server`] serves it.
 
 mod collect;
-mod exposition;
+pub(crate) mod exposition;
 mod server;
 mod state;
 mod traffic;
 
 pub use collect::{Stopped, render};
+pub(crate) use server::TEXT;
 pub use server::{MetricsServer, bind};
 
 #[cfg(test)]

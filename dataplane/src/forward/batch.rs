@@ -55,71 +55,116 @@ pub(super) struct Facts {
     pub(super) flags: Flags,
 }
 
-/// The packets of one family that wait for their lookup, in order of arrival.
-#[derive(Debug)]
-pub(super) struct Lane<K> {
-    pub(super) len: usize,
-    /// Whether all are looked up in the trie of the first.
-    same_trie: bool,
-    keys: [K; BURST],
-    views: [View; BURST],
+/// Packets of one family, in order of arrival, and what their lookup gave.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    len: usize,
     slots: [u8; BURST],
     next_hops: [NextHopId; BURST],
+}
+
+impl Found {
+    /// The slots.
+    #[inline(always)]
+    pub(super) fn slots(&self) -> &[u8] {
+        &self.slots[..self.len.min(BURST)]
+    }
+
+    /// The next hop of all, if it is one.
+    #[inline(always)]
+    pub(super) fn common(&self) -> Option<NextHopId> {
+        let (first, others) = self.next_hops[..self.len.min(BURST)].split_first()?;
+        // Without a branch for each, so that it is done many at a time.
+        let same = others
+            .iter()
+            .fold(true, |same, other| same & (other == first));
+        same.then_some(*first)
+    }
+
+    /// Slot and next hop of each.
+    #[inline(always)]
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u8, NextHopId)> {
+        self.slots().iter().copied().zip(self.next_hops)
+    }
+}
+
+/// The packets of one family that wait for their lookup.
+#[derive(Debug)]
+pub(super) struct Lane<K> {
+    found: Found,
+    keys: [K; BURST],
+    /// The trie of all packets, unless they are mixed.
+    view: View,
+    /// Whether each packet has a trie of its own, in `views`.
+    mixed: bool,
+    views: [View; BURST],
 }
 
 impl<K: Key + Default> Default for Lane<K> {
     fn default() -> Self {
         Self {
-            len: 0,
-            same_trie: true,
+            found: Found {
+                len: 0,
+                slots: [0; BURST],
+                next_hops: [NextHopId::NO_ROUTE; BURST],
+            },
             keys: [K::default(); BURST],
+            view: View::default(),
+            mixed: false,
             views: [View::default(); BURST],
-            slots: [0; BURST],
-            next_hops: [NextHopId::NO_ROUTE; BURST],
         }
     }
 }
 
 impl<K: Key> Lane<K> {
-    /// Empties it.
+    /// Empties it, for packets that are looked up in this trie.
     #[inline]
-    pub(super) fn clear(&mut self) {
-        self.len = 0;
-        self.same_trie = true;
+    pub(super) fn start(&mut self, view: View) {
+        self.found.len = 0;
+        self.mixed = false;
+        self.view = view;
     }
 
-    /// Adds the packet at `slot`; a burst never holds more packets than a lane has places.
+    /// Adds the packet at `slot`, to be looked up in the trie that the lane was started for.
     #[inline(always)]
-    pub(super) fn push(&mut self, slot: usize, key: K, view: View) {
-        let place = self.len % BURST;
+    pub(super) fn push(&mut self, slot: usize, key: K) {
+        // A burst never holds more packets than a lane has places.
+        let place = self.found.len % BURST;
         self.keys[place] = key;
-        self.views[place] = view;
-        self.slots[place] = slot as u8;
-        self.same_trie &= view.is_of_trie(self.views[0]);
-        self.len = place + 1;
+        self.found.slots[place] = slot as u8;
+        if self.mixed {
+            self.views[place] = self.view;
+        }
+        self.found.len = place + 1;
+    }
+
+    /// Adds the packet at `slot`, to be looked up in any trie.
+    pub(super) fn push_to(&mut self, slot: usize, key: K, view: View) {
+        if !self.mixed && !view.is_of_trie(self.view) {
+            self.mixed = true;
+            self.views.fill(self.view);
+        }
+        self.push(slot, key);
+        self.views[self.found.len - 1] = view;
     }
 
     /// Looks all of it up.
     #[inline]
     pub(super) fn lookup(&mut self, arena: &Arena) {
-        let Self {
-            len, keys, views, ..
-        } = self;
-        match (*len, self.same_trie) {
+        let Found { len, next_hops, .. } = &mut self.found;
+        match (*len, self.mixed) {
             (0, _) => {}
-            (len, true) => lookup_lane(arena, views[0], keys, &mut self.next_hops, len),
-            (len, false) => lookup_lane(arena, &views[..], keys, &mut self.next_hops, len),
+            (len, false) => lookup_lane(arena, self.view, &self.keys, next_hops, len),
+            (len, true) => lookup_lane(arena, &self.views[..], &self.keys, next_hops, len),
         }
     }
 
-    /// The slot and the next hop of the packet at a place, once it is looked up.
-    #[inline(always)]
-    pub(super) fn found(&self, place: usize) -> (usize, NextHopId) {
-        let place = place % BURST;
-        (
-            usize::from(self.slots[place]) % BURST,
-            self.next_hops[place],
-        )
+    /// Hands over what was looked up. The lane is empty then.
+    #[inline]
+    pub(super) fn take(&mut self) -> Found {
+        let found = self.found;
+        self.found.len = 0;
+        found
     }
 }
 

@@ -226,16 +226,16 @@ impl Forwarder {
         }
         match (verdict, onward) {
             (Verdict::Ipv4(key), Onward::Lookup) => {
-                self.batch.ipv4.push(slot, key, vrf.ipv4.view());
+                self.batch.ipv4.push_to(slot, key, vrf.ipv4.view());
             }
             (Verdict::Ipv6(key), Onward::Lookup) => {
-                self.batch.ipv6.push(slot, key, vrf.ipv6.view());
+                self.batch.ipv6.push_to(slot, key, vrf.ipv6.view());
             }
             (Verdict::Ipv4(_), Onward::NextHop(next_hop)) => {
-                self.detour::<4>(snapshot, slot, next_hop, now_ticks);
+                self.detour::<4>(snapshot, slot as u8, next_hop, now_ticks);
             }
             (Verdict::Ipv6(_), Onward::NextHop(next_hop)) => {
-                self.detour::<6>(snapshot, slot, next_hop, now_ticks);
+                self.detour::<6>(snapshot, slot as u8, next_hop, now_ticks);
             }
             (Verdict::Punt(reason, class), _) => {
                 self.punt(snapshot, slot, reason, class, now_ticks);

@@ -3,7 +3,7 @@
 use dpdk_sys::Mbuf;
 
 use super::Forwarder;
-use crate::ids::{AdjacencyId, PortId};
+use crate::ids::{AdjacencyId, BURST, PortId};
 use crate::snapshot::Snapshot;
 use crate::snapshot::nexthop::{Adjacency, AdjacencyState};
 use crate::wire::Header;
@@ -12,40 +12,52 @@ use crate::wire::ipv4::Ipv4Header;
 use crate::wire::ipv6::Ipv6Header;
 
 impl Forwarder {
-    /// Rewrites the packet at `slot` for an adjacency and puts it into the port's transmit buffer. False when it cannot
-    /// be sent so: then it is as it was, and the caller finds out why.
+    /// Rewrites the packets at `slots` for an adjacency and puts them into its port's transmit buffer. Returns how many there
+    /// were before the first that cannot be sent so: that one is as it was, and the caller finds out why.
     #[inline(always)]
     pub(super) fn send<const FAMILY: u8>(
         &mut self,
         snapshot: &Snapshot,
-        slot: usize,
+        slots: &[u8],
         id: AdjacencyId,
-    ) -> bool {
+    ) -> usize {
         let Some(adjacency) = snapshot.adjacency(id) else {
-            return false;
+            return 0;
         };
-        let facts = self.batch.facts[slot];
-        let clear = (adjacency.state == AdjacencyState::Resolved)
-            & (facts.ip_bytes <= adjacency.mtu_bytes)
-            & (facts.ttl > 1)
-            & facts.flags.is_empty();
-        if !clear {
-            return false;
-        }
         let Some(Some(tx)) = self.tx.get_mut(adjacency.port.index()) else {
-            return false;
+            return 0;
         };
-        let Some(mut mbuf) = self.batch.packets[slot].take() else {
-            return false;
-        };
-        if !rewrite::<FAMILY>(&mut mbuf, facts.l3_offset.into(), adjacency) {
-            self.batch.packets[slot] = Some(mbuf);
-            return false;
+        if adjacency.state != AdjacencyState::Resolved {
+            return 0;
         }
-        let bytes = u64::from(adjacency.header_len) + u64::from(facts.ip_bytes);
-        self.counters.adjacency(id).add(1, bytes);
-        tx.push(mbuf, adjacency.interface, bytes, &self.counters);
-        true
+        tx.make_room(slots.len(), &self.counters);
+        let batch = &mut *self.batch;
+        let (mut sent, mut bytes) = (0, 0);
+        for slot in slots {
+            let slot = usize::from(*slot) % BURST;
+            let facts = batch.facts[slot];
+            let clear =
+                (facts.ip_bytes <= adjacency.mtu_bytes) & (facts.ttl > 1) & facts.flags.is_empty();
+            if !clear {
+                break;
+            }
+            let Some(mut mbuf) = batch.packets[slot].take() else {
+                break;
+            };
+            if !rewrite::<FAMILY>(&mut mbuf, facts.l3_offset.into(), adjacency) {
+                batch.packets[slot] = Some(mbuf);
+                break;
+            }
+            tx.push(mbuf, adjacency.interface);
+            bytes += u64::from(facts.ip_bytes);
+            sent += 1;
+        }
+        if sent > 0 {
+            bytes += sent as u64 * u64::from(adjacency.header_len);
+            self.counters.adjacency(id).add(sent as u64, bytes);
+            tx.count(adjacency.interface, sent as u64, bytes, &self.counters);
+        }
+        sent
     }
 
     /// Whether this worker may send on a port.

@@ -142,7 +142,7 @@ impl Forwarder {
         }
         let bytes = mbuf.len() as u64;
         self.counters.adjacency(id).add(1, bytes);
-        tx.push(mbuf, adjacency.interface, bytes, &self.counters);
+        tx.push_one(mbuf, adjacency.interface, bytes, &self.counters);
         Ok(())
     }
 

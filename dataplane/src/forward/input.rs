@@ -85,12 +85,6 @@ impl<'s> Ingress<'s> {
         })
     }
 
-    /// Whether a frame goes from a station to this interface, and to no group.
-    #[inline(always)]
-    fn is_addressed_by(&self, link: &EthernetHeader) -> bool {
-        (link.destination().bits() == self.mac.bits()) & link.source().is_station()
-    }
-
     /// The interface of a tagged frame.
     fn tagged(
         snapshot: &'s Snapshot,
@@ -124,12 +118,13 @@ impl Forwarder {
         count: usize,
         now_ticks: u64,
     ) {
-        self.batch.ipv4.clear();
-        self.batch.ipv6.clear();
         let no_map = PortMap::default();
         let map = snapshot.port(port).unwrap_or(&no_map);
         let untagged = Ingress::new(snapshot, map.untagged);
         let common = untagged.as_ref().ok();
+        let (view4, view6) = common.map_or_else(Default::default, |i| (i.view4, i.view6));
+        self.batch.ipv4.start(view4);
+        self.batch.ipv6.start(view6);
         let (mut plain_packets, mut plain_bytes) = (0, 0);
         for packet in self.batch.packets.iter().take(count.min(AHEAD)).flatten() {
             packet.prefetch_header();
@@ -192,8 +187,8 @@ impl Forwarder {
         facts.vrf = ingress.facts.vrf;
         self.counters.interface(facts.interface).rx.add(1, bytes);
         match classify(mbuf, facts, &ingress, ethertype) {
-            Verdict::Ipv4(key) => self.batch.ipv4.push(slot, key, ingress.view4),
-            Verdict::Ipv6(key) => self.batch.ipv6.push(slot, key, ingress.view6),
+            Verdict::Ipv4(key) => self.batch.ipv4.push_to(slot, key, ingress.view4),
+            Verdict::Ipv6(key) => self.batch.ipv6.push_to(slot, key, ingress.view6),
             Verdict::Labels => self.batch.inbound.push((slot as u8, Wrapping::Labels)),
             Verdict::Drop(reason) => self.drop_packet(slot, reason),
             Verdict::Punt(reason, class) => self.punt(snapshot, slot, reason, class, now_ticks),
@@ -207,8 +202,8 @@ impl Batch {
     fn take_plain(&mut self, slot: usize, ingress: &Ingress<'_>) -> Option<usize> {
         let mbuf = self.packets[slot].as_mut()?;
         let (link, packet) = EthernetHeader::split(mbuf.data())?;
-        if !(mbuf.is_contiguous() & mbuf.vlan_stripped().is_none() & ingress.is_addressed_by(link))
-        {
+        let ours = link.is_from_station_to(ingress.mac);
+        if !(ours & mbuf.is_contiguous() & mbuf.vlan_stripped().is_none()) {
             return None;
         }
         let (ip_bytes, ttl) = match link.ethertype() {
@@ -218,7 +213,7 @@ impl Batch {
                     return None;
                 }
                 let key = header.destination().to_bits();
-                self.ipv4.push(slot, key, ingress.view4);
+                self.ipv4.push(slot, key);
                 (header.total_length(), header.ttl())
             }
             EtherType::IPV6 => {
@@ -227,7 +222,7 @@ impl Batch {
                     return None;
                 }
                 let key = header.destination().to_bits();
-                self.ipv6.push(slot, key, ingress.view6);
+                self.ipv6.push(slot, key);
                 let ip_bytes = Ipv6Header::LEN as u16 + header.payload_length();
                 (ip_bytes, header.hop_limit())
             }

@@ -9,6 +9,7 @@ use crate::punt::{PuntClass, PuntReason};
 use crate::wire::extension::Upper;
 use crate::wire::ipv4::Ipv4Header;
 use crate::wire::ipv6::Ipv6Header;
+use crate::wire::nd::is_nd;
 use crate::wire::tcp::TcpHeader;
 use crate::wire::udp::UdpHeader;
 use crate::wire::{Header, Protocol};
@@ -20,9 +21,6 @@ const ROUTING_UDP: [u16; 7] = [3784, 3785, 4784, 6784, 520, 521, PORT_LDP];
 const IGMP: Protocol = Protocol::new(2);
 const EIGRP: Protocol = Protocol::new(88);
 const PIM: Protocol = Protocol::new(103);
-/// Router solicitation, router advertisement, neighbour solicitation, neighbour advertisement,
-/// redirect (RFC 4861 section 4).
-const DISCOVERY: std::ops::RangeInclusive<u8> = 133..=137;
 
 /// The final reason and the class of a packet that is punted for `reason`.
 pub(super) fn classify(mbuf: &Mbuf, facts: &Facts, reason: PuntReason) -> (PuntReason, PuntClass) {
@@ -33,8 +31,7 @@ pub(super) fn classify(mbuf: &Mbuf, facts: &Facts, reason: PuntReason) -> (PuntR
     let Some((protocol, payload)) = upper(packet) else {
         return (reason, PuntClass::Other);
     };
-    if protocol == Protocol::ICMPV6 && payload.first().is_some_and(|kind| DISCOVERY.contains(kind))
-    {
+    if protocol == Protocol::ICMPV6 && payload.first().is_some_and(|kind| is_nd(*kind)) {
         return (
             PuntReason::NeighbourDiscovery,
             PuntClass::NeighbourDiscovery,

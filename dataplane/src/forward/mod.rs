@@ -182,8 +182,6 @@ impl Forwarder {
             if self.batch.inbound.is_empty() {
                 return;
             }
-            self.batch.ipv4.clear();
-            self.batch.ipv6.clear();
             self.inbound(snapshot, now_ticks);
             self.lookup(snapshot);
             self.resolve(snapshot, now_ticks);

@@ -1,6 +1,6 @@
 //! Second and third stage: from destination to next hop, and from next hop to adjacency.
 
-use super::batch::Flags;
+use super::batch::{Flags, Found};
 use super::decap::Wrapping;
 use super::{Forwarder, MAX_LEAKS, local};
 use crate::drops::DropReason;
@@ -29,36 +29,47 @@ impl Forwarder {
         self.batch.ipv6.lookup(&snapshot.arena);
     }
 
-    /// Follows the next hops of both lanes to adjacencies, and sends.
+    /// Follows the next hops of both lanes to adjacencies, and sends. The lanes are empty then.
     pub(super) fn resolve(&mut self, snapshot: &Snapshot, now_ticks: u64) {
-        for place in 0..self.batch.ipv4.len {
-            let (slot, id) = self.batch.ipv4.found(place);
-            self.forward::<4>(snapshot, slot, id, now_ticks);
-        }
-        for place in 0..self.batch.ipv6.len {
-            let (slot, id) = self.batch.ipv6.found(place);
-            self.forward::<6>(snapshot, slot, id, now_ticks);
-        }
+        let (ipv4, ipv6) = (self.batch.ipv4.take(), self.batch.ipv6.take());
+        self.resolve_lane::<4>(snapshot, &ipv4, now_ticks);
+        self.resolve_lane::<6>(snapshot, &ipv6, now_ticks);
     }
 
-    /// Sends a packet to a neighbour if nothing is in its way; if something is, [`Forwarder::detour`] finds out what.
+    /// Often all packets of a burst go to one neighbour: then what leads there is followed once.
     #[inline(always)]
-    fn forward<const FAMILY: u8>(
+    fn resolve_lane<const FAMILY: u8>(
         &mut self,
         snapshot: &Snapshot,
-        slot: usize,
-        id: NextHopId,
+        found: &Found,
         now_ticks: u64,
     ) {
-        let hop = match snapshot.next_hop(id) {
-            NextHop::Adjacency(adjacency) => Some(Hop::Adjacency(adjacency)),
-            NextHop::Group(group) => self.member::<FAMILY>(snapshot, slot, group),
-            _ => None,
-        };
-        let sent =
-            matches!(hop, Some(Hop::Adjacency(id)) if self.send::<FAMILY>(snapshot, slot, id));
-        if !sent {
-            self.detour::<FAMILY>(snapshot, slot, id, now_ticks);
+        let common = found.common().map(|id| (id, snapshot.next_hop(id)));
+        if let Some((id, NextHop::Adjacency(adjacency))) = common {
+            let mut slots = found.slots();
+            while let [_, ..] = slots {
+                let sent = self.send::<FAMILY>(snapshot, slots, adjacency);
+                slots = &slots[sent..];
+                if let [slot, rest @ ..] = slots {
+                    self.detour::<FAMILY>(snapshot, *slot, id, now_ticks);
+                    slots = rest;
+                }
+            }
+            return;
+        }
+        for (slot, id) in found.iter() {
+            let hop = match snapshot.next_hop(id) {
+                NextHop::Adjacency(adjacency) => Some(Hop::Adjacency(adjacency)),
+                NextHop::Group(group) => self.member::<FAMILY>(snapshot, slot, group),
+                _ => None,
+            };
+            let sent = match hop {
+                Some(Hop::Adjacency(id)) => self.send::<FAMILY>(snapshot, &[slot], id),
+                _ => 0,
+            };
+            if sent == 0 {
+                self.detour::<FAMILY>(snapshot, slot, id, now_ticks);
+            }
         }
     }
 
@@ -67,25 +78,27 @@ impl Forwarder {
     pub(super) fn detour<const FAMILY: u8>(
         &mut self,
         snapshot: &Snapshot,
-        slot: usize,
+        slot: u8,
         id: NextHopId,
         now_ticks: u64,
     ) {
-        let way = match self.way::<FAMILY>(snapshot, slot, id) {
-            Way::Send(adjacency) if self.send::<FAMILY>(snapshot, slot, adjacency) => return,
-            Way::Send(adjacency) => self.obstacle(snapshot, slot, adjacency),
+        let way = match self.way::<FAMILY>(snapshot, slot.into(), id) {
+            Way::Send(adjacency) if self.send::<FAMILY>(snapshot, &[slot], adjacency) == 1 => {
+                return;
+            }
+            Way::Send(adjacency) => self.obstacle(snapshot, slot.into(), adjacency),
             other => other,
         };
         match way {
-            Way::Send(_) => self.drop_packet(slot, DropReason::NextHopMissing),
+            Way::Send(_) => self.drop_packet(slot.into(), DropReason::NextHopMissing),
             // A slot is in one list at a time, so they never hold more than a burst.
-            Way::Encap(tunnel) => self.batch.outbound.push((slot as u8, tunnel)),
+            Way::Encap(tunnel) => self.batch.outbound.push((slot, tunnel)),
             Way::Decap(endpoint) => {
                 let wrapping = Wrapping::Endpoint(endpoint);
-                self.batch.inbound.push((slot as u8, wrapping));
+                self.batch.inbound.push((slot, wrapping));
             }
-            Way::Punt(reason, class) => self.punt(snapshot, slot, reason, class, now_ticks),
-            Way::Drop(reason) => self.drop_packet(slot, reason),
+            Way::Punt(reason, class) => self.punt(snapshot, slot.into(), reason, class, now_ticks),
+            Way::Drop(reason) => self.drop_packet(slot.into(), reason),
         }
     }
 
@@ -97,7 +110,7 @@ impl Forwarder {
         }
         match next_hop {
             NextHop::Adjacency(adjacency) => Way::Send(adjacency),
-            NextHop::Group(group) => match self.member::<FAMILY>(snapshot, slot, group) {
+            NextHop::Group(group) => match self.member::<FAMILY>(snapshot, slot as u8, group) {
                 Some(Hop::Adjacency(adjacency)) => Way::Send(adjacency),
                 Some(Hop::Tunnel(tunnel)) => Way::Encap(tunnel),
                 None => Way::Drop(DropReason::NeighbourUnreachable),
@@ -110,16 +123,16 @@ impl Forwarder {
     }
 
     /// The member of a group that the packet's flow takes.
-    #[inline]
+    #[inline(always)]
     fn member<const FAMILY: u8>(
         &self,
         snapshot: &Snapshot,
-        slot: usize,
+        slot: u8,
         group: GroupId,
     ) -> Option<Hop> {
         snapshot
             .group(group)?
-            .pick(self.hash::<FAMILY>(snapshot, slot))
+            .pick(self.hash::<FAMILY>(snapshot, slot.into()))
     }
 
     /// Follows a route into another VRF, and on, as far as [`MAX_LEAKS`] goes.

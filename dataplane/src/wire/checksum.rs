@@ -104,11 +104,12 @@ pub fn verify(bytes: &[u8]) -> bool {
 #[must_use]
 pub fn is_right(header: &[[u8; 4]; 5]) -> bool {
     let [a, b, c, d, e] = header.map(|word| u64::from(u32::from_ne_bytes(word)));
-    let sum = a + b + c + d + e;
-    // At most 33, 17 and 16 bits after each fold.
-    let sum = (sum & 0xffff_ffff) + (sum >> 32);
-    let sum = (sum & 0xffff) + (sum >> 16);
-    (sum & 0xffff) + (sum >> 16) == 0xffff
+    let carried = |(sum, carry): (u64, bool)| sum + u64::from(carry);
+    let sum = carried((a | b << 32).overflowing_add(c | d << 32));
+    let sum = carried(sum.overflowing_add(e));
+    // Halves added to each other crosswise: the upper half of the result is their sum with its carry.
+    let sum = (sum.wrapping_add(sum.rotate_left(32)) >> 32) as u32;
+    sum.wrapping_add(sum.rotate_left(16)) >> 16 == 0xffff
 }
 
 /// The sum of the pseudo header of TCP and UDP over IPv4 (RFC 9293 section 3.1, RFC 768).

@@ -137,6 +137,19 @@ impl EthernetHeader {
         Mac::new(self.source)
     }
 
+    /// Whether it goes from a station (no group, and not zero) to this address. Two loads tell: each takes in some of the
+    /// field behind it, which is shifted out.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_from_station_to(&self, to: Mac) -> bool {
+        let bytes: &[u8; Self::LEN] = bytemuck::cast_ref(self);
+        let (Some(front), Some(back)) = (bytes.first_chunk(), bytes.last_chunk()) else {
+            return false;
+        };
+        let (destination, source) = (u64::from_le_bytes(*front), u64::from_le_bytes(*back));
+        (destination << 16 == to.bits() << 16) & (source & 1 == 0) & (source << 16 != 0)
+    }
+
     /// Sets what follows the header.
     #[inline(always)]
     pub const fn set_ethertype(&mut self, ethertype: EtherType) {
@@ -338,6 +351,23 @@ mod tests {
             (frame.ethertype, frame.payload),
             (EtherType::ARP, &[1, 2][..])
         );
+    }
+
+    #[test]
+    fn a_frame_from_a_station_to_an_address_is_just_that() {
+        let group = Mac::new([3, 0, 0, 0, 0, 2]);
+        let high = Mac::new([0, 0, 0, 0, 0, 9]);
+        for (to, from, kind, expected) in [
+            (A, B, EtherType::IPV4, true),
+            (A, high, EtherType::IPV6, true),
+            (A, group, EtherType::IPV4, false),
+            (A, Mac::ZERO, EtherType::IPV4, false),
+            (B, B, EtherType::IPV4, false),
+            (Mac::new([2, 0, 0, 0, 1, 1]), B, EtherType::IPV4, false),
+        ] {
+            let header = EthernetHeader::new(to, from, kind);
+            assert_eq!(header.is_from_station_to(A), expected, "{from} to {to}");
+        }
     }
 
     #[test]

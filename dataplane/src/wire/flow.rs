@@ -104,6 +104,7 @@ impl FlowHasher {
 
     /// The hash of what a frame carries: as [`ipv4`](Self::ipv4), [`ipv6`](Self::ipv6), or `None`
     /// when `ethertype` is neither or the header is cut off.
+    #[inline]
     #[must_use]
     pub fn network(self, ethertype: EtherType, packet: &[u8]) -> Option<u32> {
         match ethertype {

@@ -28,6 +28,8 @@ impl RawMbuf {
     /// Where the data begins.
     #[inline]
     pub(super) fn start(&self) -> *mut u8 {
+        // SAFETY: invariant 2: there is a buffer.
+        unsafe { std::hint::assert_unchecked(!self.buf_addr.is_null()) };
         // SAFETY: `data_off <= buf_len`, so this stays within the buffer or one past it.
         unsafe { self.buf_addr.cast::<u8>().add(usize::from(self.data_off)) }
     }

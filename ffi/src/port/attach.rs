@@ -1,5 +1,6 @@
 //! Finding, attaching and detaching devices.
 
+use super::carrier::Carrier;
 use super::{Device, Port, PortError};
 use crate::eal::Eal;
 use crate::error::Errno;
@@ -221,7 +222,10 @@ impl Port {
     }
 
     fn of(eal: &Eal, id: u16) -> Self {
+        let index = super::info::raw_info(id).map_or(0, |info| info.if_index);
         Self {
+            // Without a socket the driver's word must do.
+            carrier: (index != 0).then(|| Carrier::open(index).ok()).flatten(),
             device: Arc::new(Device::new(eal.clone(), id)),
             applied: None,
             promiscuous_wanted: false,

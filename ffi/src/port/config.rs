@@ -58,6 +58,11 @@ pub struct Applied {
     pub tx_descriptors: u16,
     /// Whether flows are spread over the queues.
     pub rss: bool,
+    /// Whether the device tells by itself when its link changes; [`Port::link`] then costs no access to
+    /// it.
+    pub link_events: bool,
+    /// The largest MTU for which the receive buffers are right as they are.
+    pub buffered_mtu_bytes: u16,
     /// What is done on receipt. The hash of a packet is valid only with [`RxOffloads::RSS_HASH`].
     pub rx_offloads: RxOffloads,
     /// What is done on sending. Packets of several buffers need [`TxOffloads::MULTI_SEGMENT`].

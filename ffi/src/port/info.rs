@@ -165,7 +165,10 @@ impl Port {
         })
     }
 
-    /// The state of the link, as the driver last saw it; does not wait for it to settle.
+    /// The state of the link, as the driver last saw it; does not wait for it to settle. If it stands on
+    /// a kernel interface and does not follow that interface's carrier, the kernel is asked. Of a device
+    /// that tells when its link changes ([`Applied::link_events`](super::Applied::link_events)) this is
+    /// one read of memory, of others it may be a system call or an access to registers.
     ///
     /// # Errors
     ///
@@ -179,12 +182,22 @@ impl Port {
         // SAFETY: the port exists; the call writes one link.
         PortError::check(unsafe { raw::shim_link_get(self.id(), &raw mut link) })?;
         let speed_known = !matches!(link.speed_mbps, 0 | raw::SHIM_SPEED_UNKNOWN);
+        let told = self.applied.is_some_and(|applied| applied.link_events);
+        let carrier = self.carrier.as_ref().filter(|_| link.up && !told);
+        // An interface that is gone carries nothing.
+        let up = carrier.map_or(link.up, |carrier| carrier.is_up().unwrap_or(false));
         Ok(Link {
-            up: link.up,
+            up,
             speed_mbps: speed_known.then_some(link.speed_mbps),
             full_duplex: link.full_duplex,
         })
     }
+}
+
+/// Whether the device interrupts when its link changes.
+pub(super) fn tells_link(info: &raw::rte_eth_dev_info) -> bool {
+    // SAFETY: null, or the flags in DPDK's record of the port, which exists as long as the port.
+    unsafe { info.dev_flags.as_ref() }.is_some_and(|f| f & raw::SHIM_DEVICE_TELLS_LINK != 0)
 }
 
 /// What the driver says of a port.

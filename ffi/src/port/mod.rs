@@ -12,6 +12,7 @@
 //! the device is stopped, closed and given back.
 
 mod attach;
+mod carrier;
 mod config;
 mod device;
 mod info;
@@ -27,6 +28,7 @@ pub(crate) use device::Device;
 
 use crate::error::Errno;
 use crate::raw;
+use carrier::Carrier;
 use std::cell::Cell;
 use std::ffi::c_int;
 use std::marker::PhantomData;
@@ -39,6 +41,8 @@ pub struct Port {
     device: Arc<Device>,
     applied: Option<Applied>,
     promiscuous_wanted: bool,
+    /// Of the kernel interface behind the device, if there is one.
+    carrier: Option<Carrier>,
     not_sync: PhantomData<Cell<()>>,
 }
 

@@ -17,6 +17,8 @@ pub(super) struct Plan {
     rx_offloads: u64,
     tx_offloads: u64,
     rss_functions: u64,
+    link_events: bool,
+    buffered_mtu_bytes: u16,
 }
 
 impl Plan {
@@ -68,11 +70,19 @@ impl Plan {
         if room_bytes < frame_bytes {
             wanted |= raw::SHIM_RX_OFFLOAD_SCATTER;
         }
+        let buffered_mtu_bytes = if wanted & raw::SHIM_RX_OFFLOAD_SCATTER != 0 {
+            info.max_mtu
+        } else {
+            let one_buffer = room_bytes.saturating_sub(FRAME_OVERHEAD_BYTES);
+            u16::try_from(one_buffer).map_or(info.max_mtu, |mtu| mtu.min(info.max_mtu))
+        };
         Ok(Self {
             rx_offloads: wanted & info.rx_offload_capa,
             tx_offloads: (config.tx_offloads.bits() | raw::SHIM_TX_OFFLOAD_MULTI_SEGS)
                 & info.tx_offload_capa,
             rss_functions,
+            link_events: super::info::tells_link(info),
+            buffered_mtu_bytes,
         })
     }
 
@@ -99,6 +109,7 @@ impl Plan {
         };
         conf.txmode.offloads = self.tx_offloads;
         conf.rx_adv_conf.rss_conf.rss_hf = self.rss_functions;
+        conf.intr_conf.set_lsc(self.link_events.into());
         // SAFETY: the port exists and is stopped; the configuration is copied.
         check(Step::Device, unsafe {
             raw::rte_eth_dev_configure(port, config.rx_queues, config.tx_queues, &raw const conf)
@@ -152,6 +163,8 @@ impl Plan {
             rx_descriptors,
             tx_descriptors,
             rss: self.rss_functions != 0,
+            link_events: self.link_events,
+            buffered_mtu_bytes: self.buffered_mtu_bytes,
             rx_offloads: RxOffloads::from_bits(self.rx_offloads),
             tx_offloads: TxOffloads::from_bits(self.tx_offloads),
         })

@@ -95,6 +95,31 @@ fn a_tap_and_a_packet_socket_on_it() {
 }
 
 #[test]
+fn a_device_tells_when_its_link_changes() {
+    let dpdk = start();
+    own_network();
+    let pool = pool(&dpdk);
+    let (tap, queues) = port(&dpdk, "net_tap0,iface=ferroute0", &pool);
+    assert!(tap.applied().unwrap().link_events);
+    for state in ["down", "up", "down", "up"] {
+        let set = std::process::Command::new("ip")
+            .args(["link", "set", "ferroute0", state])
+            .status();
+        assert!(set.unwrap().success());
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while tap.link().unwrap().up != (state == "up") {
+            assert!(
+                Instant::now() < deadline,
+                "the link is not said to be {state}"
+            );
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+    drop(queues);
+    tap.detach().unwrap();
+}
+
+#[test]
 fn two_ends_of_shared_memory() {
     let dpdk = start();
     let pool = pool(&dpdk);

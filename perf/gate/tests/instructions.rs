@@ -64,20 +64,20 @@ fn hold(load: &str, bound: u64) {
 
 #[test]
 fn ipv4_to_one_neighbour() {
-    hold("ipv4", 505);
+    hold("ipv4", 290);
 }
 
 #[test]
 fn ipv4_to_many_neighbours() {
-    hold("ipv4-hops", 525);
+    hold("ipv4-hops", 365);
 }
 
 #[test]
 fn ipv4_over_a_group() {
-    hold("ipv4-group", 620);
+    hold("ipv4-group", 470);
 }
 
 #[test]
 fn ipv6_to_one_neighbour() {
-    hold("ipv6", 515);
+    hold("ipv6", 290);
 }

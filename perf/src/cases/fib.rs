@@ -78,10 +78,7 @@ pub const fn sizes(quick: bool) -> &'static [(Family, usize)] {
 /// DPDK did not start, or a table is full.
 pub fn run(bench: &Bench, quick: bool, progress: &Progress) -> Result<Vec<Row>, PerfError> {
     let eal = start(bench)?;
-    let method = Method {
-        sample_s: SAMPLE.as_secs_f64(),
-        ..bench.method
-    };
+    let method = method(bench);
     let measure = || {
         cpus::pin(bench.cpus.worker)?;
         sizes(quick)
@@ -122,6 +119,14 @@ pub fn run(bench: &Bench, quick: bool, progress: &Progress) -> Result<Vec<Row>, 
     })
 }
 
+/// Samples as short as lookups alone need them.
+pub(super) fn method(bench: &Bench) -> Method {
+    Method {
+        sample_s: SAMPLE.as_secs_f64(),
+        ..bench.method
+    }
+}
+
 fn start(bench: &Bench) -> Result<Eal, PerfError> {
     let memory = match bench.pages {
         Pages::Huge => vec!["--in-memory".to_owned()],
@@ -159,7 +164,11 @@ where
     ))
 }
 
-fn ours<K: Key>(method: &Method, table: &[K::Net], flows: &[K]) -> Result<Figures, PerfError> {
+pub(super) fn ours<K: Key>(
+    method: &Method,
+    table: &[K::Net],
+    flows: &[K],
+) -> Result<Figures, PerfError> {
     let arena = Arc::new(Arena::new(Capacity::default())?);
     let mut trie = Trie::<K>::new(&arena)?;
     let mut epoch = 0;

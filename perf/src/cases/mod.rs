@@ -1,9 +1,11 @@
 //! What can be measured, one case a file.
 
+pub mod adversarial;
 pub mod churn;
 pub mod failover;
 pub mod fib;
 pub mod forward;
+pub mod latency;
 mod rte;
 pub mod updates;
 

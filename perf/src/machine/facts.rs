@@ -57,7 +57,7 @@ fn model(cpuinfo: &str) -> String {
         .to_owned()
 }
 
-fn tsc_hz() -> u64 {
+pub(crate) fn tsc_hz() -> u64 {
     let (start, from) = (Instant::now(), tsc());
     std::thread::sleep(COMPARE);
     let (elapsed, to) = (start.elapsed(), tsc());

@@ -1,6 +1,7 @@
 //! The plots of the report, as SVG.
 
 use crate::cases::forward::Forwarding;
+use crate::cases::latency::{Latency, Row, SHARES};
 use crate::cases::updates::Updates;
 use crate::error::PerfError;
 use crate::results::Results;
@@ -34,6 +35,9 @@ pub(super) fn all(results: &Results) -> Result<Vec<String>, PerfError> {
     if let Some(updates) = &results.updates {
         plots.push(pace(updates)?);
         plots.push(latency(updates)?);
+    }
+    if let Some(stay) = &results.latency {
+        plots.push(under_load(stay)?);
     }
     if !results.fib.is_empty() {
         plots.push(lookups(results)?);
@@ -304,6 +308,73 @@ fn latency(updates: &Updates) -> Result<String, PerfError> {
     Ok(svg)
 }
 
+/// A load in words.
+pub(super) fn load_name(row: &Row) -> String {
+    let share = 100.0 * row.share;
+    if row.clump == 1 {
+        format!("{share:.0} %")
+    } else {
+        format!("{share:.0} %, {} at once", row.clump)
+    }
+}
+
+/// How long packets stay in the router, by load and share.
+fn under_load(latency: &Latency) -> Result<String, PerfError> {
+    let times = || {
+        latency
+            .rows
+            .iter()
+            .flat_map(|row| row.times_us.iter().copied())
+    };
+    let highest = times().fold(1.0, f64::max);
+    let lowest = times().fold(highest, f64::min).max(0.01);
+    let mut svg = String::new();
+    {
+        let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+        let last = SHARES.len() as f64 - 1.0;
+        let mut chart = ChartBuilder::on(&root)
+            .caption(
+                "Time in the router under load, receive to transmit",
+                (FONT, 18),
+            )
+            .margin(12)
+            .x_label_area_size(42)
+            .y_label_area_size(64)
+            .build_cartesian_2d(-0.2..last + 1.4, (lowest * 0.7..highest * 1.6).log_scale())
+            .map_err(failed)?;
+        let share = |at: &f64| {
+            let share = SHARES
+                .get(at.round() as usize)
+                .filter(|_| at.fract().abs() < 1e-6);
+            share.map_or_else(String::new, |share| format!("{} %", 100.0 * share))
+        };
+        let mut mesh = chart.configure_mesh();
+        mesh.x_desc("of the packets stay at most")
+            .y_desc("µs")
+            .x_label_formatter(&share)
+            .light_line_style(WHITE);
+        mesh.draw().map_err(failed)?;
+        for (row, colour) in latency.rows.iter().zip(COLOURS) {
+            let points = (0..).map(f64::from).zip(row.times_us.iter().copied());
+            chart
+                .draw_series(LineSeries::new(points, colour.stroke_width(2)).point_size(4))
+                .map_err(failed)?
+                .label(load_name(row))
+                .legend(move |(x, y)| {
+                    Rectangle::new([(x, y - 4), (x + 14, y + 4)], colour.filled())
+                });
+        }
+        chart
+            .configure_series_labels()
+            .background_style(WHITE.mix(0.85))
+            .border_style(BLACK.mix(0.3))
+            .draw()
+            .map_err(failed)?;
+        root.present().map_err(failed)?;
+    }
+    Ok(svg)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -335,6 +406,28 @@ mod tests {
             packets_per_burst: 64.0,
             lost: 0,
         }
+    }
+
+    #[test]
+    fn time_in_the_router_is_drawn_for_each_load() {
+        let row = |share: f64, clump| Row {
+            mega_per_s: 4.0,
+            share,
+            clump,
+            times_us: vec![0.2, 0.9, 4.0, 20.0, 800.0],
+            waited: 0.0,
+            lost: 0,
+        };
+        let plot = under_load(&Latency {
+            routes: 1,
+            capacity_mega_per_s: 8.0,
+            rows: vec![row(0.5, 1), row(0.8, 1_024)],
+        });
+        let plot = plot.unwrap();
+        assert!(
+            plot.contains("50 %") && plot.contains("80 %, 1024 at once"),
+            "{plot}"
+        );
     }
 
     #[test]

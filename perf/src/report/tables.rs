@@ -62,6 +62,8 @@ pub(super) fn all(results: &Results) -> Vec<Titled> {
         updates(results),
         disturbed(results),
         fib(results),
+        fib_adversarial(results),
+        latency(results),
     ];
     tables
         .into_iter()
@@ -277,6 +279,53 @@ fn fib(results: &Results) -> Titled {
         header: words(&[
             "", "routes", "ns", "M/s", "adds k/s", "dels k/s", "B/route", "rte ns", "M/s",
             "adds k/s", "dels k/s", "B/route",
+        ]),
+        rows: rows.collect(),
+    }
+}
+
+fn fib_adversarial(results: &Results) -> Titled {
+    let rows = results.fib_adversarial.iter().map(|row| {
+        let figures = &row.figures;
+        vec![
+            row.name.to_owned(),
+            grouped(row.routes),
+            format!("{:.2}", figures.lookup_ns),
+            format!("{:.0}", figures.adds_k_per_s),
+            format!("{:.0}", figures.removes_k_per_s),
+            format!("{:.1}", figures.bytes_per_route),
+        ]
+    });
+    Titled {
+        title: "The FIB under hard input",
+        header: words(&["", "routes", "ns", "adds k/s", "dels k/s", "B/route"]),
+        rows: rows.collect(),
+    }
+}
+
+fn latency(results: &Results) -> Titled {
+    let rows = results.latency.iter().flat_map(|latency| &latency.rows);
+    let rows = rows.map(|row| {
+        let load = [
+            super::plots::load_name(row),
+            format!("{:.2}", row.mega_per_s),
+        ];
+        let times = row.times_us.iter().map(|us| format!("{us:.2}"));
+        let rest = [format!("{:.2} %", 100.0 * row.waited), row.lost.to_string()];
+        load.into_iter().chain(times).chain(rest).collect()
+    });
+    Titled {
+        title: "Microseconds that packets stay in the router (without card and driver), by load",
+        header: words(&[
+            "load",
+            "Mpps",
+            "50 %",
+            "90 %",
+            "99 %",
+            "99.9 %",
+            "100 %",
+            "disturbed",
+            "lost",
         ]),
         rows: rows.collect(),
     }

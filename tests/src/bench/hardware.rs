@@ -201,6 +201,17 @@ impl Hardware for MemoryHardware {
         Ok(())
     }
 
+    fn set_mtu(&mut self, port: PortId, mtu_bytes: u16) -> Result<(), HardwareError> {
+        self.0
+            .state()
+            .ports
+            .get_mut(&port)
+            .ok_or(HardwareError::NoPort(port))?
+            .shape
+            .mtu_bytes = mtu_bytes;
+        Ok(())
+    }
+
     fn injector(&self, port: PortId) -> Option<Arc<ArrayQueue<Inject>>> {
         self.0
             .state()

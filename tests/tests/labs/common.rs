@@ -34,7 +34,27 @@ pub(crate) struct Routed {
     // Dropped before the router: it speaks to it.
     pub(crate) followers: Vec<Follower>,
     pub(crate) frr: Frr,
-    pub(crate) router: Router,
+    pub(crate) router: Tables,
+}
+
+/// The router, which shows its tables when a test fails.
+pub(crate) struct Tables(Option<Router>);
+
+impl Tables {
+    pub(crate) fn get(&self) -> &Router {
+        self.0.as_ref().unwrap()
+    }
+}
+
+impl Drop for Tables {
+    fn drop(&mut self) {
+        if let (true, Some(router)) = (std::thread::panicking(), &self.0) {
+            for words in ["route show", "neigh show", "link show", "drops"] {
+                let shown = router.cli(words).unwrap_or_else(|error| error.to_string());
+                eprintln!("ferroute {words}\n{shown}");
+            }
+        }
+    }
 }
 
 impl Routed {
@@ -51,7 +71,7 @@ impl Routed {
             node,
             followers,
             frr,
-            router,
+            router: Tables(Some(router)),
         }
     }
 
@@ -60,6 +80,7 @@ impl Routed {
         let look = || {
             let shown = self
                 .router
+                .get()
                 .query(&format!("route show {prefix} --vrf {vrf}"))?;
             let rows = shown.as_array().cloned().unwrap_or_default();
             let best = rows.iter().find(|row| {
@@ -75,10 +96,10 @@ impl Routed {
     }
 
     /// Ends what was started, in order.
-    pub(crate) fn stop(self) {
+    pub(crate) fn stop(mut self) {
         drop(self.followers);
         drop(self.frr);
-        self.router.stop().unwrap();
+        self.router.0.take().unwrap().stop().unwrap();
     }
 }
 

@@ -1,133 +1,196 @@
 //! S7: the sessions of an underlay.
 
 use crate::common::{LIMIT, Routed, forwarder, wait_ping};
-use ferroute_tests::daemon::frr::{Bgp, FrrConfig, Neighbour, Remote};
+use crate::uplinks::{PREFIXES, TARGETS, Uplinks};
+use ferroute_tests::daemon::frr::{Bfd, Bgp, Daemon, FrrConfig, Neighbour, Remote};
 use ferroute_tests::daemon::{Frr, Release};
 use ferroute_tests::traffic::{Flows, Responder};
 use ferroute_tests::wait::{Seen, until};
 use ferroute_tests::{Node, keep};
 use std::net::{IpAddr, SocketAddr};
 
-const TWO_UPLINKS: &str = "
-    S7: two uplinks without addresses, both families over link-local next hops
-
-    tor1 (AS 64512) eth0 ──── p0 ┌────┐
-    lo 10.20.0.1 2001:db8:20::1  │ r1 │ p2 10.0.9.1 2001:db8:9::1 ──── eth0 host .2 ::2
-    tor2 (AS 64513) eth0 ──── p1 └────┘
-    lo as on tor1                AS 64514
-";
-
 /// How many flows show the spread.
 const FLOWS: usize = 200;
 
 fn two_uplinks(release: Release) {
-    let mut node = Node::new("r1").unwrap();
-    let tors =
-        ["tor1", "tor2"].map(|name| forwarder(name, &["10.20.0.1/32", "2001:db8:20::1/128"]));
-    let mut cables = Vec::new();
-    for (tor, port) in tors.iter().zip(["p0", "p1"]) {
-        cables.push(node.port(port, None, &[], (tor, "eth0")).unwrap());
-    }
-    let host = forwarder("host", &[]);
-    let eth0 = node
-        .port(
-            "p2",
-            None,
-            &["10.0.9.1/24", "2001:db8:9::1/64"],
-            (&host, "eth0"),
-        )
-        .unwrap();
-    eth0.address("10.0.9.2/24").unwrap();
-    eth0.address("2001:db8:9::2/64").unwrap();
-    host.run("ip route add default via 10.0.9.1").unwrap();
-    host.run("ip -6 route add default via 2001:db8:9::1")
-        .unwrap();
-
-    let shared = ["10.20.0.0/16", "2001:db8:20::/48"].map(|net| net.parse().unwrap());
-    let frrs: Vec<_> = tors
-        .iter()
-        .zip([64512, 64513])
-        .map(|(tor, asn)| {
-            let bgp = Bgp::new(asn, [10, 255, 0, (asn - 64500) as u8])
-                .neighbour(Neighbour::on("eth0", Remote::External))
-                .networks(&shared);
-            Frr::start(tor, release, &FrrConfig::bgp(bgp), &[]).unwrap()
-        })
-        .collect();
-    let own = ["10.0.9.0/24", "2001:db8:9::/64"].map(|net| net.parse().unwrap());
-    let bgp = Bgp::new(64514, [10, 255, 0, 1])
-        .neighbour(Neighbour::on("p0", Remote::External))
-        .neighbour(Neighbour::on("p1", Remote::External))
-        .networks(&own);
-    let r1 = Routed::start(node, release, &FrrConfig::bgp(bgp));
-    for port in ["p0", "p1"] {
-        r1.frr.wait_established(None, port).unwrap();
-    }
-    for prefix in ["10.20.0.0/16", "2001:db8:20::/48"] {
-        r1.frr.wait_route(None, prefix, 2).unwrap();
-        r1.wait_forwarding("default", prefix, 2);
-    }
-    keep::ready(
-        TWO_UPLINKS,
-        &[&host, r1.node.kernel(), &tors[0], &tors[1]],
-        &[
-            ("r1", r1.frr.way_in()),
-            ("tor1", frrs[0].way_in()),
-            ("tor2", frrs[1].way_in()),
-        ],
-    )
-    .unwrap();
-
-    for (source, target) in [
-        ("10.0.9.2", "10.20.0.1"),
-        ("2001:db8:9::2", "2001:db8:20::1"),
-    ] {
-        wait_ping(&host, source, target);
+    let lab = Uplinks::start(release, Some(Bfd::USUAL), false);
+    lab.keep("S7");
+    for (source, target) in TARGETS {
         let at = SocketAddr::new(target.parse().unwrap(), 7);
-        let _responders = tors
-            .each_ref()
-            .map(|tor| Responder::start(tor, at).unwrap());
-        let flows = Flows::open(&host, source.parse::<IpAddr>().unwrap(), at, FLOWS).unwrap();
-        let before = flows.ask();
-        let by = |name: &str| {
-            before
-                .iter()
-                .flatten()
-                .filter(|answer| answer.by == name)
-                .count()
-        };
-        assert_eq!(by("tor1") + by("tor2"), FLOWS, "{before:?}");
-        // Half and half, within four standard deviations.
+        let _responder = Responder::start(&lab.far, at).unwrap();
+        let flows = Flows::open(&lab.host, source.parse().unwrap(), at, FLOWS).unwrap();
+        let before = lab.uplink_packets();
+        let answers = flows.ask();
         assert!(
-            (72..=128).contains(&by("tor1")),
-            "{target}: {} of {FLOWS}",
-            by("tor1")
+            answers.iter().all(|answer| answer
+                .as_ref()
+                .is_some_and(|answer| answer.client == source)),
+            "{answers:?}"
         );
+        let after = lab.uplink_packets();
+        let first = after[0] - before[0];
+        let both = first + after[1] - before[1];
+        assert!(both >= FLOWS as u64, "{both}");
+        // Half and half, within four standard deviations and what the sessions send.
+        assert!((72..=140).contains(&first), "{target}: {first} of {both}");
     }
-
-    // One uplink goes: every flow is at the other, and those that were stay.
-    cables[0].set("down").unwrap();
-    for (source, target, prefix) in [
-        ("10.0.9.2", "10.20.0.1", "10.20.0.0/16"),
-        ("2001:db8:9::2", "2001:db8:20::1", "2001:db8:20::/48"),
-    ] {
-        r1.wait_forwarding("default", prefix, 1);
+    // One uplink goes: every flow is at the other.
+    lab.end_first_tor();
+    for ((source, target), prefix) in TARGETS.into_iter().zip(PREFIXES) {
+        lab.r1.wait_forwarding("default", prefix, 1);
         let at = SocketAddr::new(target.parse().unwrap(), 7);
-        let _responder = Responder::start(&tors[1], at).unwrap();
-        let flows = Flows::open(&host, source.parse::<IpAddr>().unwrap(), at, FLOWS).unwrap();
-        until("all flows at the second uplink", LIMIT, || {
+        let _responder = Responder::start(&lab.far, at).unwrap();
+        let flows = Flows::open(&lab.host, source.parse().unwrap(), at, FLOWS).unwrap();
+        until("all flows by the second uplink", LIMIT, || {
             let answers = flows.ask();
-            let all = answers
-                .iter()
-                .all(|answer| answer.as_ref().is_some_and(|answer| answer.by == "tor2"));
+            let all = answers.iter().all(Option::is_some);
             Ok(Seen::when(all, || format!("{answers:?}")))
         })
         .unwrap();
     }
-    r1.stop();
+    lab.r1.stop();
 }
 
 #[test]
 fn s7_two_unnumbered_uplinks_share_the_load_and_stand_in_for_each_other() {
     two_uplinks(Release::Debian13);
+}
+
+const REFLECTOR: &str = "
+    S7: the node reflects for its clients and speaks eBGP outwards
+
+    c1 10.31.0.1 2001:db8:31::1  eth0 .2 ──── p1 10.0.1.1 ┌────┐
+       AS 64514 (iBGP)                    2001:db8:1::1   │ r1 │ p0 10.0.3.1 ──── eth0 .2 leaf AS 64512
+    c2 10.32.0.1 2001:db8:32::1  eth0 .2 ──── p2 10.0.2.1 └────┘ 2001:db8:3::1       10.33.0.1 2001:db8:33::1
+       AS 64514 (iBGP)                    2001:db8:2::1  AS 64514
+";
+
+/// A box of the lab of the reflector: its name, its autonomous system, its port on the router, and the number in its addresses.
+const BOXES: [(&str, u32, &str, u8); 3] = [
+    ("leaf", 64512, "p0", 3),
+    ("c1", 64514, "p1", 1),
+    ("c2", 64514, "p2", 2),
+];
+
+fn reflector(release: Release) {
+    let mut node = Node::new("r1").unwrap();
+    let mut r1_bgp = Bgp::new(64514, [10, 255, 0, 1]);
+    let mut boxes = Vec::new();
+    for (name, asn, port, number) in BOXES {
+        let lo = [
+            format!("10.3{number}.0.1/32"),
+            format!("2001:db8:3{number}::1/128"),
+        ];
+        let namespace = forwarder(name, &lo.each_ref().map(String::as_str));
+        let ours = [
+            format!("10.0.{number}.1/24"),
+            format!("2001:db8:{number}::1/64"),
+        ];
+        let eth0 = node
+            .port(
+                port,
+                None,
+                &ours.each_ref().map(String::as_str),
+                (&namespace, "eth0"),
+            )
+            .unwrap();
+        let mut bgp = Bgp::new(asn, [10, 255, 1, number]).networks(&[
+            format!("10.3{number}.0.0/16").parse().unwrap(),
+            format!("2001:db8:3{number}::/48").parse().unwrap(),
+        ]);
+        for (address, prefix, router) in [
+            (
+                IpAddr::from([10, 0, number, 2]),
+                24,
+                IpAddr::from([10, 0, number, 1]),
+            ),
+            (
+                format!("2001:db8:{number}::2").parse().unwrap(),
+                64,
+                format!("2001:db8:{number}::1").parse().unwrap(),
+            ),
+        ] {
+            eth0.address(&format!("{address}/{prefix}")).unwrap();
+            let remote = if name == "leaf" {
+                Remote::External
+            } else {
+                Remote::Internal
+            };
+            let theirs = Neighbour::at(address, remote);
+            r1_bgp = r1_bgp.neighbour(if name == "leaf" {
+                theirs
+            } else {
+                theirs.reflected()
+            });
+            bgp = bgp.neighbour(Neighbour::at(router, Remote::As(64514)));
+        }
+        r1_bgp = r1_bgp.networks(&[
+            format!("10.0.{number}.0/24").parse().unwrap(),
+            format!("2001:db8:{number}::/64").parse().unwrap(),
+        ]);
+        let frr = Frr::start(&namespace, release, &FrrConfig::bgp(bgp), &[]).unwrap();
+        boxes.push((namespace, frr));
+    }
+    let r1 = Routed::start(node, release, &FrrConfig::bgp(r1_bgp));
+    for (_, _, _, number) in BOXES {
+        for (peer, prefix) in [
+            (format!("10.0.{number}.2"), format!("10.3{number}.0.0/16")),
+            (
+                format!("2001:db8:{number}::2"),
+                format!("2001:db8:3{number}::/48"),
+            ),
+        ] {
+            r1.frr.wait_established(None, &peer).unwrap();
+            r1.wait_forwarding("default", &prefix, 1);
+        }
+    }
+    let [(leaf, leaf_frr), (c1, c1_frr), (c2, c2_frr)] = &boxes[..] else {
+        panic!("three boxes");
+    };
+    keep::ready(
+        REFLECTOR,
+        &[c1, c2, leaf, r1.node.kernel()],
+        &[
+            ("r1", r1.frr.way_in()),
+            ("c1", c1_frr.way_in()),
+            ("c2", c2_frr.way_in()),
+            ("leaf", leaf_frr.way_in()),
+        ],
+    )
+    .unwrap();
+
+    // Reflected, not spoken again: the next hop is the other client, and the originator is named (RFC 4456).
+    c2_frr.wait_route(None, "10.31.0.0/16", 1).unwrap();
+    let shown = c2_frr
+        .show(Daemon::Bgpd, "show bgp ipv4 unicast 10.31.0.0/16 json")
+        .unwrap();
+    let path = &shown["paths"][0];
+    assert_eq!(path["originatorId"], "10.255.1.1", "{shown:#}");
+    assert_eq!(path["nexthops"][0]["ip"], "10.0.1.2", "{shown:#}");
+    for (from, source, target) in [
+        (c1, "10.31.0.1", "10.32.0.1"),
+        (c1, "2001:db8:31::1", "2001:db8:32::1"),
+        (c2, "10.32.0.1", "10.33.0.1"),
+        (c2, "2001:db8:32::1", "2001:db8:33::1"),
+        (leaf, "10.33.0.1", "10.31.0.1"),
+        (leaf, "2001:db8:33::1", "2001:db8:31::1"),
+    ] {
+        wait_ping(from, source, target);
+    }
+    r1.stop();
+}
+
+#[test]
+fn s7_a_node_reflects_between_its_clients_and_speaks_ebgp_to_the_fabric() {
+    reflector(Release::Debian13);
+}
+
+#[test]
+fn s7_two_unnumbered_uplinks_work_with_frr_8() {
+    two_uplinks(Release::Debian12);
+}
+
+#[test]
+fn s7_a_node_reflects_with_frr_8() {
+    reflector(Release::Debian12);
 }

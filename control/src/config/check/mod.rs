@@ -19,10 +19,10 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A way into the document, such as `at!["ports", 1, "mtu"]`.
 macro_rules! at {
     ($($step:expr),* $(,)?) => {
-        &[$($crate::config::document::Step::from($step)),*]
+        &[$($crate::config::Step::from($step)),*]
     };
 }
-use at;
+pub(crate) use at;
 
 /// Everything that is wrong between the fields of `config`, which was read from `document`.
 pub(super) fn check(config: &Config, document: &Document, allowed: &CpuList) -> Vec<Mistake> {
@@ -77,13 +77,7 @@ impl<'a> Checker<'a> {
 
     /// Reports what is wrong with the value at the end of `path`.
     fn report(&mut self, path: &[Step<'_>], problem: Problem) {
-        let node = self.document.find(path);
-        let (mark, field) = (self.document.mark(node), self.document.field(node));
-        self.mistakes.push(Mistake {
-            mark,
-            field,
-            problem,
-        });
+        self.mistakes.push(self.document.mistake(path, problem));
     }
 
     /// The line of the value at the end of `path`.

@@ -1,5 +1,6 @@
 //! Tests of the whole: against a naive oracle, at the limits of memory, and under concurrency.
 
+mod adversarial;
 mod concurrent;
 mod memory;
 mod model;

@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 use std::fmt::{self, Display};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// What one FRR is to do.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +13,8 @@ pub struct FrrConfig {
     pub statics: Vec<(IpNet, String)>,
     /// VRFs with the VNI of their type 5 routes.
     pub l3vnis: Vec<(String, u32)>,
+    /// Where zebra tells its routes besides to the kernel, and whether by next hop groups.
+    pub fpm: Option<(SocketAddr, bool)>,
 }
 
 impl FrrConfig {
@@ -41,6 +43,8 @@ pub struct Bgp {
     pub networks: Vec<IpNet>,
     /// Announces the links of its VRF too.
     pub redistribute_connected: bool,
+    /// Whether neighbours are to keep its routes while it starts again, and it theirs (RFC 4724).
+    pub graceful_restart: bool,
     /// What it does with EVPN beyond speaking it.
     pub evpn: Evpn,
 }
@@ -76,8 +80,10 @@ pub struct Neighbour {
     pub reflector_client: bool,
     /// Whether routes learned from outside are announced to it with the own address as their next hop.
     pub next_hop_self: bool,
-    /// Whether the far end opens the session.
-    pub passive: bool,
+    /// Whether routes that carry our own system's number once are taken from it.
+    pub own_as_allowed: bool,
+    /// Whether EVPN routes are passed on to it with the next hop that they had, as between a spine's leaves.
+    pub next_hop_unchanged: bool,
 }
 
 /// Where a neighbour is.
@@ -138,6 +144,14 @@ pub struct Bfd {
     pub interval_ms: u32,
 }
 
+impl Bfd {
+    /// What FRR does of its own accord: three packets, 300 ms apart.
+    pub const USUAL: Self = Self {
+        multiplier: 3,
+        interval_ms: 300,
+    };
+}
+
 impl Bgp {
     /// An instance in the default VRF that speaks to nobody yet.
     #[must_use]
@@ -149,6 +163,7 @@ impl Bgp {
             neighbours: Vec::new(),
             networks: Vec::new(),
             redistribute_connected: false,
+            graceful_restart: false,
             evpn: Evpn::Off,
         }
     }
@@ -157,6 +172,13 @@ impl Bgp {
     #[must_use]
     pub fn in_vrf(mut self, vrf: &str) -> Self {
         self.vrf = Some(vrf.to_owned());
+        self
+    }
+
+    /// The same with graceful restart.
+    #[must_use]
+    pub fn graceful(mut self) -> Self {
+        self.graceful_restart = true;
         self
     }
 
@@ -208,6 +230,34 @@ impl Neighbour {
         Self::new(Peer::Range(range), remote, families)
     }
 
+    /// The same with its liveness watched.
+    #[must_use]
+    pub fn watched(mut self, bfd: Bfd) -> Self {
+        self.bfd = Some(bfd);
+        self
+    }
+
+    /// The same that tells other families' routes.
+    #[must_use]
+    pub fn telling(mut self, families: Families) -> Self {
+        self.families = families;
+        self
+    }
+
+    /// The same, and we reflect to it what other internal neighbours say.
+    #[must_use]
+    pub fn reflected(mut self) -> Self {
+        self.reflector_client = true;
+        self
+    }
+
+    /// The same, and EVPN routes go to it with the next hop that they had.
+    #[must_use]
+    pub fn unchanged(mut self) -> Self {
+        self.next_hop_unchanged = true;
+        self
+    }
+
     fn new(peer: Peer, remote: Remote, families: Families) -> Self {
         Self {
             peer,
@@ -218,7 +268,8 @@ impl Neighbour {
             bfd: None,
             reflector_client: false,
             next_hop_self: false,
-            passive: false,
+            own_as_allowed: false,
+            next_hop_unchanged: false,
         }
     }
 
@@ -265,9 +316,6 @@ impl Neighbour {
         if let Some(source) = self.source {
             out.add(format_args!(" neighbor {name} update-source {source}"));
         }
-        if self.passive {
-            out.add(format_args!(" neighbor {name} passive"));
-        }
         if let Some(Bfd {
             multiplier,
             interval_ms,
@@ -287,6 +335,14 @@ impl Neighbour {
         out.add(format_args!("  neighbor {name} activate"));
         if self.reflector_client {
             out.add(format_args!("  neighbor {name} route-reflector-client"));
+        }
+        if self.own_as_allowed {
+            out.add(format_args!("  neighbor {name} allowas-in 1"));
+        }
+        if self.next_hop_unchanged && family == "l2vpn evpn" {
+            out.add(format_args!(
+                "  neighbor {name} attribute-unchanged next-hop"
+            ));
         }
         if self.next_hop_self {
             out.add(format_args!("  neighbor {name} next-hop-self force"));
@@ -317,12 +373,13 @@ impl Bgp {
             " no bgp ebgp-requires-policy",
             " no bgp network import-check",
             " bgp bestpath as-path multipath-relax",
-            // Routes stay while a neighbour's daemon starts again, and ours say that the data path went on.
-            " bgp graceful-restart",
-            " bgp graceful-restart preserve-fw-state",
-            " bgp graceful-restart restart-time 60",
         ] {
             out.add(line);
+        }
+        if self.graceful_restart {
+            out.add(" bgp graceful-restart");
+            // The data path went on, so what was learned from us is still good.
+            out.add(" bgp graceful-restart preserve-fw-state");
         }
         for neighbour in &self.neighbours {
             neighbour.render(out);
@@ -366,6 +423,15 @@ impl Display for FrrConfig {
         // An underlay's next hops may be reached by a default route.
         out.add("ip nht resolve-via-default");
         out.add("ipv6 nht resolve-via-default");
+        if let Some((server, groups)) = &self.fpm {
+            let no = if *groups { "" } else { "no " };
+            out.add(format_args!("{no}fpm use-next-hop-groups"));
+            out.add(format_args!(
+                "fpm address {} port {}",
+                server.ip(),
+                server.port()
+            ));
+        }
         for (vrf, vni) in &self.l3vnis {
             out.add(format_args!("vrf {vrf}\n vni {vni}\nexit-vrf"));
         }

@@ -11,15 +11,15 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// The end of an answer, before its status.
 const END: [u8; 3] = [0; 3];
 
-/// Says one command in enable mode: whether it was accepted, and what was printed.
-pub(super) fn ask(socket: &Path, command: &str) -> io::Result<(bool, String)> {
+/// Says one command in enable mode: its status (0 when all is well), and what was printed.
+pub(super) fn ask(socket: &Path, command: &str) -> io::Result<(u8, String)> {
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(ANSWER))?;
     say(&mut stream, "enable")?;
     say(&mut stream, command)
 }
 
-fn say(stream: &mut UnixStream, command: &str) -> io::Result<(bool, String)> {
+fn say(stream: &mut UnixStream, command: &str) -> io::Result<(u8, String)> {
     stream.write_all(command.as_bytes())?;
     stream.write_all(&[0])?;
     let mut answer = Vec::new();
@@ -34,7 +34,7 @@ fn say(stream: &mut UnixStream, command: &str) -> io::Result<(bool, String)> {
         if let Some((text, [zero @ .., status])) = answer.split_last_chunk::<4>()
             && *zero == END
         {
-            return Ok((*status == 0, String::from_utf8_lossy(text).into_owned()));
+            return Ok((*status, String::from_utf8_lossy(text).into_owned()));
         }
     }
 }
@@ -61,7 +61,7 @@ mod tests {
                 stream.write_all(piece).unwrap();
             }
         });
-        assert_eq!(ask(&path, "show").unwrap(), (false, "one two".to_owned()));
+        assert_eq!(ask(&path, "show").unwrap(), (1, "one two".to_owned()));
         server.join().unwrap();
     }
 }

@@ -1,0 +1,325 @@
+//! The configuration file of ferroute-bridge.
+//!
+//! It is YAML like that of ferrouted, read by the same machinery: every mistake is found at once, with line, column and field.
+
+use super::netlink::update::Protocol;
+use crate::config::number::{KernelTable, Milliseconds, Seconds};
+use crate::config::system::{Log, Metrics, Socket};
+use crate::config::text::Listen;
+use crate::config::{
+    ConfigError, DEFAULT_SOCKET, Document, Invalid, Mistake, Problem, Step, at, read,
+};
+use crate::model::name::{InterfaceName, OwnerName, VrfName};
+use crate::model::number::Distance;
+use crate::model::vrf::Namespace;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Where the bridge's own socket stands unless the configuration says otherwise.
+pub const DEFAULT_BRIDGE_SOCKET: &str = "/run/ferroute/bridge.sock";
+
+/// Configuration of ferroute-bridge, which brings the routes of routing daemons to the router.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The socket of the router's API.
+    pub router: PathBuf,
+    /// The Unix socket on which the bridge tells its own state.
+    pub socket: Socket,
+    /// What is logged.
+    pub log: Log,
+    /// Prometheus metrics.
+    pub metrics: Metrics,
+    /// Where routes come from.
+    pub sources: Vec<Source>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            router: PathBuf::from(DEFAULT_SOCKET),
+            socket: Socket {
+                path: PathBuf::from(DEFAULT_BRIDGE_SOCKET),
+                ..Socket::default()
+            },
+            log: Log::default(),
+            metrics: Metrics::default(),
+            sources: Vec::new(),
+        }
+    }
+}
+
+/// Where routes come from.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// The owner of its routes in the router.
+    pub owner: OwnerName,
+    /// How it is heard.
+    pub kind: Kind,
+    /// The network namespace of the routing daemons, below /run/netns; absent: that of the process.
+    #[serde(default)]
+    pub netns: Option<Namespace>,
+    /// Tables of the kernel and the VRFs that they are in the router.
+    #[serde(default = "default_tables")]
+    pub tables: Vec<Table>,
+    /// Which of the kernel's neighbours become permanent neighbours of the router.
+    #[serde(default)]
+    pub neighbours: Neighbours,
+    /// Interfaces that are called otherwise in the kernel.
+    #[serde(default)]
+    pub interfaces: Vec<Interface>,
+    /// Distance of its routes in the router, 1 to 254.
+    #[serde(default = "default_distance")]
+    pub distance: Distance,
+    /// How long routes stay in force after their source or the bridge went away, in seconds.
+    #[serde(default = "default_grace")]
+    pub grace_seconds: Seconds,
+    /// Settings of a source of the kind `fpm`.
+    #[serde(default)]
+    pub fpm: Fpm,
+}
+
+fn default_tables() -> Vec<Table> {
+    vec![Table {
+        table: KernelTable::MAIN,
+        vrf: VrfName::default(),
+        protocols: default_protocols(),
+    }]
+}
+
+const fn default_distance() -> Distance {
+    Distance::CLIENT
+}
+
+const fn default_grace() -> Seconds {
+    Seconds::GRACE
+}
+
+/// How a source is heard.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The kernel's routing tables are followed by rtnetlink. Any daemon.
+    Kernel,
+    /// FRR's zebra connects and tells its routes (module `dplane_fpm_nl`).
+    Fpm,
+}
+
+/// Which of the kernel's neighbours become permanent neighbours of the router.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Neighbours {
+    /// None.
+    Off,
+    /// Those that a program or an operator told the kernel: permanent, without ARP, or learned by another program.
+    #[default]
+    Told,
+    /// All with an Ethernet address; they go when the kernel finds them gone.
+    All,
+}
+
+/// A table of the kernel.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Table {
+    /// Its number; 254 is `main`. That of a VRF device is the device's.
+    #[serde(default = "main_table")]
+    pub table: KernelTable,
+    /// The router's VRF.
+    #[serde(default)]
+    pub vrf: VrfName,
+    /// Whose routes are taken: names of protocols, or their numbers in quotes.
+    #[serde(default = "default_protocols")]
+    pub protocols: Vec<Protocol>,
+}
+
+const fn main_table() -> KernelTable {
+    KernelTable::MAIN
+}
+
+/// An interface that is called otherwise in the kernel.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Interface {
+    /// The kernel's name.
+    pub kernel: InterfaceName,
+    /// The router's.
+    pub router: InterfaceName,
+}
+
+/// Settings of a source of the kind `fpm`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Fpm {
+    /// Where zebra connects. Whoever can connect here decides over routes: a loopback address, or one in a namespace.
+    pub listen: Listen,
+    /// Tell zebra which routes are in the data path. For FRR 8.5 and later with `zebra --asic-offload=notify_on_offload`.
+    pub feedback: bool,
+    /// After so many milliseconds of silence zebra has said everything.
+    pub quiet_ms: Milliseconds,
+    /// The least time after a connection until routes that were not repeated go, in milliseconds.
+    pub hold_ms: Milliseconds,
+}
+
+impl Default for Fpm {
+    fn default() -> Self {
+        Self {
+            listen: std::net::SocketAddr::from(([127, 0, 0, 1], 2620)).into(),
+            feedback: false,
+            // It pauses for a second whenever its buffer is full.
+            quiet_ms: Milliseconds::fixed(2_500),
+            hold_ms: Milliseconds::fixed(5_000),
+        }
+    }
+}
+
+/// Names of protocols: the kernel's and those that FRR adds.
+const PROTOCOLS: [(&str, u8); 22] = [
+    ("kernel", 2),
+    ("boot", 3),
+    ("static", 4),
+    ("ra", 9),
+    ("zebra", 11),
+    ("bird", 12),
+    ("dhcp", 16),
+    ("keepalived", 18),
+    ("babel", 42),
+    ("openr", 99),
+    ("bgp", 186),
+    ("isis", 187),
+    ("ospf", 188),
+    ("rip", 189),
+    ("ripng", 190),
+    ("nhrp", 191),
+    ("eigrp", 192),
+    ("ldp", 193),
+    ("sharp", 194),
+    ("pbr", 195),
+    ("static-frr", 196),
+    ("openfabric", 197),
+];
+
+/// Routing daemons; not what the kernel made itself or scripts left there.
+fn default_protocols() -> Vec<Protocol> {
+    [
+        "static",
+        "zebra",
+        "bird",
+        "babel",
+        "openr",
+        "bgp",
+        "isis",
+        "ospf",
+        "rip",
+        "ripng",
+        "nhrp",
+        "eigrp",
+        "ldp",
+        "sharp",
+        "pbr",
+        "static-frr",
+        "openfabric",
+    ]
+    .into_iter()
+    .filter_map(Protocol::named)
+    .collect()
+}
+
+impl Protocol {
+    /// The protocol with this name or number.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::named(text).or_else(|| text.parse().ok().map(Self))
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        let mut known = PROTOCOLS.iter();
+        known
+            .find(|(known, _)| *known == name)
+            .map(|(_, number)| Self(*number))
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match PROTOCOLS.iter().find(|(_, number)| *number == self.0) {
+            Some((name, _)) => f.pad(name),
+            None => f.pad(&self.0.to_string()),
+        }
+    }
+}
+
+impl Config {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// The file cannot be read, or it has mistakes: all of them.
+    pub fn load(file: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(file).map_err(|source| ConfigError::Read {
+            file: file.to_owned(),
+            source,
+        })?;
+        Ok(Self::parse(&text, file)?)
+    }
+
+    /// Checks a text. `file` is only its name in messages.
+    ///
+    /// # Errors
+    /// All mistakes, in the order of the text.
+    pub fn parse(text: &str, file: &Path) -> Result<Self, Invalid> {
+        read(text, file, check)
+    }
+}
+
+/// The rules between fields.
+fn check(config: &Config, document: &Document) -> Vec<Mistake> {
+    let mut mistakes = Vec::new();
+    let mut report =
+        |path: &[Step<'_>], rule| mistakes.push(document.mistake(path, Problem::Rule(rule)));
+    let (mut owners, mut listens) = (BTreeSet::new(), BTreeSet::new());
+    let (mut vrfs, mut tables) = (BTreeSet::new(), BTreeSet::new());
+    for (place, source) in config.sources.iter().enumerate() {
+        let netns = source.netns.as_ref().map(Namespace::as_str);
+        if source.owner.is_reserved() {
+            report(
+                at!["sources", place, "owner"],
+                "this owner is the router itself",
+            );
+        }
+        if !owners.insert(source.owner) {
+            report(
+                at!["sources", place, "owner"],
+                "another source has this owner",
+            );
+        }
+        let listen = (source.kind == Kind::Fpm).then(|| source.fpm.listen.address());
+        if listen.is_some() && !listens.insert((netns, listen)) {
+            report(
+                at!["sources", place, "fpm", "listen"],
+                "another source listens there; each zebra needs a port of its own",
+            );
+        }
+        if source.tables.is_empty() {
+            report(at!["sources", place, "tables"], "a source needs a table");
+        }
+        for (at, table) in source.tables.iter().enumerate() {
+            if !vrfs.insert(table.vrf) {
+                report(
+                    at!["sources", place, "tables", at, "vrf"],
+                    "this VRF has a source already: the kernel or one zebra, never both",
+                );
+            }
+            if !tables.insert((netns, listen, table.table)) {
+                report(
+                    at!["sources", place, "tables", at, "table"],
+                    "this table is served already",
+                );
+            }
+        }
+    }
+    mistakes
+}

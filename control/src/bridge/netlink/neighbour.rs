@@ -1,0 +1,80 @@
+//! `RTM_NEWNEIGH` and `RTM_DELNEIGH`: neighbours and entries of forwarding databases.
+
+use super::Unreadable;
+use super::constant::{AF_BRIDGE, AF_INET, AF_INET6};
+use super::hop::address;
+use super::update::{
+    FdbEntry, FdbKey, FdbUpdate, Neighbour, NeighbourState, NeighbourUpdate, Update,
+};
+use super::view::{Attributes, Message, u8_at, u16_at, u32_at};
+use ferroute_dataplane::mac::Mac;
+use nix::libc;
+
+/// Bytes of `ndmsg`.
+const HEADER: usize = 12;
+const NDA_DST: u16 = 1;
+const NDA_LLADDR: u16 = 2;
+const NDA_VLAN: u16 = 5;
+const NDA_VNI: u16 = 7;
+const NDA_NH_ID: u16 = 13;
+const NTF_PROXY: u8 = 0x08;
+const NTF_EXT_LEARNED: u8 = 0x10;
+const NUD_RESOLVED: u16 = 0x02 | 0x04 | 0x08 | 0x10;
+const NUD_NOARP: u16 = 0x40;
+const NUD_PERMANENT: u16 = 0x80;
+
+/// Reads a neighbour or an entry of a forwarding database. What the kernel answers for others (proxies) is none.
+pub(super) fn decode(message: &Message<'_>) -> Result<Option<Update>, Unreadable> {
+    let header = message
+        .payload
+        .first_chunk::<HEADER>()
+        .ok_or(Unreadable::Short)?;
+    let interface = u32_at(header, 4).unwrap_or_default();
+    let state = u16_at(header, 8).unwrap_or_default();
+    let flags = u8_at(header, 10).unwrap_or_default();
+    let (mut destination, mut mac, mut vlan, mut vni, mut group) = (None, None, 0, None, None);
+    for attribute in Attributes::after(message.payload, HEADER) {
+        let (kind, value) = attribute?;
+        match kind {
+            NDA_DST => destination = Some(address(value)?),
+            NDA_LLADDR => mac = <[u8; 6]>::try_from(value).ok(),
+            NDA_VLAN => vlan = u16_at(value, 0).unwrap_or_default(),
+            NDA_VNI => vni = u32_at(value, 0),
+            NDA_NH_ID => group = u32_at(value, 0),
+            _ => {}
+        }
+    }
+    let gone = message.kind == libc::RTM_DELNEIGH;
+    let told = state & (NUD_PERMANENT | NUD_NOARP) != 0 || flags & NTF_EXT_LEARNED != 0;
+    match header[0] {
+        AF_BRIDGE => {
+            let key = FdbKey {
+                interface,
+                mac: mac.ok_or(Unreadable::Missing("Ethernet address"))?,
+                vlan,
+                remote: destination,
+            };
+            let entry = (!gone).then_some(FdbEntry { vni, group, told });
+            Ok(Some(Update::Fdb(FdbUpdate { key, entry })))
+        }
+        AF_INET | AF_INET6 if flags & NTF_PROXY == 0 => {
+            let state = if told {
+                NeighbourState::Told
+            } else if state & NUD_RESOLVED != 0 {
+                NeighbourState::Resolved
+            } else {
+                NeighbourState::Unresolved
+            };
+            let known = (!gone).then_some(Neighbour {
+                mac: mac.map(Mac::new),
+                state,
+            });
+            Ok(Some(Update::Neighbour(NeighbourUpdate {
+                interface,
+                address: destination.ok_or(Unreadable::Missing("address"))?,
+                known,
+            })))
+        }
+        _ => Ok(None),
+    }
+}

@@ -1,0 +1,189 @@
+//! What the kernel and zebra say.
+
+use super::actor::Source;
+use super::fpm::Phase;
+use crate::bridge::config::{Kind, Neighbours as Wanted};
+use crate::bridge::netlink::update::{Neighbour, NeighbourState, NeighbourUpdate, Update};
+use crate::bridge::{follower, fpm};
+use ferroute_dataplane::mac::Mac;
+use std::net::IpAddr;
+use tokio::time::Instant;
+
+impl Source {
+    /// The kernel said something.
+    pub(super) fn hear_kernel(&mut self, said: follower::Said) {
+        let routes = self.config.kind == Kind::Kernel;
+        match said {
+            follower::Said::Begin => {
+                self.links.begin();
+                self.neighbours.begin();
+                self.fdb.begin();
+                if routes {
+                    self.table.begin();
+                    self.lsps.begin();
+                }
+            }
+            follower::Said::Updates(updates) => {
+                self.heard.updates += updates.len() as u64;
+                for update in updates {
+                    self.apply(update, true);
+                }
+            }
+            follower::Said::End => {
+                self.heard.dumps += 1;
+                for index in self.links.sweep() {
+                    self.names.links.remove(&index);
+                    self.names_changed = true;
+                }
+                for (index, address) in self.neighbours.sweep() {
+                    self.wish(index, address, None);
+                }
+                self.fdb.sweep();
+                if routes {
+                    let gone = self.table.sweep();
+                    self.lsps.sweep();
+                    self.complete = true;
+                    tracing::debug!(owner = %self.config.owner, gone, routes = self.table.len(), "the kernel was read");
+                }
+            }
+            follower::Said::Overrun => {
+                self.heard.overruns += 1;
+                tracing::warn!(owner = %self.config.owner, "notifications of the kernel were lost; reading everything again");
+            }
+            follower::Said::Unreadable(count, first) => {
+                self.heard.unreadable += count;
+                self.heard.last_unreadable = first.to_string();
+            }
+        }
+    }
+
+    /// zebra said something.
+    pub(super) fn hear_zebra(&mut self, said: fpm::Said) {
+        match said {
+            fpm::Said::Connected { peer, feedback } => {
+                tracing::info!(owner = %self.config.owner, %peer, "zebra connected");
+                self.heard_fpm.connections += 1;
+                self.table.begin();
+                self.lsps.begin();
+                self.fpm_fdb.begin();
+                let now = Instant::now();
+                self.phase = Phase::Replaying {
+                    peer,
+                    feedback,
+                    since: now,
+                    heard: now,
+                };
+            }
+            fpm::Said::Heard { updates, counts } => {
+                let all = &mut self.heard_fpm.counts;
+                all.frames += counts.frames;
+                all.bytes += counts.bytes;
+                all.unknown += counts.unknown;
+                all.unreadable += counts.unreadable;
+                if let Some(first) = counts.first {
+                    self.heard_fpm.last_error = first.to_string();
+                }
+                if let Phase::Replaying { heard, .. } = &mut self.phase {
+                    *heard = Instant::now();
+                }
+                for update in updates {
+                    self.apply(update, false);
+                }
+            }
+            fpm::Said::Closed { reason } => {
+                if let Some(reason) = reason {
+                    self.heard_fpm.last_error = reason.to_string();
+                }
+                tracing::warn!(owner = %self.config.owner, reason = reason.map(tracing::field::display), "zebra is gone; its routes stay for the grace time");
+                self.phase = Phase::Gone {
+                    since: Instant::now(),
+                };
+            }
+        }
+    }
+
+    /// The deadline of zebra's phase has come.
+    pub(super) fn advance(&mut self) {
+        self.phase = match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Replaying { peer, feedback, .. } => {
+                let gone = self.sweep();
+                tracing::info!(owner = %self.config.owner, gone, routes = self.table.len(), "zebra has said everything");
+                Phase::Live { peer, feedback }
+            }
+            Phase::Gone { .. } => {
+                // Nothing belongs to a new generation: all of it goes.
+                self.table.begin();
+                self.lsps.begin();
+                self.fpm_fdb.begin();
+                let gone = self.sweep();
+                tracing::warn!(owner = %self.config.owner, gone, "zebra did not come back");
+                Phase::Over
+            }
+            other => other,
+        };
+    }
+
+    fn sweep(&mut self) -> usize {
+        self.complete = true;
+        self.lsps.sweep();
+        self.fpm_fdb.sweep();
+        self.table.sweep()
+    }
+
+    fn apply(&mut self, update: Update, from_kernel: bool) {
+        let Some(update) = self.table.apply(update) else {
+            return;
+        };
+        match update {
+            Update::Link(update) => {
+                let name = update.link.map(|link| link.name);
+                self.links.set(update.index, name.as_ref().map(|_| ()));
+                self.names_changed |= match name {
+                    Some(name) => self.names.links.insert(update.index, name.clone()) != Some(name),
+                    None => self.names.links.remove(&update.index).is_some(),
+                };
+            }
+            Update::Neighbour(update) => self.neighbour(update),
+            Update::Fdb(update) if from_kernel => self.fdb.set(update.key, update.entry),
+            Update::Fdb(update) => self.fpm_fdb.set(update.key, update.entry),
+            Update::Lsp(update) => self.lsps.set(update.label, update.hops),
+            // The table takes them.
+            Update::Route(_) | Update::NextHop(_) => {}
+        }
+    }
+
+    fn neighbour(&mut self, update: NeighbourUpdate) {
+        let mac = update.known.and_then(|known| self.wanted_mac(&known));
+        let kept = update.known.filter(|_| mac.is_some());
+        let key = (update.interface, update.address);
+        self.neighbours.set(key, kept);
+        self.wish(update.interface, update.address, mac);
+    }
+
+    /// The Ethernet address that the router is to have for a neighbour, if it is one for the router.
+    fn wanted_mac(&self, known: &Neighbour) -> Option<Mac> {
+        let wanted = match (self.wanted_neighbours(), known.state) {
+            (Wanted::Told, NeighbourState::Told) => true,
+            (Wanted::All, NeighbourState::Told | NeighbourState::Resolved) => true,
+            (Wanted::Off | Wanted::Told | Wanted::All, _) => false,
+        };
+        known.mac.filter(|mac| wanted && mac.is_station())
+    }
+
+    fn wish(&self, index: u32, address: IpAddr, mac: Option<Mac>) {
+        if address.is_multicast() || self.wanted_neighbours() == Wanted::Off {
+            return;
+        }
+        // An interface that the router does not have has no neighbours there either.
+        if let Ok(interface) = self.names.interface(index) {
+            self.keeper.wish(interface, address, mac);
+        }
+    }
+
+    /// Says all neighbours again, because names changed; those that are as they were cost no call.
+    pub(super) fn wish_neighbours(&self) {
+        for ((index, address), known) in self.neighbours.iter() {
+            self.wish(*index, *address, self.wanted_mac(known));
+        }
+    }
+}

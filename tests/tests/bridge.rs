@@ -1,0 +1,10 @@
+//! The bridge as a program, between real kernels or routing daemons and a real router.
+
+#![allow(clippy::unwrap_used, reason = "what cannot go on has failed")]
+
+#[path = "bridge/frr.rs"]
+mod frr;
+#[path = "bridge/kernel.rs"]
+mod kernel;
+#[path = "bridge/lab.rs"]
+mod lab;

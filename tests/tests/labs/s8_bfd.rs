@@ -1,0 +1,64 @@
+//! S8: BFD finds a dead uplink.
+
+use crate::uplinks::{TARGETS, Uplinks};
+use ferroute_tests::daemon::Release;
+use ferroute_tests::daemon::frr::{Bfd, Daemon};
+use ferroute_tests::traffic::Stream;
+use std::time::{Duration, Instant};
+
+/// The detection time is their product.
+const FAST: Bfd = Bfd {
+    multiplier: 3,
+    interval_ms: 100,
+};
+/// What FRR, the kernel and the router may need besides, on a machine that is busy with other labs.
+const SLACK: Duration = Duration::from_millis(1500);
+/// So many streams that one of them is on the uplink that goes, but for one case in 65,536.
+const STREAMS: usize = 16;
+
+#[test]
+fn s8_a_cut_uplink_is_found_by_bfd_and_traffic_moves_to_the_other() {
+    let lab = Uplinks::start(Release::Debian13, Some(FAST), false);
+    lab.keep("S8");
+    let peers = lab
+        .r1
+        .frr
+        .show(Daemon::Bfdd, "show bfd peers json")
+        .unwrap();
+    let sessions = peers.as_array().unwrap();
+    assert_eq!(sessions.len(), 2, "{peers:#}");
+    for session in sessions {
+        assert_eq!(session["status"], "up", "{peers:#}");
+        assert_eq!(session["receive-interval"], FAST.interval_ms, "{peers:#}");
+    }
+
+    let (source, target) = TARGETS[0];
+    let ends = (source.parse().unwrap(), target.parse().unwrap());
+    let streams: Vec<_> = (0..STREAMS)
+        .map(|_| Stream::start((&lab.host, ends.0), (&lab.far, ends.1), 100).unwrap())
+        .collect();
+    std::thread::sleep(Duration::from_millis(300));
+    let cut = Instant::now();
+    lab.cables[0].set("down").unwrap();
+    lab.r1.frr.wait_lost(None, "p0").unwrap();
+    let detected = cut.elapsed();
+    lab.r1.wait_forwarding("default", "10.20.0.0/16", 1);
+    let moved = cut.elapsed();
+    let accounts: Vec<_> = streams
+        .into_iter()
+        .map(|stream| stream.stop().unwrap())
+        .collect();
+    let hit: Vec<_> = accounts
+        .iter()
+        .filter(|account| !account.lost.is_empty())
+        .collect();
+    let outage = hit.iter().map(|account| account.longest_gap).max().unwrap();
+    println!(
+        "S8: found after {detected:?}, moved after {moved:?}, the longest outage of {} streams that were there {outage:?}",
+        hit.len()
+    );
+    let bound = Duration::from_millis(u64::from(FAST.interval_ms) * u64::from(FAST.multiplier));
+    assert!(detected < bound + SLACK, "{detected:?}");
+    assert!(outage < bound + SLACK, "{outage:?}");
+    lab.r1.stop();
+}
