@@ -4,10 +4,10 @@
 
 pub mod api;
 pub mod bench;
+pub mod bridge;
 pub mod capture;
 pub mod daemon;
 pub mod error;
-pub mod follow;
 pub mod keep;
 pub mod link;
 pub mod netns;
@@ -21,6 +21,7 @@ pub mod traffic;
 pub mod wait;
 
 pub use api::Api;
+pub use bridge::Bridge;
 pub use capture::{Capture, Recording};
 pub use error::LabError;
 pub use link::{Interface, route, veth};

@@ -2,9 +2,8 @@
 
 use ferroute_tests::daemon::frr::FrrConfig;
 use ferroute_tests::daemon::{Frr, Release};
-use ferroute_tests::follow::Follower;
 use ferroute_tests::wait::{Seen, until};
-use ferroute_tests::{Interface, Namespace, Node, Router};
+use ferroute_tests::{Bridge, Interface, Namespace, Node, Router};
 use std::time::Duration;
 
 /// How long anything may take to converge on a machine that others use too.
@@ -32,7 +31,7 @@ pub(crate) fn forwarder(name: &str, loopback: &[&str]) -> Namespace {
 pub(crate) struct Routed {
     pub(crate) node: Node,
     // Dropped before the router: it speaks to it.
-    pub(crate) followers: Vec<Follower>,
+    pub(crate) bridge: Bridge,
     pub(crate) frr: Frr,
     pub(crate) router: Tables,
 }
@@ -63,13 +62,10 @@ impl Routed {
         let router = node.start().unwrap();
         let vrfs = node.vrf_namespaces();
         let frr = Frr::start(node.kernel(), release, config, &vrfs).unwrap();
-        let mut followers = vec![Follower::start(&router, node.kernel(), "default").unwrap()];
-        for vrf in vrfs {
-            followers.push(Follower::start(&router, vrf, vrf.name()).unwrap());
-        }
+        let bridge = Bridge::start(&router, &node).unwrap();
         Self {
             node,
-            followers,
+            bridge,
             frr,
             router: Tables(Some(router)),
         }
@@ -97,7 +93,7 @@ impl Routed {
 
     /// Ends what was started, in order.
     pub(crate) fn stop(mut self) {
-        drop(self.followers);
+        drop(self.bridge);
         drop(self.frr);
         self.router.0.take().unwrap().stop().unwrap();
     }

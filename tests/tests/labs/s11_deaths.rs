@@ -10,7 +10,7 @@ use std::time::Duration;
 const ABSENCE: Duration = Duration::from_secs(2);
 
 #[test]
-fn s11_no_packet_is_lost_while_bgpd_and_zebra_are_killed_and_come_back() {
+fn s11_no_packet_is_lost_while_bgpd_zebra_and_the_bridge_are_killed_and_come_back() {
     let mut lab = Uplinks::start(Release::Debian13, None, true);
     lab.keep("S11");
     // A new zebra reads IPv4 routes with IPv6 next hops back from the kernel without the next hops, and writes them so (seen
@@ -44,5 +44,24 @@ fn s11_no_packet_is_lost_while_bgpd_and_zebra_are_killed_and_come_back() {
             );
         }
     }
+    let (source, target) = TARGETS[1];
+    let ends = (source.parse().unwrap(), target.parse().unwrap());
+    let stream = Stream::start((&lab.host, ends.0), (&lab.far, ends.1), 1000).unwrap();
+    lab.r1.bridge.kill().unwrap();
+    std::thread::sleep(ABSENCE);
+    lab.r1.bridge.restart().unwrap();
+    lab.r1.wait_forwarding("default", PREFIXES[1], 2);
+    std::thread::sleep(ABSENCE);
+    let account = stream.stop().unwrap();
+    println!(
+        "S11: the bridge killed: {} sent, {} lost, longest gap {:?}",
+        account.sent,
+        account.lost.len(),
+        account.longest_gap
+    );
+    assert!(
+        account.sent > 3000 && account.lost.is_empty(),
+        "{account:?}"
+    );
     lab.r1.stop();
 }
