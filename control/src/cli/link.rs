@@ -343,7 +343,7 @@ mod tests {
         );
         assert_eq!(
             change(&split("p0 promisc on")),
-            Err(unknown("promisc", "up, down, mtu, vrf, nomaster"))
+            Err(unknown("promisc", "up, down, mtu, vrf, nomaster, mpls"))
         );
     }
 }
