@@ -15,7 +15,7 @@ NEXTEST_ARGS ?=
 CASES ?= all
 PERF_ARGS ?=
 
-.PHONY: help run lab build test test-rust test-doc lint fmt loom test-matrix perf deps-build deps-run deps-test deps-perf clean
+.PHONY: help run lab labs build test test-rust test-labs test-doc lint fmt loom test-matrix perf deps-build deps-run deps-test deps-perf deps-labs clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,9 @@ deps-test:
 	@$(SCRIPTS)/deps test
 deps-perf:
 	@$(SCRIPTS)/deps perf
+deps-labs: deps-test
+	@$(SCRIPTS)/deps labs
+	@$(SCRIPTS)/daemons
 
 build: deps-build ## compile everything (debug)
 	$(CARGO) build --workspace --all-targets
@@ -36,17 +39,36 @@ run: deps-run ## the demo: two hosts, the router between them, live tables until
 	$(CARGO) build --workspace --bins
 	@$(PRIVILEGED) $(TARGET_DIR)/debug/ferroute-demo
 
-lab: deps-run ## the demo's network with a shell in the first host
+ifdef LAB
+lab: deps-labs ## the demo's network with a shell in the first host, or a lab of docs/labs.md (LAB=S7)
+	$(CARGO) build --workspace --bins
+	@FERROUTE_LAB_KEEP=1 FERROUTE_PROGRAMS="$(abspath $(TARGET_DIR))/debug" \
+	  $(CARGO) test --quiet -p ferroute-tests --test labs -- --nocapture --test-threads 1 "::$$(echo $(LAB) | tr A-Z a-z)_"
+else
+lab: deps-run
 	$(CARGO) build --workspace --bins
 	@$(PRIVILEGED) $(TARGET_DIR)/debug/ferroute-demo --shell
+endif
+
+labs: deps-labs ## all labs with FRR, BIRD and GoBGP, as root (about five minutes)
+	@. $(SCRIPTS)/runner && $(CARGO) nextest run -p ferroute-tests --test labs --profile labs $(NEXTEST_ARGS)
 
 test: deps-test ## every check: format, lints, tests, documentation tests, loom
-	@start=$$(date +%s) && $(MAKE) --no-print-directory lint test-rust test-doc loom && \
+	@start=$$(date +%s) && $(MAKE) --no-print-directory lint test-rust test-labs test-doc loom && \
 	  echo "make test: everything passed in $$(( $$(date +%s) - start )) s"
 
 # Each test has its own process: DPDK's environment starts once per process and cannot come back.
 test-rust: deps-test
 	@. $(SCRIPTS)/runner && $(CARGO) nextest run --workspace --no-tests=pass $(NEXTEST_ARGS)
+
+# Routing daemons give up root's rights for users of their own, which a user namespace with one user does not have.
+ifeq ($(shell id -u),0)
+test-labs: deps-labs
+	@. $(SCRIPTS)/runner && $(CARGO) nextest run -p ferroute-tests --test labs --profile labs-quick
+else
+test-labs:
+	@echo "ferroute: the labs with routing daemons were left out: they need root (sudo make labs)"
+endif
 
 test-doc: deps-test
 	@. $(SCRIPTS)/runner && $(CARGO) test --workspace --doc --quiet

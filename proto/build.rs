@@ -3,13 +3,14 @@
 
 use std::path::PathBuf;
 
-const FILES: [&str; 11] = [
+const FILES: &[&str] = &[
     "common",
     "port",
     "interface",
     "vrf",
     "route",
     "nexthop",
+    "overlay",
     "neighbour",
     "stats",
     "event",

@@ -9,6 +9,8 @@ mod common;
 mod evpn_leaves;
 #[path = "labs/host_port.rs"]
 mod host_port;
+#[path = "labs/j_cluster.rs"]
+mod j_cluster;
 #[path = "labs/k1_services.rs"]
 mod k1_services;
 #[path = "labs/m_anycast.rs"]

@@ -57,6 +57,7 @@ impl InterfaceService for Interfaces {
             admin_up: request.admin_up,
             mtu: request.mtu.map(mtu).transpose().field("mtu")?,
             vrf: optional_vrf(request.vrf)?,
+            mpls: request.mpls_input,
         };
         let interface = self
             .0
@@ -168,6 +169,14 @@ impl From<InterfaceView> for pb::Interface {
                 vlan_id: vlan_id.get().into(),
             }),
             InterfaceKind::Virtual(VirtualKind::Loopback) => Kind::Loopback(pb::Loopback {}),
+            InterfaceKind::Vxlan { vni, endpoint } => Kind::Vxlan(pb::VxlanInterface {
+                vni: vni.get(),
+                endpoint: endpoint.to_string(),
+            }),
+            InterfaceKind::Mpls => Kind::Mpls(pb::MplsInterface {}),
+            InterfaceKind::Ip { endpoint } => Kind::Ip(pb::IpTunnelInterface {
+                endpoint: endpoint.to_string(),
+            }),
         };
         let twin = interface.twin.map(|twin| pb::Twin {
             name: twin.name.to_string(),
@@ -182,6 +191,7 @@ impl From<InterfaceView> for pb::Interface {
             mtu: interface.mtu.get().into(),
             admin_up: interface.admin_up,
             oper_up: interface.oper_up,
+            mpls_input: interface.mpls,
             mac: mac(interface.mac),
             addresses: interface.addresses.into_iter().map(Into::into).collect(),
             twin,

@@ -9,6 +9,7 @@ mod interface;
 mod message;
 mod neighbour;
 mod nexthop;
+mod overlay;
 mod port;
 mod route;
 pub mod server;

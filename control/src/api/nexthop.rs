@@ -1,20 +1,23 @@
 //! `NextHopService`, and next hops as messages.
 
-use super::message::{octets, required};
+use super::message::{mac, octets, required};
 use super::status::Field;
 use super::streams::{Answers, Stop, pages};
 use crate::core::handle::CoreHandle;
 use crate::core::request::NextHopRequest;
-use crate::model::name::OwnerName;
+use crate::model::name::{EndpointName, NameError, OwnerName};
 use crate::model::nexthop::{
-    AdjacencyView, MAX_NEXT_HOPS, NextHopEntry, NextHopKey, NextHopSet, NextHopSpec, NextHops,
-    ResolvedMember, Via,
+    AdjacencyView, HopView, MAX_NEXT_HOPS, NextHopEntry, NextHopKey, NextHopSet, NextHopSpec,
+    NextHops, ResolvedMember, TunnelHop, Via,
 };
 use crate::model::number::{NextHopSetId, Weight};
 use crate::model::owner::OwnerError;
 use crate::model::prefix;
 use crate::model::refusal::RouteError;
+use crate::nexthop::Encap;
 use ferroute_dataplane::ids::{GroupId, NextHopId};
+use ferroute_dataplane::wire::mpls::{Label, LabelStack};
+use ferroute_dataplane::wire::vxlan::Vni;
 use ferroute_proto::v1 as pb;
 use ferroute_proto::v1::next_hop_service_server::NextHopService;
 use std::net::IpAddr;
@@ -155,6 +158,16 @@ fn next_hop(hop: &pb::NextHop) -> Result<NextHopSpec, RouteError> {
     };
     let form = |problem| RouteError::NextHopForm { problem };
     let via = match (gateway, interface, vrf) {
+        (Some(remote), None, None)
+            if hop.encap.is_some() && !hop.onlink && !is_link_local(remote) =>
+        {
+            Via::Tunnel(Box::new(tunnel(remote, hop.encap.as_ref())?))
+        }
+        _ if hop.encap.is_some() => {
+            return Err(form(
+                "a tunnel needs a remote end, and that alone, as its gateway",
+            ));
+        }
         (Some(gateway), Some(interface), None) => Via::Neighbour {
             gateway,
             interface,
@@ -162,7 +175,7 @@ fn next_hop(hop: &pb::NextHop) -> Result<NextHopSpec, RouteError> {
         },
         _ if hop.onlink => return Err(form("onlink needs a gateway and an interface")),
         (Some(gateway), None, vrf) => {
-            if matches!(gateway, IpAddr::V6(v6) if v6.is_unicast_link_local()) {
+            if is_link_local(gateway) {
                 return Err(RouteError::InvalidGateway { gateway });
             }
             Via::Recursive { gateway, vrf }
@@ -183,24 +196,91 @@ fn next_hop(hop: &pb::NextHop) -> Result<NextHopSpec, RouteError> {
     Ok(NextHopSpec { via, weight })
 }
 
+fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
+}
+
+/// The endpoint with this name; an empty one means the endpoint `default`.
+pub(super) fn endpoint_name(text: &str) -> Result<EndpointName, NameError> {
+    if text.is_empty() {
+        Ok(EndpointName::default())
+    } else {
+        text.parse()
+    }
+}
+
+fn tunnel(remote: IpAddr, encap: Option<&pb::Encap>) -> Result<TunnelHop, RouteError> {
+    use pb::encap::Kind;
+    let bad = |problem: &dyn std::fmt::Display| RouteError::BadEncap {
+        problem: problem.to_string(),
+    };
+    let stack = |given: &pb::LabelEncap| {
+        let labels = given.labels.iter().map(|label| Label::new(*label));
+        let labels: Vec<_> = labels.collect::<Result<_, _>>().map_err(|e| bad(&e))?;
+        LabelStack::new(&labels).map_err(|e| bad(&e))
+    };
+    let kind = match encap.and_then(|encap| encap.kind.as_ref()) {
+        Some(Kind::Vxlan(vxlan)) => Encap::Vxlan {
+            vni: Vni::new(vxlan.vni).map_err(|e| bad(&e))?,
+            router_mac: prefix::station_mac(&vxlan.router_mac).map_err(|e| bad(&e))?,
+        },
+        Some(Kind::MplsUdp(labels)) => Encap::MplsUdp(stack(labels)?),
+        Some(Kind::Mpls(labels)) => Encap::Mpls(stack(labels)?),
+        Some(Kind::Ipip(pb::IpIpEncap {})) => Encap::IpIp,
+        Some(Kind::Gue(pb::GueEncap {})) => Encap::Gue,
+        None => return Err(bad(&"the kind of the encapsulation is not known")),
+    };
+    Ok(TunnelHop {
+        remote,
+        endpoint: endpoint_name(encap.map_or("", |encap| &encap.endpoint))?,
+        encap: kind,
+    })
+}
+
+/// The message for an encapsulation.
+pub(super) fn encap(endpoint: EndpointName, encap: &Encap) -> pb::Encap {
+    use pb::encap::Kind;
+    let stack = |stack: &LabelStack| pb::LabelEncap {
+        labels: stack.labels().iter().map(|label| label.get()).collect(),
+    };
+    let vxlan = |vni: Vni, router_mac| {
+        Kind::Vxlan(pb::VxlanEncap {
+            vni: vni.get(),
+            router_mac: mac(router_mac),
+        })
+    };
+    let kind = match encap {
+        Encap::Vxlan { vni, router_mac } => vxlan(*vni, Some(*router_mac)),
+        Encap::VxlanBridged { vni } => vxlan(*vni, None),
+        Encap::MplsUdp(labels) => Kind::MplsUdp(stack(labels)),
+        Encap::Mpls(labels) => Kind::Mpls(stack(labels)),
+        Encap::IpIp => Kind::Ipip(pb::IpIpEncap {}),
+        Encap::Gue => Kind::Gue(pb::GueEncap {}),
+    };
+    pb::Encap {
+        endpoint: endpoint.to_string(),
+        kind: Some(kind),
+    }
+}
+
 fn gateway(octets: &[u8]) -> Result<IpAddr, RouteError> {
     Ok(prefix::station(octets)?)
 }
 
 /// The messages for next hops.
 pub(super) fn wire(hops: &NextHops) -> Vec<pb::NextHop> {
-    hops.as_slice().iter().copied().map(Into::into).collect()
+    hops.as_slice().iter().map(Into::into).collect()
 }
 
-impl From<NextHopSpec> for pb::NextHop {
-    fn from(hop: NextHopSpec) -> Self {
+impl From<&NextHopSpec> for pb::NextHop {
+    fn from(hop: &NextHopSpec) -> Self {
         let mut wire = Self {
             weight: hop.weight.get().into(),
             ..Self::default()
         };
-        match hop.via {
+        match &hop.via {
             Via::Recursive { gateway, vrf } => {
-                wire.gateway = octets(gateway);
+                wire.gateway = octets(*gateway);
                 wire.vrf = vrf.map(|vrf| vrf.to_string()).unwrap_or_default();
             }
             Via::Neighbour {
@@ -208,12 +288,16 @@ impl From<NextHopSpec> for pb::NextHop {
                 interface,
                 onlink,
             } => {
-                wire.gateway = octets(gateway);
+                wire.gateway = octets(*gateway);
                 wire.interface = interface.to_string();
-                wire.onlink = onlink;
+                wire.onlink = *onlink;
             }
             Via::Link(interface) => wire.interface = interface.to_string(),
             Via::Vrf(vrf) => wire.vrf = vrf.to_string(),
+            Via::Tunnel(tunnel) => {
+                wire.gateway = octets(tunnel.remote);
+                wire.encap = Some(encap(tunnel.endpoint, &tunnel.encap));
+            }
         }
         wire
     }
@@ -242,11 +326,24 @@ impl From<NextHopEntry> for pb::NextHopEntry {
 
 impl From<ResolvedMember> for pb::ResolvedMember {
     fn from(member: ResolvedMember) -> Self {
-        Self {
-            adjacency: Some(member.adjacency.into()),
+        let mut wire = Self {
             weight: member.weight,
             buckets: member.buckets,
+            ..Self::default()
+        };
+        match member.hop {
+            HopView::Adjacency(adjacency) => wire.adjacency = Some(adjacency.into()),
+            HopView::Tunnel {
+                id,
+                header,
+                underlay,
+            } => {
+                wire.tunnel = id.get();
+                wire.tunnel_header = header.into();
+                wire.underlay = underlay.into_iter().map(Into::into).collect();
+            }
         }
+        wire
     }
 }
 

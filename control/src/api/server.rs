@@ -6,6 +6,7 @@ use super::event::Events;
 use super::interface::Interfaces;
 use super::neighbour::Neighbours;
 use super::nexthop::NextHopSets;
+use super::overlay::Overlays;
 use super::port::Ports;
 use super::route::Routes;
 use super::stats::Stats;
@@ -19,6 +20,7 @@ use pb::event_service_server::EventServiceServer;
 use pb::interface_service_server::InterfaceServiceServer;
 use pb::neighbour_service_server::NeighbourServiceServer;
 use pb::next_hop_service_server::NextHopServiceServer;
+use pb::overlay_service_server::OverlayServiceServer;
 use pb::port_service_server::PortServiceServer;
 use pb::route_service_server::RouteServiceServer;
 use pb::stats_service_server::StatsServiceServer;
@@ -161,6 +163,10 @@ async fn services(
             stop: stop.clone()
         }),
         NextHopServiceServer(NextHopSets {
+            core: core.clone(),
+            stop: stop.clone()
+        }),
+        OverlayServiceServer(Overlays {
             core: core.clone(),
             stop: stop.clone()
         }),

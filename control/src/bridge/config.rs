@@ -170,8 +170,9 @@ impl Default for Fpm {
         Self {
             listen: std::net::SocketAddr::from(([127, 0, 0, 1], 2620)).into(),
             feedback: false,
-            quiet_ms: Milliseconds::QUIET,
-            hold_ms: Milliseconds::HOLD,
+            // It pauses for a second whenever its buffer is full.
+            quiet_ms: Milliseconds::fixed(2_500),
+            hold_ms: Milliseconds::fixed(5_000),
         }
     }
 }

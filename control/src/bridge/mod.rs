@@ -8,6 +8,8 @@
 //! What the router cannot express is kept, counted and shown; it is never lost silently.
 
 pub mod config;
+#[cfg(test)]
+mod config_tests;
 mod follower;
 mod fpm;
 mod metrics;

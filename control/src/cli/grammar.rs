@@ -4,7 +4,8 @@ use super::error::CliError;
 use super::output::{Format, Output};
 use super::session::{Server, Session};
 use super::{
-    addr, bridge, events, generate, link, neigh, nexthop, port, route, stats, system, vrf,
+    addr, bridge, endpoint, events, generate, label, link, neigh, nexthop, port, route, stats,
+    system, tunnel, vni, vrf,
 };
 use clap::{Parser, Subcommand};
 
@@ -50,6 +51,18 @@ enum Command {
     /// Next hop sets that routes refer to.
     #[command(subcommand)]
     Nexthop(nexthop::Nexthop),
+    /// Endpoints: the router's own ends of tunnels.
+    #[command(subcommand)]
+    Endpoint(endpoint::Endpoint),
+    /// VNIs: VXLAN networks.
+    #[command(subcommand)]
+    Vni(vni::Vni),
+    /// Labels: MPLS.
+    #[command(subcommand)]
+    Label(label::Label),
+    /// Tunnels that next hops lead into.
+    #[command(subcommand)]
+    Tunnel(tunnel::Tunnel),
     /// Neighbours: ARP and neighbour discovery.
     #[command(subcommand, visible_alias = "neighbour")]
     Neigh(neigh::Neigh),
@@ -106,6 +119,10 @@ pub(super) async fn execute(cli: Cli, output: Output) -> Result<(), CliError> {
         Command::Vrf(command) => command.run(session).await,
         Command::Route(command) => command.run(session).await,
         Command::Nexthop(command) => command.run(session).await,
+        Command::Endpoint(command) => command.run(session).await,
+        Command::Vni(command) => command.run(session).await,
+        Command::Label(command) => command.run(session).await,
+        Command::Tunnel(command) => command.run(session).await,
         Command::Neigh(command) => command.run(session).await,
         Command::Stats(command) => command.run(session).await,
         Command::Drops(command) => command.run(session).await,

@@ -1,13 +1,14 @@
 //! Next hops in the words of `ip`: `via 10.0.0.2 dev p0 weight 2 nexthop via 10.0.0.3`.
 
 use super::convert::{address_bytes, address_text};
+use super::encap;
 use super::words::{WordError, Words, parse};
 use ferroute_proto::v1;
 use serde::Serialize;
 use std::net::IpAddr;
 
 /// What [`Hops::word`] knows, for messages.
-pub(super) const KNOWN: &str = "via, dev, weight, onlink, lookup, nexthop";
+pub(super) const KNOWN: &str = "via, dev, weight, onlink, lookup, encap, nexthop";
 
 /// Next hops that are being read.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +36,7 @@ impl Hops {
             "weight" => self.current.weight = words.value("weight", "weight")?,
             "lookup" => self.current.vrf = words.text("lookup")?,
             "onlink" => self.current.onlink = true,
+            "encap" => self.current.encap = Some(encap::encap(words)?),
             "nexthop" => self.next(),
             _ => return Ok(false),
         }
@@ -63,6 +65,8 @@ pub(super) struct HopRow {
     vrf: String,
     onlink: bool,
     weight: u32,
+    /// In the words by which it is given; empty: none.
+    encap: String,
 }
 
 impl From<v1::NextHop> for HopRow {
@@ -73,6 +77,7 @@ impl From<v1::NextHop> for HopRow {
             vrf: next_hop.vrf,
             onlink: next_hop.onlink,
             weight: next_hop.weight.max(1),
+            encap: next_hop.encap.as_ref().map(encap::text).unwrap_or_default(),
         }
     }
 }
@@ -82,6 +87,9 @@ impl HopRow {
     /// looks a gateway up even if that is the route's own VRF.)
     pub(super) fn text(&self, home: &str) -> String {
         let mut parts = Vec::new();
+        if !self.encap.is_empty() {
+            parts.push(self.encap.clone());
+        }
         for (word, value) in [
             ("via", &self.gateway),
             ("dev", &self.interface),
@@ -115,6 +123,12 @@ pub(super) struct MemberRow {
     mtu: u32,
     weight: u32,
     buckets: u32,
+    /// The tunnel that it leads into; 0: none.
+    tunnel: u32,
+    /// The header bytes that the tunnel puts before packets, in hexadecimal.
+    tunnel_header: String,
+    /// Where the tunnel's underlay leads.
+    underlay: Vec<MemberRow>,
     packets: u64,
     bytes: u64,
 }
@@ -133,6 +147,9 @@ impl From<v1::ResolvedMember> for MemberRow {
             mtu: adjacency.mtu,
             weight: member.weight,
             buckets: member.buckets,
+            tunnel: member.tunnel,
+            tunnel_header: super::convert::hex(&member.tunnel_header),
+            underlay: member.underlay.into_iter().map(Self::from).collect(),
             packets: traffic.packets,
             bytes: traffic.bytes,
         }
@@ -140,8 +157,21 @@ impl From<v1::ResolvedMember> for MemberRow {
 }
 
 impl MemberRow {
+    /// Where a tunnel's underlay leads.
+    pub(super) fn underlay(&self) -> &[Self] {
+        &self.underlay
+    }
+
     /// The member in one line, down to the bytes on the wire.
     pub(super) fn text(&self) -> String {
+        if self.tunnel != 0 {
+            let mut text = format!("tunnel {}", self.tunnel);
+            if self.buckets > 0 {
+                text.push_str(&format!(" weight {} buckets {}", self.weight, self.buckets));
+            }
+            text.push_str(&format!(" header {}", self.tunnel_header));
+            return text;
+        }
         let mut text = format!("adjacency {} dev {}", self.adjacency, self.interface);
         if !self.neighbour.is_empty() {
             text.push_str(&format!(" via {}", self.neighbour));

@@ -150,7 +150,14 @@ fn change(of: &[String]) -> Result<v1::ChangeInterfaceRequest, WordError> {
             "mtu" => change.mtu = Some(words.value("mtu", "MTU")?),
             "vrf" | "master" => change.vrf = Some(words.text("vrf")?),
             "nomaster" => change.vrf = Some(String::new()),
-            other => return Err(unknown(other, "up, down, mtu, vrf, nomaster")),
+            "mpls" => {
+                change.mpls_input = match words.text("mpls")?.as_str() {
+                    "on" => Some(true),
+                    "off" => Some(false),
+                    other => return Err(unknown(other, "on, off")),
+                }
+            }
+            other => return Err(unknown(other, "up, down, mtu, vrf, nomaster, mpls")),
         }
     }
     Ok(change)
@@ -161,7 +168,7 @@ fn change(of: &[String]) -> Result<v1::ChangeInterfaceRequest, WordError> {
 pub(super) struct LinkRow {
     pub(super) name: String,
     id: u32,
-    /// `port`, `vlan` or `loopback`.
+    /// `port`, `vlan`, `loopback`, `vxlan`, `mpls` or `tunnel`.
     kind: &'static str,
     /// The port's interface on which a VLAN stands.
     parent: Option<String>,
@@ -170,6 +177,8 @@ pub(super) struct LinkRow {
     mtu: u32,
     admin_up: bool,
     oper_up: bool,
+    /// Whether it takes packets with labels.
+    mpls: bool,
     mac: String,
     pub(super) addresses: Vec<String>,
     twin: Option<TwinRow>,
@@ -193,6 +202,9 @@ impl From<v1::Interface> for LinkRow {
             Some(interface::Kind::Port(_)) => ("port", None, None),
             Some(interface::Kind::Vlan(vlan)) => ("vlan", Some(vlan.parent), Some(vlan.vlan_id)),
             Some(interface::Kind::Loopback(_)) => ("loopback", None, None),
+            Some(interface::Kind::Vxlan(_)) => ("vxlan", None, None),
+            Some(interface::Kind::Mpls(_)) => ("mpls", None, None),
+            Some(interface::Kind::Ip(_)) => ("tunnel", None, None),
             None => ("unknown", None, None),
         };
         let counters = interface.counters.unwrap_or_default();
@@ -206,6 +218,7 @@ impl From<v1::Interface> for LinkRow {
             mtu: interface.mtu,
             admin_up: interface.admin_up,
             oper_up: interface.oper_up,
+            mpls: interface.mpls_input,
             mac: mac_text(&interface.mac),
             addresses: interface
                 .addresses
@@ -318,6 +331,7 @@ mod tests {
             admin_up: Some(true),
             mtu: Some(9000),
             vrf: Some("red".to_owned()),
+            mpls_input: None,
         };
         assert_eq!(
             change(&split("dev p0 up mtu 9000 master red")),

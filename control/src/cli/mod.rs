@@ -12,11 +12,14 @@
 mod addr;
 mod bridge;
 mod convert;
+mod encap;
+mod endpoint;
 mod error;
 mod events;
 mod generate;
 mod grammar;
 mod hops;
+mod label;
 mod link;
 mod neigh;
 mod nexthop;
@@ -26,6 +29,8 @@ mod route;
 mod session;
 mod stats;
 mod system;
+mod tunnel;
+mod vni;
 mod vrf;
 mod words;
 

@@ -20,7 +20,7 @@ pub(super) enum Nexthop {
     /// ferroute nexthop replace id 5 via 10.0.0.2 weight 2 nexthop via 10.0.1.2
     #[command(visible_alias = "add", verbatim_doc_comment)]
     Replace {
-        /// id N, then next hops: via ADDRESS, dev INTERFACE, lookup VRF, onlink, weight N, nexthop (begins another one).
+        /// id N, then next hops: via ADDRESS, dev INTERFACE, lookup VRF, onlink, weight N, encap KIND ..., nexthop (begins another one).
         #[arg(required = true, value_name = "WORD")]
         words: Vec<String>,
         /// Whose set it is.
@@ -176,7 +176,16 @@ impl Row for EntryRow {
                 number.to_string()
             }
         };
-        let members: Vec<_> = self.members.iter().map(MemberRow::text).collect();
+        let lines = |member: &MemberRow| {
+            let under = member
+                .underlay()
+                .iter()
+                .map(|m| format!("over {}", m.text()));
+            std::iter::once(member.text())
+                .chain(under)
+                .collect::<Vec<_>>()
+        };
+        let members: Vec<_> = self.members.iter().flat_map(lines).collect();
         vec![
             if self.stale {
                 format!("{} stale", self.owner)

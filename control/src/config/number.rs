@@ -173,6 +173,7 @@ number!(
     /// A time in seconds, a day at most.
     Seconds(u32) 0..=86400
 );
+
 number!(
     /// A time in milliseconds, an hour at most.
     Milliseconds(u32) 1..=3_600_000
@@ -214,7 +215,7 @@ number!(
 macro_rules! fixed {
     ($($name:ident($repr:ty)),* $(,)?) => {$(
         impl $name {
-            pub(super) const fn fixed(number: $repr) -> Self {
+            pub(crate) const fn fixed(number: $repr) -> Self {
                 Self(number)
             }
         }
@@ -247,13 +248,6 @@ impl KernelTable {
     pub const MAIN: Self = Self(254);
 }
 
-impl Milliseconds {
-    /// How long a zebra is silent when it has said everything: it pauses for a second when its buffer is full.
-    pub const QUIET: Self = Self(2_500);
-    /// The least time between a zebra's connection and the end of what it did not repeat.
-    pub const HOLD: Self = Self(5_000);
-}
-
 impl Seconds {
     /// How long a vanished owner's routes are kept.
     pub const GRACE: Self = Self(120);
@@ -271,7 +265,7 @@ pub struct Rate {
 
 impl Rate {
     /// A rate known at compile time.
-    pub(super) const fn fixed(per_second: u32, burst: u32) -> Self {
+    pub(crate) const fn fixed(per_second: u32, burst: u32) -> Self {
         Self {
             per_second: PerSecond(per_second),
             burst: Burst(burst),

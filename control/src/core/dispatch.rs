@@ -1,8 +1,8 @@
 //! Who answers what.
 
 use super::request::{
-    InterfaceRequest, NeighbourRequest, NextHopRequest, PortRequest, Request, RouteRequest,
-    StatsRequest, SystemRequest, VrfRequest,
+    InterfaceRequest, NeighbourRequest, NextHopRequest, OverlayRequest, PortRequest, Request,
+    RouteRequest, StatsRequest, SystemRequest, VrfRequest,
 };
 use super::router::Router;
 use crate::model::interface::InterfaceError;
@@ -18,6 +18,7 @@ impl Router {
             Request::Vrf(request) => self.handle_vrf(request),
             Request::Route(request) => self.handle_route(request),
             Request::NextHop(request) => self.handle_next_hop(request),
+            Request::Overlay(request) => self.handle_overlay(request),
             Request::Neighbour(request) => self.handle_neighbour(request),
             Request::Stats(request) => self.handle_stats(request),
             Request::System(SystemRequest::Info(reply)) => drop(reply.send(Ok(self.system_view()))),
@@ -144,6 +145,27 @@ impl Router {
             NextHopRequest::List(owner, after, reply) => {
                 drop(reply.send(Ok(self.next_hop_page(owner, after))))
             }
+        }
+    }
+
+    fn handle_overlay(&mut self, request: OverlayRequest) {
+        use OverlayRequest as Ask;
+        match request {
+            Ask::CreateEndpoint(spec, reply) => drop(reply.send(self.create_endpoint(*spec))),
+            Ask::ChangeEndpoint(spec, reply) => drop(reply.send(self.change_endpoint(*spec))),
+            Ask::DeleteEndpoint(name, reply) => drop(reply.send(self.delete_endpoint(name))),
+            Ask::GetEndpoint(name, reply) => drop(reply.send(self.endpoint_view(&name))),
+            Ask::ListEndpoints(reply) => drop(reply.send(Ok(self.endpoint_views()))),
+            Ask::CreateVni(spec, reply) => drop(reply.send(self.create_vni(&spec))),
+            Ask::ChangeVni(spec, reply) => drop(reply.send(self.change_vni(&spec))),
+            Ask::DeleteVni(key, reply) => drop(reply.send(self.delete_vni(key))),
+            Ask::GetVni(key, reply) => drop(reply.send(self.vni_view(key))),
+            Ask::ListVnis(after, reply) => drop(reply.send(Ok(self.vni_page(after)))),
+            Ask::PutLabel(spec, reply) => drop(reply.send(self.put_label(*spec))),
+            Ask::DeleteLabel(label, reply) => drop(reply.send(self.delete_label(label))),
+            Ask::GetLabel(label, reply) => drop(reply.send(self.label_view(label))),
+            Ask::ListLabels(after, reply) => drop(reply.send(Ok(self.label_page(after)))),
+            Ask::ListTunnels(after, reply) => drop(reply.send(Ok(self.tunnel_page(after)))),
         }
     }
 

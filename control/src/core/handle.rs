@@ -9,8 +9,8 @@
 //! control holds its client. Requests of one sender are handled in the order in which they were sent.
 
 use super::request::{
-    InFlight, InterfaceRequest, NeighbourRequest, NextHopRequest, PortRequest, Reply, Request,
-    RouteRequest, StatsRequest, SystemRequest, VrfRequest,
+    InFlight, InterfaceRequest, NeighbourRequest, NextHopRequest, OverlayRequest, PortRequest,
+    Reply, Request, RouteRequest, StatsRequest, SystemRequest, VrfRequest,
 };
 use crate::model::event::{Event, Happening};
 use crate::model::owner::{OwnerError, OwnerOpen, OwnerOpened, SessionId};
@@ -237,6 +237,7 @@ from!(
     Vrf(VrfRequest),
     Route(RouteRequest),
     NextHop(NextHopRequest),
+    Overlay(OverlayRequest),
     Neighbour(NeighbourRequest),
     Stats(StatsRequest),
     System(SystemRequest),

@@ -39,6 +39,9 @@ pub struct Interface {
     pub admin_up: bool,
     /// The addresses that clients gave it.
     pub addresses: Vec<InterfaceAddress>,
+    /// Whether it takes packets with labels; those of a link that is not trusted would be let into any VRF (RFC 4364
+    /// section 13.1).
+    pub mpls: bool,
     /// The port that carries it.
     pub port: Option<PortId>,
     /// Its Ethernet address.
@@ -68,10 +71,10 @@ impl Interface {
         }
     }
 
-    /// Whether it is a loopback.
+    /// Whether it has a link with neighbours on it.
     #[must_use]
-    pub const fn is_loopback(&self) -> bool {
-        matches!(self.kind, InterfaceKind::Virtual(VirtualKind::Loopback))
+    pub const fn has_link(&self) -> bool {
+        self.kind.has_link()
     }
 
     /// Its addresses, with the link-local one that every link has (RFC 4291 section 2.8) unless it was given
@@ -81,7 +84,8 @@ impl Interface {
         let mut all: Vec<IpNet> = self.addresses.iter().map(|a| a.net()).collect();
         let link_local =
             |net: &IpNet| matches!(net.addr(), IpAddr::V6(a) if a.is_unicast_link_local());
-        if let Some(mac) = self.mac.filter(|_| !all.iter().any(link_local))
+        let linked = self.mac.filter(|_| self.has_link());
+        if let Some(mac) = linked.filter(|_| !all.iter().any(link_local))
             && let Ok(own) = IpNet::new(mac.link_local().into(), 64)
         {
             all.push(own);
@@ -224,6 +228,7 @@ impl Router {
             mtu: spec.mtu,
             admin_up: spec.admin_up,
             addresses: spec.addresses,
+            mpls: false,
             port,
             mac,
             twin: None,
@@ -253,7 +258,12 @@ impl Router {
         if interface.kind == InterfaceKind::Port {
             return Err(InterfaceError::BelongsToPort { interface: name });
         }
-        self.drop_interface(interface.id);
+        if interface.kind.is_overlay() {
+            return Err(InterfaceError::BelongsToOverlay { interface: name });
+        }
+        let id = interface.id;
+        self.check_unused(id, name, None)?;
+        self.drop_interface(id);
         Ok(())
     }
 
@@ -286,6 +296,10 @@ impl Router {
             }
         }
         if vrf != before.vrf {
+            if before.kind.is_overlay() {
+                return Err(InterfaceError::BelongsToOverlay { interface: name });
+            }
+            self.check_unused(before.id, name, None)?;
             for address in &before.addresses {
                 self.check_address(Some(before.id), vrf, *address)?;
             }
@@ -294,11 +308,12 @@ impl Router {
             interface.vrf = vrf;
             interface.mtu = change.mtu.unwrap_or(interface.mtu);
             interface.admin_up = change.admin_up.unwrap_or(interface.admin_up);
+            interface.mpls = change.mpls.unwrap_or(interface.mpls);
         }
         if let Err(message) = self.sync_twin(before.id) {
             if let Some(interface) = self.interfaces.get_mut(before.id) {
-                (interface.vrf, interface.mtu, interface.admin_up) =
-                    (before.vrf, before.mtu, before.admin_up);
+                (interface.vrf, interface.mtu) = (before.vrf, before.mtu);
+                (interface.admin_up, interface.mpls) = (before.admin_up, before.mpls);
             }
             return Err(InterfaceError::Twin { message });
         }
@@ -353,6 +368,7 @@ impl Router {
         if !interface.addresses.contains(&address) {
             return Err(InterfaceError::UnknownAddress { address });
         }
+        self.check_unused(id, name, Some(address.address()))?;
         self.edit_addresses(id, |addresses| addresses.retain(|a| *a != address))?;
         self.tell(Happening::Address {
             change: Change::Removed,
@@ -417,7 +433,23 @@ impl Router {
         Ok(())
     }
 
-    fn tell_interface(&self, change: Change, id: InterfaceId) {
+    /// Refuses what would take an address from an endpoint of tunnels: this one, or any of the interface's.
+    fn check_unused(
+        &self,
+        id: InterfaceId,
+        interface: InterfaceName,
+        address: Option<IpAddr>,
+    ) -> Result<(), InterfaceError> {
+        match self.endpoint_of(id, address) {
+            Some(endpoint) => Err(InterfaceError::UsedByEndpoint {
+                interface,
+                endpoint,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn tell_interface(&self, change: Change, id: InterfaceId) {
         if let Ok(view) = self.interface_view(id) {
             self.tell(Happening::interface(change, &view));
         }

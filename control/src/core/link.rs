@@ -65,7 +65,7 @@ impl Router {
             mtu_bytes: self.interface_mtu(&interface).get(),
             port: interface.port,
             vlan: interface.vlan(),
-            mpls: false,
+            mpls: interface.mpls,
             link_local: link_local.collect(),
         };
         if self
@@ -76,12 +76,14 @@ impl Router {
         {
             self.plane.edit().interfaces.set(id.index(), entry);
             self.forwarding.refresh_interface(id, &mut self.plane);
+            self.compose_all();
         }
         self.map_port(&interface, true);
         let facts = InterfaceFacts::new(interface.name.to_string(), &addresses, running);
         self.send(Command::Interface(id, Some(Arc::new(facts))));
         self.hops.set_interface(id, running);
-        let wanted = own_routes(&interface, &addresses, running);
+        let mut wanted = own_routes(&interface, &addresses, running);
+        self.mark_endpoints(&interface, &mut wanted);
         self.sync_routes(&interface, wanted);
         self.finish();
     }
@@ -191,6 +193,21 @@ impl Router {
         }
     }
 
+    /// Makes the routes to addresses at which tunnels end lead to their endpoints.
+    fn mark_endpoints(
+        &self,
+        interface: &Interface,
+        routes: &mut BTreeMap<IpNet, (OwnRoute, NextHopSet)>,
+    ) {
+        for (prefix, (_, set)) in routes {
+            if let NextHopSet::Local(id) = *set
+                && let Some(endpoint) = self.endpoint_at(interface.vrf, prefix.addr())
+            {
+                *set = NextHopSet::Endpoint(id, endpoint);
+            }
+        }
+    }
+
     /// Makes the kernel twin what the interface is.
     ///
     /// # Errors
@@ -240,7 +257,9 @@ impl Router {
 
     /// Whether the interface is to have a twin.
     fn has_twin(&self, interface: &Interface) -> bool {
-        self.settings.twins && interface.port.is_none_or(|port| self.port_has_twin(port))
+        self.settings.twins
+            && !interface.kind.is_overlay()
+            && interface.port.is_none_or(|port| self.port_has_twin(port))
     }
 
     /// An interface as clients see it.
@@ -263,6 +282,7 @@ impl Router {
             mtu: self.interface_mtu(interface),
             admin_up: interface.admin_up,
             oper_up: self.is_running(interface),
+            mpls: interface.mpls,
             mac: interface.mac,
             addresses,
             twin: interface.twin.clone(),
@@ -333,7 +353,7 @@ fn own_routes(
             continue;
         }
         let link = net.trunc();
-        if running && !interface.is_loopback() && net.prefix_len() < net.max_prefix_len() {
+        if running && interface.has_link() && net.prefix_len() < net.max_prefix_len() {
             routes.insert(
                 link,
                 (OwnRoute::Connected, NextHopSet::connected(interface.id)),

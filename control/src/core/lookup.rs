@@ -3,12 +3,13 @@
 use std::net::IpAddr;
 
 use ferroute_dataplane::ids::{NextHopId, VrfId};
-use ferroute_dataplane::snapshot::nexthop::{Hop, NextHop};
+use ferroute_dataplane::snapshot::nexthop::NextHop;
 use ferroute_dataplane::wire::ethernet::EtherType;
 use ipnet::IpNet;
 
 use super::router::Router;
 use crate::model::lookup::{ListError, LookupOutcome, LookupQuery, LookupView, RecursionStep};
+use crate::model::nexthop::{HopView, ResolvedMember};
 use crate::model::number::{Epoch, Metric, NextHopSetId};
 use crate::model::page::{PAGE_ITEMS, Page, RouteCursor};
 use crate::model::prefix::{Family, Prefix};
@@ -164,14 +165,8 @@ impl Router {
         let mut members = set
             .map(|set| self.resolved_members(set))
             .unwrap_or_default();
-        for rewrite in members
-            .iter_mut()
-            .filter_map(|m| m.adjacency.rewrite.as_mut())
-        {
-            // The type follows the packet: an IPv6 neighbour may carry IPv4 (RFC 8950).
-            if let Some(kind) = rewrite.last_chunk_mut() {
-                *kind = ethertype(query.destination).get().to_be_bytes();
-            }
+        for member in &mut members {
+            self.write_type(member, ethertype(query.destination));
         }
         let group = set
             .and_then(|set| self.forwarding.buckets(set))
@@ -179,7 +174,7 @@ impl Router {
                 let place = |hop| {
                     members
                         .iter()
-                        .position(|m| Hop::Adjacency(m.adjacency.id) == hop)
+                        .position(|m| m.hop.hop() == hop)
                         .unwrap_or_default()
                 };
                 (
@@ -257,6 +252,29 @@ impl Router {
         })
     }
 
+    /// Writes what follows the Ethernet header into a member's rewrite: an IPv6 neighbour may carry IPv4 (RFC 8950), and
+    /// the underlay carries what the tunnel makes.
+    fn write_type(&self, member: &mut ResolvedMember, ethertype: EtherType) {
+        match &mut member.hop {
+            HopView::Adjacency(adjacency) => {
+                let rewrite = adjacency.rewrite.as_mut();
+                if let Some(kind) = rewrite.and_then(|rewrite| rewrite.last_chunk_mut()) {
+                    *kind = ethertype.get().to_be_bytes();
+                }
+            }
+            HopView::Tunnel { id, underlay, .. } => {
+                let outer = self
+                    .plane
+                    .draft()
+                    .tunnel(*id)
+                    .map(|t| t.outer().ethertype());
+                for member in underlay {
+                    self.write_type(member, outer.unwrap_or(ethertype));
+                }
+            }
+        }
+    }
+
     fn fib_says(&self, vrf: VrfId, destination: IpAddr) -> NextHopId {
         let Some(tables) = self.plane.draft().vrf(vrf) else {
             return NextHopId::NO_ROUTE;
@@ -273,7 +291,13 @@ impl Router {
             return;
         };
         for hop in view.declared.members() {
-            let Via::Recursive { vrf, address } = hop.via else {
+            let (Via::Recursive { vrf, address }
+            | Via::Tunnel {
+                vrf,
+                remote: address,
+                ..
+            }) = hop.via
+            else {
                 continue;
             };
             let (Some(next_hop), true) = (self.next_hop_spec(hop), steps.len() < MAX_STEPS) else {
@@ -298,7 +322,8 @@ impl Router {
 
     /// The interface of a local or broadcast route, shown as its link.
     fn own_link(&self, set: &NextHopSet) -> Option<crate::model::nexthop::NextHops> {
-        let (NextHopSet::Local(id) | NextHopSet::Broadcast(id)) = set else {
+        let (NextHopSet::Local(id) | NextHopSet::Endpoint(id, _) | NextHopSet::Broadcast(id)) = set
+        else {
             return None;
         };
         let via = crate::model::nexthop::Via::Link(self.interfaces.get(*id)?.name);

@@ -14,13 +14,16 @@
 
 pub mod adjacency;
 mod dispatch;
+mod endpoint;
 pub mod forwarding;
 pub mod handle;
 pub mod interface;
+mod label;
 mod link;
 mod lookup;
 mod neighbour;
 mod nexthop;
+pub mod overlay;
 pub mod plane;
 pub mod port;
 pub mod request;
@@ -30,4 +33,6 @@ pub mod sample;
 pub mod session;
 mod stats;
 pub mod thread;
+mod tunnel;
+mod vni;
 pub mod vrf;

@@ -61,6 +61,7 @@ impl Router {
                     message,
                 });
             }
+            Told::PathMtu(report) => self.learn_path_mtu(&report),
             Told::Event(event) => tracing::debug!(?event, "neighbour"),
         }
     }
@@ -173,7 +174,7 @@ impl Router {
             .interfaces
             .named(&name)
             .ok_or(NeighbourError::UnknownInterface { interface: name })?;
-        if interface.is_loopback() {
+        if !interface.has_link() {
             Err(NeighbourError::InterfaceKind { interface: name })
         } else {
             Ok(interface)

@@ -1,20 +1,21 @@
 //! Next hop sets as clients see them, and those that they declare outside of streams.
 
-use ferroute_dataplane::ids::NextHopId;
+use ferroute_dataplane::counters::WorkerCounters;
+use ferroute_dataplane::ids::{AdjacencyId, NextHopId, TunnelId};
 use ferroute_dataplane::snapshot::nexthop::AdjacencyState;
-use ferroute_dataplane::snapshot::nexthop::Hop;
 
-use super::forwarding::{Member, next_hop_id};
+use super::forwarding::{Member, To, next_hop_id};
 use super::router::Router;
 use crate::model::name::OwnerName;
 use crate::model::nexthop::{
-    AdjacencyView, NextHopEntry, NextHopError, NextHopKey, NextHopSet, NextHopSpec, NextHops,
-    ResolvedMember, Via,
+    AdjacencyView, HopView, NextHopEntry, NextHopError, NextHopKey, NextHopSet, NextHopSpec,
+    NextHops, ResolvedMember, TunnelHop, Via,
 };
 use crate::model::number::{NextHopSetId, Weight};
 use crate::model::page::{NextHopCursor, PAGE_ITEMS, Page};
 use crate::model::port::Traffic;
 use crate::model::refusal::RouteError;
+use crate::neighbour::NeighbourKey;
 use crate::nexthop as hops;
 use crate::rib::{Session, Tenure};
 
@@ -197,6 +198,15 @@ impl Router {
                 onlink: true,
             },
             hops::Via::Link { interface } => Via::Link(name(interface)?),
+            hops::Via::Tunnel { tunnel, remote, .. } => {
+                let key = self.hops.tunnel_view(tunnel)?.key;
+                let endpoint = self.overlay.endpoints.get(key.endpoint);
+                Via::Tunnel(Box::new(TunnelHop {
+                    remote,
+                    endpoint: endpoint.map(|e| e.spec.name).unwrap_or_default(),
+                    encap: key.encap.clone(),
+                }))
+            }
         };
         Some(NextHopSpec {
             via,
@@ -212,12 +222,9 @@ impl Router {
             .map(|(_, buckets)| buckets)
             .unwrap_or_default();
         let member = |member: &Member| {
-            let has = buckets
-                .iter()
-                .filter(|b| **b == Hop::Adjacency(member.adjacency))
-                .count();
+            let has = buckets.iter().filter(|b| **b == member.to.hop()).count();
             Some(ResolvedMember {
-                adjacency: self.adjacency_view(member)?,
+                hop: self.hop_view(&member.to)?,
                 weight: member.weight,
                 buckets: u32::try_from(has).unwrap_or(u32::MAX),
             })
@@ -229,25 +236,55 @@ impl Router {
             .collect()
     }
 
-    fn adjacency_view(&self, member: &Member) -> Option<AdjacencyView> {
-        let interface = self.interfaces.get(member.key.interface)?;
-        let written = self.plane.draft().adjacency(member.adjacency)?;
-        let resolved = written.state == AdjacencyState::Resolved;
-        let mut traffic = Traffic::default();
-        for worker in self.hardware.workers() {
-            let counted = worker.counters.adjacency(member.adjacency);
-            traffic.packets += counted.packets.get();
-            traffic.bytes += counted.bytes.get();
+    fn hop_view(&self, to: &To) -> Option<HopView> {
+        match *to {
+            To::Neighbour { key, adjacency } => {
+                self.adjacency_view(key, adjacency).map(HopView::Adjacency)
+            }
+            To::Tunnel(id) => {
+                let underlay = self.hops.tunnel_view(id)?.underlay;
+                let written = self.plane.draft().tunnel(id);
+                Some(HopView::Tunnel {
+                    id,
+                    header: written.map(|t| t.header().to_vec()).unwrap_or_default(),
+                    underlay: self.resolved_members(underlay),
+                })
+            }
         }
+    }
+
+    fn adjacency_view(&self, key: NeighbourKey, id: AdjacencyId) -> Option<AdjacencyView> {
+        let interface = self.interfaces.get(key.interface)?;
+        let written = self.plane.draft().adjacency(id)?;
+        let resolved = written.state == AdjacencyState::Resolved;
         Some(AdjacencyView {
-            id: member.adjacency,
+            id,
             interface: interface.name,
             port: interface.port.and_then(|port| self.port_name(port)),
-            neighbour: Some(member.key.address),
+            neighbour: Some(key.address),
             rewrite: resolved.then(|| written.header[..usize::from(written.header_len)].to_vec()),
             mtu: written.mtu_bytes,
-            traffic,
+            traffic: self.sum_of(|counters| counters.adjacency(id)),
         })
+    }
+
+    /// What all workers sent into a tunnel.
+    pub(super) fn tunnel_traffic(&self, id: TunnelId) -> Traffic {
+        self.sum_of(|counters| counters.tunnel(id))
+    }
+
+    /// What all workers counted at one place.
+    pub(super) fn sum_of(
+        &self,
+        place: impl Fn(&WorkerCounters) -> &ferroute_dataplane::counters::Traffic,
+    ) -> Traffic {
+        let mut sum = Traffic::default();
+        for worker in self.hardware.workers() {
+            let counted = place(&worker.counters);
+            sum.packets += counted.packets.get();
+            sum.bytes += counted.bytes.get();
+        }
+        sum
     }
 
     /// The set behind what a FIB entry says.

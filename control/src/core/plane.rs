@@ -11,7 +11,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use ferroute_dataplane::ids::AdjacencyId;
+use ferroute_dataplane::ids::{AdjacencyId, TunnelId};
 use ferroute_dataplane::snapshot::Snapshot;
 use ferroute_dataplane::snapshot::cell::{Laggards, Publisher};
 
@@ -28,6 +28,8 @@ pub enum Retired {
     Adjacency(AdjacencyId),
     /// Of a next hop set.
     Set(NextHopSetId),
+    /// Of a tunnel.
+    Tunnel(TunnelId),
 }
 
 /// The data plane as the core sees it.
@@ -115,6 +117,11 @@ impl Plane {
     /// Gives up a next hop set that the draft no longer has.
     pub fn retire_set(&mut self, set: NextHopSetId) {
         self.pending.push(Retired::Set(set));
+    }
+
+    /// Gives up a tunnel that the draft no longer has.
+    pub fn retire_tunnel(&mut self, tunnel: TunnelId) {
+        self.pending.push(Retired::Tunnel(tunnel));
     }
 
     /// Gives the FIB the memory back that no worker can see any more, and returns the numbers that

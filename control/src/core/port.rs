@@ -118,6 +118,7 @@ impl Router {
             mtu: Choice::Auto,
             admin_up: true,
             addresses: Vec::new(),
+            mpls: false,
             port: Some(id),
             mac,
             twin: None,

@@ -6,10 +6,14 @@
 
 use crate::model::interface::{InterfaceChange, InterfaceError, InterfaceSpec, InterfaceView};
 use crate::model::lookup::{ListError, LookupQuery, LookupView};
-use crate::model::name::{InterfaceName, OwnerName, VrfName};
+use crate::model::name::{EndpointName, InterfaceName, OwnerName, VrfName};
 use crate::model::neighbour::{NeighbourError, NeighbourFilter, NeighbourSpec, NeighbourView};
 use crate::model::nexthop::{NextHopEntry, NextHopError, NextHopKey, NextHopSet};
 use crate::model::number::NextHopSetId;
+use crate::model::overlay::{
+    EndpointSpec, EndpointView, LabelCursor, LabelSpec, LabelView, OverlayError, TunnelCursor,
+    TunnelView, VniCursor, VniKey, VniSpec, VniView,
+};
 use crate::model::owner::{OwnerError, OwnerOpen, OwnerOpened, OwnerView, SessionId};
 use crate::model::page::{NeighbourCursor, NextHopCursor, Page, RouteCursor};
 use crate::model::port::{PortChange, PortError, PortSpec, PortStats, PortView};
@@ -19,6 +23,7 @@ use crate::model::route::{BatchOutcome, RouteBatch, RouteFilter, RouteView};
 use crate::model::stats::{DropView, InterfaceStatsView, MemoryView, PuntView, WorkerView};
 use crate::model::system::{ConfigView, SystemView};
 use crate::model::vrf::{VrfError, VrfSpec, VrfView};
+use ferroute_dataplane::wire::mpls::Label;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -39,6 +44,8 @@ pub enum Request {
     Route(RouteRequest),
     /// About next hop sets.
     NextHop(NextHopRequest),
+    /// About tunnels, VNIs and labels.
+    Overlay(OverlayRequest),
     /// About neighbours.
     Neighbour(NeighbourRequest),
     /// About counters.
@@ -159,6 +166,41 @@ pub enum NextHopRequest {
         Option<NextHopCursor>,
         Reply<Page<NextHopEntry, NextHopCursor>>,
     ),
+}
+
+/// About endpoints, VNIs, labels and tunnels.
+#[derive(Debug)]
+pub enum OverlayRequest {
+    /// Makes an endpoint.
+    CreateEndpoint(Box<EndpointSpec>, Reply<EndpointView, OverlayError>),
+    /// Gives an endpoint another spec.
+    ChangeEndpoint(Box<EndpointSpec>, Reply<EndpointView, OverlayError>),
+    /// Removes an endpoint.
+    DeleteEndpoint(EndpointName, Reply<(), OverlayError>),
+    /// One endpoint.
+    GetEndpoint(EndpointName, Reply<EndpointView, OverlayError>),
+    /// All endpoints, by name.
+    ListEndpoints(Reply<Vec<EndpointView>>),
+    /// Makes a VNI.
+    CreateVni(VniSpec, Reply<VniView, OverlayError>),
+    /// Changes a VNI.
+    ChangeVni(VniSpec, Reply<VniView, OverlayError>),
+    /// Removes a VNI.
+    DeleteVni(VniKey, Reply<(), OverlayError>),
+    /// One VNI.
+    GetVni(VniKey, Reply<VniView, OverlayError>),
+    /// One page of VNIs, by endpoint and number.
+    ListVnis(Option<VniCursor>, Reply<Page<VniView, VniCursor>>),
+    /// Makes or replaces a label.
+    PutLabel(Box<LabelSpec>, Reply<LabelView, OverlayError>),
+    /// Removes a label.
+    DeleteLabel(Label, Reply<(), OverlayError>),
+    /// One label.
+    GetLabel(Label, Reply<LabelView, OverlayError>),
+    /// One page of labels, by number.
+    ListLabels(Option<LabelCursor>, Reply<Page<LabelView, LabelCursor>>),
+    /// One page of tunnels, by number.
+    ListTunnels(Option<TunnelCursor>, Reply<Page<TunnelView, TunnelCursor>>),
 }
 
 /// About neighbours.

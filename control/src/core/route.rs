@@ -1,12 +1,14 @@
 //! Batches of routes: from what an owner says to the RIB.
 
-use ferroute_dataplane::ids::VrfId;
+use ferroute_dataplane::ids::{EndpointId, VrfId};
+use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use super::router::Router;
 use crate::model::event::Happening;
+use crate::model::name::EndpointName;
 use crate::model::nexthop as model;
-use crate::model::number::NextHopSetId as SetNumber;
+use crate::model::number::{NextHopSetId as SetNumber, Weight};
 use crate::model::owner::OwnerError;
 use crate::model::prefix::Prefix;
 use crate::model::reason::Reason;
@@ -16,7 +18,8 @@ use crate::model::route::{
     SpecialRoute,
 };
 use crate::nexthop::{
-    GroupKey, NextHop, NextHopError, NextHopSet, NextHopSetId, PutGroupError, RemoveGroupError, Via,
+    Encap, GroupKey, NextHop, NextHopError, NextHopSet, NextHopSetId, PutGroupError,
+    RemoveGroupError, TunnelKey, Via, is_station,
 };
 use crate::rib::{self, Attributes, Session, Undo};
 
@@ -189,7 +192,7 @@ impl Router {
         self.intern(set)
     }
 
-    fn intern(&mut self, set: NextHopSet) -> Result<NextHopSetId, RouteError> {
+    pub(super) fn intern(&mut self, set: NextHopSet) -> Result<NextHopSetId, RouteError> {
         let interned = self.hops.intern(set, &self.rib);
         interned.map_err(|full| RouteError::TableFull {
             table: "next hop",
@@ -198,7 +201,11 @@ impl Router {
     }
 
     /// What a client declared, in the core's terms.
-    fn declared_set(&self, vrf: VrfId, hops: &model::NextHops) -> Result<NextHopSet, RouteError> {
+    pub(super) fn declared_set(
+        &mut self,
+        vrf: VrfId,
+        hops: &model::NextHops,
+    ) -> Result<NextHopSet, RouteError> {
         if let [
             model::NextHopSpec {
                 via: model::Via::Vrf(name),
@@ -229,13 +236,75 @@ impl Router {
         })
     }
 
-    fn declared_hop(&self, vrf: VrfId, hop: &model::NextHopSpec) -> Result<NextHop, RouteError> {
+    /// A next hop into a tunnel, which is made if it is new.
+    fn declared_tunnel(
+        &mut self,
+        tunnel: &model::TunnelHop,
+        weight: Weight,
+    ) -> Result<NextHop, RouteError> {
+        let remote = tunnel.remote;
+        let labels_only = matches!(tunnel.encap, Encap::Mpls(_));
+        let (endpoint, vrf) = match self.overlay.endpoints.named(&tunnel.endpoint) {
+            Ok((id, endpoint)) => {
+                let spoken = endpoint.spec.addresses.source_for(remote);
+                if spoken.is_none() && !labels_only {
+                    return Err(RouteError::EndpointFamily {
+                        endpoint: tunnel.endpoint,
+                        gateway: remote,
+                    });
+                }
+                (id, endpoint.vrf)
+            }
+            // Labels on a link need no address of the router's own.
+            Err(_) if labels_only && tunnel.endpoint == EndpointName::default() => {
+                (EndpointId::default(), VrfId::DEFAULT)
+            }
+            Err(_) => {
+                return Err(RouteError::UnknownEndpoint {
+                    endpoint: tunnel.endpoint,
+                });
+            }
+        };
+        if !is_station(remote) {
+            return Err(RouteError::InvalidGateway { gateway: remote });
+        }
+        if self.is_own_address(vrf, remote) {
+            return Err(RouteError::NextHopSelf { gateway: remote });
+        }
+        let key = TunnelKey {
+            endpoint,
+            vrf,
+            remote,
+            encap: tunnel.encap.clone(),
+        };
+        let tunnel = self.tunnel(key).map_err(|full| RouteError::TableFull {
+            table: "next hop",
+            limit: full.limit as u64,
+        })?;
+        let via = Via::Tunnel {
+            vrf,
+            remote,
+            tunnel,
+        };
+        let weight = NonZeroU16::new(weight.get()).ok_or(RouteError::BadWeight { weight: 0 })?;
+        Ok(NextHop { via, weight })
+    }
+
+    fn declared_hop(
+        &mut self,
+        vrf: VrfId,
+        hop: &model::NextHopSpec,
+    ) -> Result<NextHop, RouteError> {
+        if let model::Via::Tunnel(tunnel) = &hop.via {
+            return self.declared_tunnel(tunnel, hop.weight);
+        }
+
         let find = |name| {
             let found = self
                 .interfaces
                 .named(&name)
                 .ok_or(RouteError::UnknownInterface { interface: name })?;
-            if found.is_loopback() {
+            if !found.has_link() {
                 Err(RouteError::InterfaceKind { interface: name })
             } else {
                 Ok(found)
@@ -263,7 +332,7 @@ impl Router {
                 let found = find(interface)?;
                 (None, Some(found.id), found.vrf, false)
             }
-            model::Via::Vrf(_) => {
+            model::Via::Vrf(_) | model::Via::Tunnel(_) => {
                 return Err(RouteError::NextHopForm {
                     problem: "a next hop that leads into another VRF stands alone",
                 });
@@ -300,7 +369,7 @@ impl Router {
             model::Via::Neighbour {
                 interface: name, ..
             },
-        ) = (made.via, hop.via)
+        ) = (made.via, &hop.via)
         else {
             return Ok(());
         };
@@ -312,7 +381,7 @@ impl Router {
         }
         Err(RouteError::GatewayNotOnLink {
             gateway: address,
-            interface: name,
+            interface: *name,
         })
     }
 

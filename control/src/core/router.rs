@@ -17,6 +17,7 @@ use ipnet::IpNet;
 use super::forwarding::{Forwarding, Wish, next_hop_id};
 use super::handle::Events;
 use super::interface::{Interfaces, OwnRoute};
+use super::overlay::Overlay;
 use super::plane::{Plane, Retired};
 use super::port::Ports;
 use super::sample::Samples;
@@ -112,6 +113,7 @@ pub struct Router {
     pub(super) rib: Rib,
     pub(super) hops: NextHops,
     pub(super) forwarding: Forwarding,
+    pub(super) overlay: Overlay,
     pub(super) own: OwnSessions,
     pub(super) sessions: Sessions,
     /// The VRF in which each interface's own routes are.
@@ -165,6 +167,7 @@ impl Router {
             rib,
             hops,
             forwarding: Forwarding::default(),
+            overlay: Overlay::default(),
             own,
             sessions: Sessions::default(),
             route_vrf: HashMap::new(),
@@ -224,6 +227,7 @@ impl Router {
                     .cloned()
                 {
                     self.forwarding.compile(set, &resolved, &mut self.plane);
+                    self.follow_underlay(set);
                 }
             }
             if settled.flipped {
@@ -277,6 +281,7 @@ impl Router {
                 self.forwarding.compile(set, &resolved, &mut self.plane);
             }
         }
+        self.write_overlay();
         self.plane.publish();
         let mut gone = Vec::new();
         for change in &changes {
@@ -316,15 +321,23 @@ impl Router {
 
     /// Forgets the next hops that nothing leads to any more.
     fn collect(&mut self) {
-        for set in self.hops.collect() {
-            self.forwarding.forget(set, &mut self.plane);
-            self.plane.retire_set(set);
+        // A set that goes may be the last that leads into a tunnel, and a tunnel the last that rests on a set.
+        loop {
+            let sets = self.hops.collect();
+            for set in &sets {
+                self.forwarding.forget(*set, &mut self.plane);
+                self.plane.retire_set(*set);
+            }
+            if !self.collect_tunnels() && sets.is_empty() {
+                break;
+            }
         }
         self.plane.publish();
         for retired in self.plane.reclaim() {
             match retired {
                 Retired::Adjacency(id) => self.forwarding.adjacencies.reuse(id),
                 Retired::Set(id) => self.hops.reuse(id),
+                Retired::Tunnel(id) => self.hops.reuse_tunnel(id),
             }
         }
         self.fulfil();

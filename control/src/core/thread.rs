@@ -96,6 +96,7 @@ impl Clock {
         }
         if due(&mut self.used, USE_INTERVAL) {
             router.note_used();
+            router.age_path_mtus();
         }
     }
 

@@ -102,8 +102,9 @@ pub async fn apply(config: &Config, core: &CoreHandle) -> Result<(), Vec<ApplyEr
                 errors.note(|| format!("interfaces[{place}]"), made);
             }
             Some(InterfaceKind::Port) => own_interface(place, interface, core, &mut errors).await,
-            // The configuration's check lets no such entry pass.
-            None => {}
+            // The configuration's check lets no such entry pass, and the others come with VNIs, labels and endpoints.
+            Some(InterfaceKind::Vxlan { .. } | InterfaceKind::Mpls | InterfaceKind::Ip { .. })
+            | None => {}
         }
     }
     for (place, neighbour) in config.neighbours.iter().enumerate() {
@@ -207,6 +208,7 @@ async fn own_interface(
         admin_up: Some(interface.up),
         mtu: interface.mtu.map(Choice::Exactly),
         vrf: Some(interface.vrf),
+        mpls: None,
     };
     let changed = core
         .call(|reply| InterfaceRequest::Change(interface.name, change, reply).into())

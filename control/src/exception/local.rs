@@ -7,7 +7,9 @@ use ferroute_dataplane::wire::ipv4::Ipv4Packet;
 use ferroute_dataplane::wire::ipv6::Ipv6Packet;
 
 use super::errors::{About, Report};
+use super::output::{Output, Told};
 use super::path::{ExceptionPath, Taken};
+use super::path_mtu::reported;
 use crate::slowpath::echo;
 use crate::slowpath::icmp6::Icmp6Report;
 
@@ -25,7 +27,12 @@ impl ExceptionPath {
     /// Answers a packet to the router, or gives it to the twin.
     pub(super) fn local(&mut self, snapshot: &Snapshot, taken: Taken, now_ns: u64) {
         match self.answer(snapshot, &taken) {
-            Ok(Answer::Twin) => self.give_to_twin(taken),
+            Ok(Answer::Twin) => {
+                if let Some(report) = reported(taken.vrf, taken.packet()) {
+                    self.outputs.push(Output::Tell(Told::PathMtu(report)));
+                }
+                self.give_to_twin(taken);
+            }
             Ok(Answer::Send(_)) if !self.echo.take(now_ns) => {
                 self.dropped(DropReason::IcmpRateLimited)
             }

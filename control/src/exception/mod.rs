@@ -21,6 +21,7 @@ mod errors;
 mod local;
 pub mod output;
 pub mod path;
+pub mod path_mtu;
 mod send;
 mod suppress;
 pub mod thread;

@@ -3,6 +3,7 @@
 use ferroute_dataplane::ids::{AdjacencyId, InterfaceId, PortId};
 use ferroute_dataplane::mac::Mac;
 
+use super::path_mtu::PathMtu;
 use crate::neighbour::{Loss, NeighbourEvent, NeighbourKey};
 
 /// One thing to do, in order.
@@ -39,6 +40,8 @@ pub enum Told {
     Resolved(NeighbourKey, Mac),
     /// A neighbour has no address any more.
     Lost(NeighbourKey, Loss),
+    /// A router of an underlay says that a packet from here was too big.
+    PathMtu(PathMtu),
     /// Something that an operator wants to know.
     Event(NeighbourEvent),
 }

@@ -116,6 +116,7 @@ fn answer(request: Request) {
                 mtu: Mtu::try_from(9000).unwrap(),
                 admin_up: true,
                 oper_up: false,
+                mpls: false,
                 mac: None,
                 addresses: vec![],
                 twin: None,

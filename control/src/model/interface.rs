@@ -1,12 +1,13 @@
 //! Interfaces: what has addresses and belongs to a VRF.
 
-use super::name::{InterfaceName, VrfName};
+use super::name::{EndpointName, InterfaceName, VrfName};
 use super::number::{Choice, Mtu, VlanId};
 use super::port::Traffic;
 use super::prefix::InterfaceAddress;
 use super::reason::reasons;
 use ferroute_dataplane::ids::InterfaceId;
 use ferroute_dataplane::mac::Mac;
+use ferroute_dataplane::wire::vxlan::Vni;
 
 /// An interface that a client can make. A port's own comes with the port.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -46,6 +47,34 @@ pub enum InterfaceKind {
     Port,
     /// One that a client made.
     Virtual(VirtualKind),
+    /// A routed VNI.
+    Vxlan {
+        /// Its number.
+        vni: Vni,
+        /// Its endpoint.
+        endpoint: EndpointName,
+    },
+    /// Where packets with labels come into a VRF.
+    Mpls,
+    /// Where packets come out of IP in IP and GUE.
+    Ip {
+        /// Their endpoint.
+        endpoint: EndpointName,
+    },
+}
+
+impl InterfaceKind {
+    /// Whether it has a link with neighbours on it.
+    #[must_use]
+    pub const fn has_link(&self) -> bool {
+        matches!(self, Self::Port | Self::Virtual(VirtualKind::Vlan { .. }))
+    }
+
+    /// Whether it comes and goes with a VNI, a label or an endpoint.
+    #[must_use]
+    pub const fn is_overlay(&self) -> bool {
+        matches!(self, Self::Vxlan { .. } | Self::Mpls | Self::Ip { .. })
+    }
 }
 
 /// Changes to an interface; what is absent stays.
@@ -57,6 +86,8 @@ pub struct InterfaceChange {
     pub mtu: Option<Choice<Mtu>>,
     /// Its VRF.
     pub vrf: Option<VrfName>,
+    /// Whether it takes packets with labels.
+    pub mpls: Option<bool>,
 }
 
 /// An interface as it is.
@@ -76,6 +107,8 @@ pub struct InterfaceView {
     pub admin_up: bool,
     /// Whether it is up and its port has a carrier.
     pub oper_up: bool,
+    /// Whether it takes packets with labels.
+    pub mpls: bool,
     /// Ethernet address; a loopback has none.
     pub mac: Option<Mac>,
     /// Its addresses, link-local ones included.
@@ -149,6 +182,13 @@ reasons! {
         /// A port's own interface goes with the port.
         BelongsToPort { /// The interface.
             interface: InterfaceName } = "BELONGS_TO_PORT", Precondition, "interface {interface} belongs to a port; remove the port";
+        /// It comes and goes with a VNI, a label or an endpoint.
+        BelongsToOverlay { /// The interface.
+            interface: InterfaceName } = "BELONGS_TO_OVERLAY", Precondition, "interface {interface} belongs to a VNI, a label or an endpoint; change that";
+        /// Tunnels end at an address of the interface.
+        UsedByEndpoint { /// The interface.
+            interface: InterfaceName, /// The endpoint.
+            endpoint: EndpointName } = "IN_USE", Precondition, "endpoint {endpoint} has its address on interface {interface}; remove or change the endpoint first";
         /// The device does not do it.
         Unsupported { /// What it does not do, such as "mtu".
             what: &'static str } = "UNSUPPORTED", Precondition, "the interface does not support this setting: {what}";

@@ -11,6 +11,7 @@ pub mod name;
 pub mod neighbour;
 pub mod nexthop;
 pub mod number;
+pub mod overlay;
 pub mod owner;
 pub mod page;
 pub mod port;

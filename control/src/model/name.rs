@@ -97,11 +97,36 @@ name!(
     OwnerName[32]
 );
 
+name!(
+    /// Name of an endpoint of tunnels.
+    EndpointName[32]
+);
+
+impl Default for EndpointName {
+    /// The endpoint of next hops that name none.
+    fn default() -> Self {
+        let mut name = ArrayString::new();
+        name.push_str("default");
+        Self(name)
+    }
+}
+
 impl Default for VrfName {
     /// The VRF that always exists.
     fn default() -> Self {
         let mut name = ArrayString::new();
         name.push_str("default");
+        Self(name)
+    }
+}
+
+impl InterfaceName {
+    /// A name that the router makes up: a word of at most five letters and a number.
+    #[must_use]
+    pub fn numbered(word: &'static str, number: u32) -> Self {
+        let mut name = ArrayString::new();
+        // Ten digits and five letters fit; more would be cut, never fail.
+        let _ = fmt::Write::write_fmt(&mut name, format_args!("{word}{number}"));
         Self(name)
     }
 }

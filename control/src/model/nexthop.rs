@@ -1,19 +1,21 @@
 //! Next hops, sets of them, and what they resolve to.
 
-use super::name::{InterfaceName, OwnerName, VrfName};
+use super::name::{EndpointName, InterfaceName, OwnerName, VrfName};
 use super::number::{NextHopSetId, Weight};
 use super::port::Traffic;
 use super::prefix::Family;
 use super::reason::reasons;
 use super::refusal::RouteError;
-use ferroute_dataplane::ids::{AdjacencyId, GroupId, NextHopId};
+use crate::nexthop::Encap;
+use ferroute_dataplane::ids::{AdjacencyId, GroupId, NextHopId, TunnelId};
+use ferroute_dataplane::snapshot::nexthop::Hop;
 use std::net::IpAddr;
 
 /// Most members of one set.
 pub const MAX_NEXT_HOPS: usize = 128;
 
 /// One way to the destination.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NextHopSpec {
     /// Where to.
     pub via: Via,
@@ -22,7 +24,7 @@ pub struct NextHopSpec {
 }
 
 /// Where a next hop leads.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Via {
     /// A gateway that is looked up in turn.
     Recursive {
@@ -44,15 +46,28 @@ pub enum Via {
     Link(InterfaceName),
     /// The destination is looked up again in another VRF.
     Vrf(VrfName),
+    /// Into a tunnel.
+    Tunnel(Box<TunnelHop>),
+}
+
+/// A tunnel as a next hop declares it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TunnelHop {
+    /// The remote end, a station's address that is not link-local.
+    pub remote: IpAddr,
+    /// Where it starts.
+    pub endpoint: EndpointName,
+    /// What is put around packets.
+    pub encap: Encap,
 }
 
 impl Via {
-    /// The gateway, if there is one.
+    /// The gateway, if there is one. A tunnel's remote end is none: what it carries may be of either family.
     #[must_use]
     pub const fn gateway(&self) -> Option<IpAddr> {
         match self {
             Self::Recursive { gateway, .. } | Self::Neighbour { gateway, .. } => Some(*gateway),
-            Self::Link(_) | Self::Vrf(_) => None,
+            Self::Link(_) | Self::Vrf(_) | Self::Tunnel(_) => None,
         }
     }
 
@@ -137,12 +152,39 @@ pub struct NextHopEntry {
 /// One resolved member.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ResolvedMember {
-    /// The rewrite.
-    pub adjacency: AdjacencyView,
+    /// Where it leads.
+    pub hop: HopView,
     /// Weight after recursion.
     pub weight: u32,
     /// Buckets of the group that it has; 0 outside groups.
     pub buckets: u32,
+}
+
+/// Where a member leads.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum HopView {
+    /// To a neighbour.
+    Adjacency(AdjacencyView),
+    /// Into a tunnel.
+    Tunnel {
+        /// Its number.
+        id: TunnelId,
+        /// The header bytes that it puts before packets.
+        header: Vec<u8>,
+        /// Where its underlay leads.
+        underlay: Vec<ResolvedMember>,
+    },
+}
+
+impl HopView {
+    /// The same, as workers see it.
+    #[must_use]
+    pub const fn hop(&self) -> Hop {
+        match self {
+            Self::Adjacency(adjacency) => Hop::Adjacency(adjacency.id),
+            Self::Tunnel { id, .. } => Hop::Tunnel(*id),
+        }
+    }
 }
 
 /// A rewrite towards one neighbour.

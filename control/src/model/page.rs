@@ -22,6 +22,16 @@ pub struct Page<T, C> {
     pub next: Option<C>,
 }
 
+impl<T, C> Page<T, C> {
+    /// The page of at most [`PAGE_ITEMS`] items; a full one is taken not to be the last.
+    #[must_use]
+    pub fn filled(items: Vec<T>, cursor: impl FnOnce(&T) -> C) -> Self {
+        let full = items.last().filter(|_| items.len() >= PAGE_ITEMS);
+        let next = full.map(cursor);
+        Self { items, next }
+    }
+}
+
 /// The prefix after which the next page of routes begins. All routes of a prefix are in one page.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct RouteCursor {

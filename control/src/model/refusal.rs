@@ -1,6 +1,6 @@
 //! Why a route or a next hop set was refused.
 
-use super::name::{InterfaceName, NameError, VrfName};
+use super::name::{EndpointName, InterfaceName, NameError, VrfName};
 use super::number::NextHopSetId;
 use super::prefix::{AddressError, Prefix};
 use super::reason::reasons;
@@ -80,6 +80,16 @@ reasons! {
         /// The distance is out of its bounds.
         BadDistance { /// The distance.
             distance: u32 } = "BAD_DISTANCE", Invalid, "a distance of {distance} is not between 1 and 254";
+        /// No endpoint has the name.
+        UnknownEndpoint { /// The name.
+            endpoint: EndpointName } = "UNKNOWN_ENDPOINT", NotFound, "there is no endpoint {endpoint}";
+        /// The endpoint cannot speak to the remote end.
+        EndpointFamily { /// The endpoint.
+            endpoint: EndpointName, /// The remote end.
+            gateway: IpAddr } = "ENDPOINT_FAMILY", Precondition, "endpoint {endpoint} has no address of the family of {gateway}";
+        /// An encapsulation is not valid.
+        BadEncap { /// What is wrong with it.
+            problem: String } = "BAD_ENCAP", Invalid, "{problem}";
         /// A table has no room.
         TableFull { /// The table.
             table: &'static str, /// What it holds.

@@ -51,6 +51,7 @@ impl NextHops {
                 self.links.add(interface, id);
             }
         }
+        self.tunnels.acquire_all(&declared);
         let gateways = looked_up(&declared)
             .map(|gateway| self.gateways.acquire(gateway, id))
             .collect();
@@ -71,6 +72,7 @@ impl NextHops {
                 self.links.remove(interface, id);
             }
         }
+        self.tunnels.release_all(declared);
         self.release_gateways(id, gateways);
     }
 
@@ -94,7 +96,12 @@ impl NextHops {
 /// The gateways that a set looks up, in the order of its members.
 pub(super) fn looked_up(set: &NextHopSet) -> impl Iterator<Item = Gateway> {
     set.members().iter().filter_map(|hop| match hop.via {
-        Via::Recursive { vrf, address } => Some(Gateway {
+        Via::Recursive { vrf, address }
+        | Via::Tunnel {
+            vrf,
+            remote: address,
+            ..
+        } => Some(Gateway {
             vrf,
             address,
             interface: None,

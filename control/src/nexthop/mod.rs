@@ -48,11 +48,13 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod trial;
+mod tunnels;
 mod users;
 
 pub use buckets::{Buckets, MAX_BUCKETS, MIN_BUCKETS};
 pub use groups::{GroupKey, PutGroupError, RemoveGroupError};
 pub use resolve::Lookup;
-pub use resolved::{Action, Gateway, Loop, MAX_DEPTH, MAX_PATHS, Path, Resolved, Unresolved};
-pub use set::{MAX_MEMBERS, Members, NextHop, NextHopError, NextHopSet, Via};
+pub use resolved::{Action, Gateway, Loop, MAX_DEPTH, MAX_PATHS, Path, Resolved, Unresolved, Way};
+pub use set::{MAX_MEMBERS, Members, NextHop, NextHopError, NextHopSet, Via, is_station};
 pub use store::{MAX_SETS, NextHopSetId, NextHops, SetView, SetsFull, Settled};
+pub use tunnels::{Encap, TunnelKey, TunnelView};

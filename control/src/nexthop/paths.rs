@@ -1,20 +1,17 @@
 //! Adding up the paths of a set's members.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::num::NonZeroU16;
 
-use ferroute_dataplane::ids::InterfaceId;
-
-use super::resolved::{MAX_PATHS, Path, Resolved, Unresolved};
+use super::resolved::{MAX_PATHS, Path, Resolved, Unresolved, Way};
 
 /// One unit of a member's weight, so that it can be divided among the member's paths.
 const UNIT: u64 = 1 << 16;
 
-/// The paths of several members, those to the same neighbour merged.
+/// The paths of several members, those of the same way merged.
 #[derive(Default)]
 pub(super) struct PathSum {
-    shares: BTreeMap<(InterfaceId, Option<IpAddr>), u64>,
+    shares: BTreeMap<Way, u64>,
 }
 
 impl PathSum {
@@ -24,10 +21,7 @@ impl PathSum {
         for path in paths {
             // At most (2^16 - 1) * (2^32 - 1) * 2^16, which fits.
             let share = u64::from(weight.get()) * u64::from(path.weight) * UNIT / total.max(1);
-            *self
-                .shares
-                .entry((path.interface, path.neighbour))
-                .or_default() += share.max(1);
+            *self.shares.entry(path.way).or_default() += share.max(1);
         }
     }
 
@@ -48,14 +42,10 @@ impl PathSum {
                 .unwrap_or(u32::MAX)
                 .max(1)
         };
-        let paths = self
-            .shares
-            .iter()
-            .map(|(&(interface, neighbour), &share)| Path {
-                interface,
-                neighbour,
-                weight: weight(share),
-            });
+        let paths = self.shares.iter().map(|(&way, &share)| Path {
+            way,
+            weight: weight(share),
+        });
         Resolved::Paths(paths.collect())
     }
 }
@@ -64,9 +54,7 @@ impl FromIterator<Path> for PathSum {
     fn from_iter<I: IntoIterator<Item = Path>>(paths: I) -> Self {
         let mut sum = Self::default();
         for path in paths {
-            *sum.shares
-                .entry((path.interface, path.neighbour))
-                .or_default() += u64::from(path.weight);
+            *sum.shares.entry(path.way).or_default() += u64::from(path.weight);
         }
         sum
     }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use ferroute_dataplane::ids::{InterfaceId, VrfId};
+use ferroute_dataplane::ids::{EndpointId, InterfaceId, TunnelId, VrfId};
 use ipnet::IpNet;
 use proptest::prelude::*;
 
@@ -49,6 +49,19 @@ enum Op {
     Collect,
 }
 
+/// The tunnels there are: two remote ends, each by two encapsulations.
+fn tunnels() -> Vec<TunnelKey> {
+    let remotes = ["10.1.1.1", "10.2.2.2"];
+    let key = |remote: &str, encap| TunnelKey {
+        endpoint: EndpointId::new(1),
+        vrf: VrfId::DEFAULT,
+        remote: remote.parse().unwrap(),
+        encap,
+    };
+    let all = remotes.map(|remote| [key(remote, Encap::IpIp), key(remote, Encap::Gue)]);
+    all.concat()
+}
+
 fn interface() -> impl Strategy<Value = InterfaceId> + Clone {
     (1..4u32).prop_map(InterfaceId::new)
 }
@@ -88,6 +101,10 @@ fn hop() -> impl Strategy<Value = NextHop> {
         2 => (vrf(), address(), interface()).prop_map(|(vrf, address, interface)| Via::Connected { vrf, address, interface }),
         1 => (address(), interface()).prop_map(|(address, interface)| Via::OnLink { interface, address }),
         4 => interface().prop_map(|interface| Via::Link { interface }),
+        4 => (0..4_u32).prop_map(|at| {
+            let key = tunnels().swap_remove(at as usize);
+            Via::Tunnel { vrf: key.vrf, remote: key.remote, tunnel: TunnelId::new(at + 1) }
+        }),
     ];
     (via, 1..6u16).prop_map(|(via, weight)| NextHop {
         via,
@@ -104,6 +121,7 @@ fn set() -> impl Strategy<Value = NextHopSet> + Clone {
         4 => unicast(2..=3usize),
         1 => Just(NextHopSet::Blackhole),
         1 => interface().prop_map(NextHopSet::Local),
+        1 => interface().prop_map(|interface| NextHopSet::Endpoint(interface, EndpointId::new(1))),
         1 => interface().prop_map(NextHopSet::Broadcast),
         1 => Just(NextHopSet::Vrf(VrfId::new(1))),
     ]
@@ -148,8 +166,8 @@ enum Frame {
 
 #[derive(Clone, PartialEq, Debug)]
 enum Value {
-    /// Shares by interface and neighbour; they add up to 1.
-    Paths(BTreeMap<(InterfaceId, Option<IpAddr>), f64>),
+    /// Shares by way; they add up to 1.
+    Paths(BTreeMap<Way, f64>),
     Action(Action),
     Unresolved(Unresolved),
     Loop(Vec<Frame>),
@@ -165,7 +183,16 @@ impl Model {
 
     fn on_link(&self, interface: InterfaceId, neighbour: Option<IpAddr>) -> Value {
         if self.up.contains(&interface) {
-            Value::Paths([((interface, neighbour), 1.0)].into())
+            Value::Paths(
+                [(
+                    Way::Neighbour {
+                        interface,
+                        neighbour,
+                    },
+                    1.0,
+                )]
+                .into(),
+            )
         } else {
             Value::Unresolved(Unresolved::InterfaceDown(interface))
         }
@@ -184,6 +211,9 @@ impl Model {
             NextHopSet::Local(interface) => return Value::Action(Action::Local(*interface)),
             NextHopSet::Broadcast(interface) => {
                 return Value::Action(Action::Broadcast(*interface));
+            }
+            NextHopSet::Endpoint(_, endpoint) => {
+                return Value::Action(Action::Endpoint(*endpoint));
             }
             NextHopSet::Blackhole => return Value::Action(Action::Blackhole),
             NextHopSet::Unreachable => return Value::Action(Action::Unreachable),
@@ -204,6 +234,26 @@ impl Model {
                     },
                     stack,
                 ),
+                Via::Tunnel {
+                    vrf,
+                    remote,
+                    tunnel,
+                } => {
+                    let gateway = Gateway {
+                        vrf,
+                        address: remote,
+                        interface: None,
+                    };
+                    match self.gateway(gateway, stack) {
+                        Value::Paths(paths)
+                            if paths.keys().any(|way| matches!(way, Way::Tunnel(_))) =>
+                        {
+                            Value::Unresolved(Unresolved::TunnelInTunnel(gateway))
+                        }
+                        Value::Paths(_) => Value::Paths([(Way::Tunnel(tunnel), 1.0)].into()),
+                        other => other,
+                    }
+                }
                 Via::Connected {
                     vrf,
                     address,
@@ -264,7 +314,10 @@ impl Model {
             for (.., target) in routes {
                 if let Some(interface) = gateway.interface {
                     let declared = self.declared(target);
-                    if matches!(declared, NextHopSet::Local(_) | NextHopSet::Broadcast(_)) {
+                    if matches!(
+                        declared,
+                        NextHopSet::Local(_) | NextHopSet::Endpoint(..) | NextHopSet::Broadcast(_)
+                    ) {
                         return Value::Unresolved(Unresolved::GatewayIsLocal(gateway));
                     }
                     if declared
@@ -281,7 +334,9 @@ impl Model {
                 stack.pop();
                 match value {
                     Value::Unresolved(reason) => drop(first_reason.get_or_insert(reason)),
-                    Value::Action(Action::Local(_) | Action::Broadcast(_)) => {
+                    Value::Action(
+                        Action::Local(_) | Action::Endpoint(_) | Action::Broadcast(_),
+                    ) => {
                         return Value::Unresolved(Unresolved::GatewayIsLocal(gateway));
                     }
                     Value::Action(Action::Vrf(_)) => {
@@ -290,10 +345,18 @@ impl Model {
                     Value::Action(_) | Value::Loop(_) => return value,
                     Value::Paths(paths) => {
                         let mut towards = BTreeMap::new();
-                        for ((interface, neighbour), share) in paths {
-                            *towards
-                                .entry((interface, neighbour.or(Some(gateway.address))))
-                                .or_insert(0.0) += share;
+                        for (way, share) in paths {
+                            let way = match way {
+                                Way::Neighbour {
+                                    interface,
+                                    neighbour: None,
+                                } => Way::Neighbour {
+                                    interface,
+                                    neighbour: Some(gateway.address),
+                                },
+                                other => other,
+                            };
+                            *towards.entry(way).or_insert(0.0) += share;
                         }
                         return Value::Paths(towards);
                     }
@@ -321,7 +384,7 @@ fn assert_same(resolved: &Resolved, value: &Value) {
             let total: f64 = paths.iter().map(|path| f64::from(path.weight)).sum();
             assert_eq!(paths.len(), shares.len(), "{paths:?} {shares:?}");
             for (path, (key, share)) in paths.iter().zip(shares) {
-                assert_eq!((path.interface, path.neighbour), *key);
+                assert_eq!(path.way, *key);
                 assert!(
                     (f64::from(path.weight) / total - share).abs() < 1e-3,
                     "{paths:?} {shares:?}"
@@ -376,6 +439,12 @@ impl World {
                 ..Model::default()
             },
         };
+        // They stay, so that their numbers do.
+        for (at, key) in (1..).zip(tunnels()) {
+            let (id, new) = world.hops.tunnel(key, &world.rib).unwrap();
+            assert_eq!((id, new), (TunnelId::new(at), true));
+            world.hops.hold_tunnel(id);
+        }
         for interface in [1, 2] {
             world.step(Op::Interface {
                 interface: InterfaceId::new(interface),

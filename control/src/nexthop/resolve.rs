@@ -10,12 +10,12 @@ use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use ferroute_dataplane::ids::VrfId;
+use ferroute_dataplane::ids::{TunnelId, VrfId};
 use smallvec::SmallVec;
 
 use super::NextHopSetId;
 use super::paths::PathSum;
-use super::resolved::{Action, Gateway, Loop, MAX_DEPTH, Path, Resolved, Unresolved};
+use super::resolved::{Action, Gateway, Loop, MAX_DEPTH, Path, Resolved, Unresolved, Way};
 use super::set::{NextHop, NextHopSet, Via};
 use super::store::{GatewayId, NextHops};
 
@@ -162,6 +162,9 @@ fn resolve_set<B: Board>(board: &B, set: NextHopSetId) -> Step {
         NextHopSet::Local(interface) => {
             return Step::Done(Value::action(Action::Local(*interface)));
         }
+        NextHopSet::Endpoint(_, endpoint) => {
+            return Step::Done(Value::action(Action::Endpoint(*endpoint)));
+        }
         NextHopSet::Blackhole => return Step::Done(Value::action(Action::Blackhole)),
         NextHopSet::Unreachable => return Step::Done(Value::action(Action::Unreachable)),
         NextHopSet::Prohibit => return Step::Done(Value::action(Action::Prohibit)),
@@ -175,18 +178,22 @@ fn resolve_set<B: Board>(board: &B, set: NextHopSetId) -> Step {
         let resolved = match hop.via {
             Via::OnLink { interface, address } => board.hops().on_link(interface, Some(address)),
             Via::Link { interface } => board.hops().on_link(interface, None),
-            Via::Recursive { .. } | Via::Connected { .. } => {
+            Via::Recursive { .. } | Via::Connected { .. } | Via::Tunnel { .. } => {
                 let Some(&gateway) = gateways.next() else {
                     continue;
                 };
                 let Memo::Known(value) = board.memo(Node::Gateway(gateway)) else {
                     return Step::Needs(Node::Gateway(gateway));
                 };
-                if members.len() == 1 {
-                    return Step::Done(value.clone());
-                }
+                let resolved = match hop.via {
+                    Via::Tunnel { tunnel, .. } => {
+                        into_tunnel(tunnel, board.hops().gateway(gateway), &value.resolved)
+                    }
+                    _ if members.len() == 1 => return Step::Done(value.clone()),
+                    _ => value.resolved.clone(),
+                };
                 depth = depth.max(value.depth);
-                value.resolved.clone()
+                resolved
             }
         };
         match resolved {
@@ -264,7 +271,7 @@ fn recursive_through<B: Board>(board: &B, gateway: Gateway, set: NextHopSetId) -
             resolved: towards(gateway.address, paths),
             depth: value.depth + 1,
         },
-        Resolved::Action(Action::Local(_) | Action::Broadcast(_)) => {
+        Resolved::Action(Action::Local(_) | Action::Endpoint(_) | Action::Broadcast(_)) => {
             Value::unresolved(Unresolved::GatewayIsLocal(gateway))
         }
         Resolved::Action(Action::Vrf(_)) => Value::unresolved(Unresolved::OtherVrf(gateway)),
@@ -282,7 +289,7 @@ fn recursive_through<B: Board>(board: &B, gateway: Gateway, set: NextHopSetId) -
 fn connected_through<B: Board>(board: &B, gateway: Gateway, set: NextHopSetId) -> Verdict {
     let (declared, _) = board.declared(set);
     let on_link = |hop: &&NextHop| matches!(hop.via, Via::Link { interface } if Some(interface) == gateway.interface);
-    if let NextHopSet::Local(_) | NextHopSet::Broadcast(_) = declared {
+    if let NextHopSet::Local(_) | NextHopSet::Endpoint(..) | NextHopSet::Broadcast(_) = declared {
         return Verdict::Is(Step::Done(Value::unresolved(Unresolved::GatewayIsLocal(
             gateway,
         ))));
@@ -301,14 +308,46 @@ fn connected_through<B: Board>(board: &B, gateway: Gateway, set: NextHopSetId) -
     }
 }
 
+/// What a tunnel comes to whose remote end came to this: one path, however many lead there.
+fn into_tunnel(tunnel: TunnelId, remote: Gateway, underlay: &Resolved) -> Resolved {
+    match underlay {
+        Resolved::Paths(paths) if paths.iter().any(|path| matches!(path.way, Way::Tunnel(_))) => {
+            Resolved::Unresolved(Unresolved::TunnelInTunnel(remote))
+        }
+        Resolved::Paths(_) => Resolved::Paths(Arc::new([Path {
+            way: Way::Tunnel(tunnel),
+            weight: 1,
+        }])),
+        other => other.clone(),
+    }
+}
+
 /// The paths for packets to this gateway: where the destination would be the neighbour, the gateway is.
 fn towards(gateway: IpAddr, paths: &Arc<[Path]>) -> Resolved {
-    if paths.iter().all(|path| path.neighbour.is_some()) {
+    let on_link = |path: &Path| {
+        matches!(
+            path.way,
+            Way::Neighbour {
+                neighbour: None,
+                ..
+            }
+        )
+    };
+    if !paths.iter().any(on_link) {
         return Resolved::Paths(Arc::clone(paths));
     }
-    let towards = paths.iter().map(|path| Path {
-        neighbour: path.neighbour.or(Some(gateway)),
-        ..*path
+    let towards = paths.iter().map(|path| match path.way {
+        Way::Neighbour {
+            interface,
+            neighbour,
+        } => Path {
+            way: Way::Neighbour {
+                interface,
+                neighbour: neighbour.or(Some(gateway)),
+            },
+            ..*path
+        },
+        Way::Tunnel(_) => *path,
     });
     PathSum::from_iter(towards).finish()
 }

@@ -4,20 +4,32 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use ferroute_dataplane::ids::{InterfaceId, VrfId};
+use ferroute_dataplane::ids::{EndpointId, InterfaceId, TunnelId, VrfId};
 
 /// Most recursions between a set and the interfaces that it leads to.
 pub const MAX_DEPTH: u8 = 16;
 /// Most paths that a set may resolve to.
 pub const MAX_PATHS: usize = 1024;
 
-/// A way out of the router: what an adjacency is made for.
+/// A way out of the router: what an adjacency is made for, or a tunnel.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Way {
+    /// To a neighbour.
+    Neighbour {
+        /// The egress interface.
+        interface: InterfaceId,
+        /// The neighbour on it; `None` where the packet's destination is the neighbour.
+        neighbour: Option<IpAddr>,
+    },
+    /// Into a tunnel. Which ways its remote end is reached by is a matter of the tunnel's underlay.
+    Tunnel(TunnelId),
+}
+
+/// A way, and how much of the traffic takes it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Path {
-    /// The egress interface.
-    pub interface: InterfaceId,
-    /// The neighbour on it; `None` where the packet's destination is the neighbour.
-    pub neighbour: Option<IpAddr>,
+    /// The way.
+    pub way: Way,
     /// Its share of the traffic relative to the other paths of the same set.
     pub weight: u32,
 }
@@ -29,6 +41,8 @@ pub enum Action {
     Vrf(VrfId),
     /// Take the packet as the router's own.
     Local(InterfaceId),
+    /// Take it as the router's own, at an address where tunnels end.
+    Endpoint(EndpointId),
     /// Take it as sent to all hosts of this interface's link, if it came from there.
     Broadcast(InterfaceId),
     /// Drop it silently.
@@ -42,7 +56,7 @@ pub enum Action {
 /// What a set comes to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Resolved {
-    /// These paths: at least one, ordered by interface and neighbour, each once, weights without a
+    /// These paths: at least one, ordered by way, each once, weights without a
     /// common divisor.
     Paths(Arc<[Path]>),
     /// No path but a decision.
@@ -80,6 +94,9 @@ pub enum Unresolved {
     /// The next hops lead back to themselves.
     #[error("the next hops lead back to themselves: {0}")]
     Loop(Loop),
+    /// The remote end of a tunnel is itself reached through a tunnel: packets are encapsulated once.
+    #[error("tunnel in tunnel: the remote end {0} is reached through another tunnel")]
+    TunnelInTunnel(Gateway),
     /// More than [`MAX_DEPTH`] recursions.
     #[error("more than {MAX_DEPTH} recursions")]
     TooDeep,

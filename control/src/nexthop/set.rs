@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::num::NonZeroU16;
 
-use ferroute_dataplane::ids::{InterfaceId, VrfId};
+use ferroute_dataplane::ids::{EndpointId, InterfaceId, TunnelId, VrfId};
 use smallvec::{SmallVec, smallvec};
 
 /// Most members of one set.
@@ -41,6 +41,15 @@ pub enum Via {
     Link {
         /// The egress interface.
         interface: InterfaceId,
+    },
+    /// Into a tunnel, whose remote end is looked up like a gateway.
+    Tunnel {
+        /// The underlay: the VRF of the tunnel's endpoint.
+        vrf: VrfId,
+        /// The remote end.
+        remote: IpAddr,
+        /// The tunnel, which [`NextHops::tunnel`](super::NextHops::tunnel) gave.
+        tunnel: TunnelId,
     },
 }
 
@@ -121,14 +130,14 @@ impl NextHop {
         Ok(Self { via, weight })
     }
 
-    /// The gateway's address, if there is one.
+    /// The gateway's address, if there is one. A tunnel's remote end is none: what it carries may be of either family.
     #[must_use]
     pub fn gateway(&self) -> Option<IpAddr> {
         match self.via {
             Via::Recursive { address, .. }
             | Via::Connected { address, .. }
             | Via::OnLink { address, .. } => Some(address),
-            Via::Link { .. } => None,
+            Via::Link { .. } | Via::Tunnel { .. } => None,
         }
     }
 
@@ -139,12 +148,14 @@ impl NextHop {
             Via::Connected { interface, .. }
             | Via::OnLink { interface, .. }
             | Via::Link { interface } => Some(interface),
-            Via::Recursive { .. } => None,
+            Via::Recursive { .. } | Via::Tunnel { .. } => None,
         }
     }
 }
 
-fn is_station(address: IpAddr) -> bool {
+/// Whether a station can have the address.
+#[must_use]
+pub fn is_station(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => {
             !(v4.octets()[0] == 0 || v4.is_loopback() || v4.is_multicast() || v4.is_broadcast())
@@ -185,6 +196,8 @@ pub enum NextHopSet {
     Vrf(VrfId),
     /// Takes them as the router's own, on this interface.
     Local(InterfaceId),
+    /// Takes them as the router's own, at an address where tunnels end: this interface's, this endpoint's.
+    Endpoint(InterfaceId, EndpointId),
     /// Takes them as sent to all hosts on this interface's link, if they came from there.
     Broadcast(InterfaceId),
     /// Drops them silently.

@@ -13,9 +13,10 @@ use super::gateways::Gateways;
 use super::groups::GroupKey;
 use super::links::Links;
 use super::resolve::{Lookup, Memo, Node, evaluate};
-use super::resolved::{Action, Gateway, Path, Resolved, Unresolved};
+use super::resolved::{Action, Gateway, Path, Resolved, Unresolved, Way};
 use super::set::NextHopSet;
 use super::slots::Slots;
+use super::tunnels::Tunnels;
 use super::users::Users;
 
 /// A next hop set, or a group that refers to one: what routes lead to.
@@ -71,6 +72,8 @@ pub(super) struct SetEntry {
     pub(super) generation: u32,
     /// The routes that lead here.
     pub(super) routes: Users,
+    /// What else than routes leads here: tunnels, labels.
+    pub(super) holds: u32,
     /// Whether it stands in the list of those that may have to go.
     pub(super) idle: bool,
     pub(super) memo: Memo,
@@ -117,6 +120,7 @@ pub struct NextHops {
     pub(super) groups: BTreeMap<GroupKey, NextHopSetId>,
     pub(super) gateways: Gateways,
     pub(super) links: Links,
+    pub(super) tunnels: Tunnels,
     /// Sets whose value is to be computed again.
     pub(super) dirty: Vec<NextHopSetId>,
     /// Sets that became usable or unusable, until their routes are elected again.
@@ -138,6 +142,7 @@ impl NextHops {
             groups: BTreeMap::new(),
             gateways: Gateways::default(),
             links: Links::default(),
+            tunnels: Tunnels::new(),
             dirty: Vec::new(),
             flips: BTreeSet::new(),
             idle: Vec::new(),
@@ -253,6 +258,7 @@ impl NextHops {
                 .group
                 .is_some_and(|key| self.groups.get(&key) == Some(&id));
             if entry.routes.count() == 0
+                && entry.holds == 0
                 && !named
                 && let Some(entry) = self.sets.remove(id.index())
             {
@@ -269,6 +275,21 @@ impl NextHops {
     /// Lets the number of a set that is [gone](Self::collect) be used again.
     pub fn reuse(&mut self, id: NextHopSetId) {
         self.sets.free(id.index());
+    }
+
+    /// Something else than a route leads to this set.
+    pub fn hold(&mut self, id: NextHopSetId) {
+        if let Some(entry) = self.sets.get_mut(id.index()) {
+            entry.holds += 1;
+        }
+    }
+
+    /// What was [held](Self::hold) is not needed any more.
+    pub fn let_go(&mut self, id: NextHopSetId) {
+        if let Some(entry) = self.sets.get_mut(id.index()) {
+            entry.holds = entry.holds.saturating_sub(1);
+            self.let_idle(id);
+        }
     }
 
     /// One route more leads to this set: one of this prefix.
@@ -311,8 +332,10 @@ impl NextHops {
     pub(super) fn on_link(&self, interface: InterfaceId, neighbour: Option<IpAddr>) -> Resolved {
         if self.links.is_up(interface) {
             Resolved::Paths(Arc::new([Path {
-                interface,
-                neighbour,
+                way: Way::Neighbour {
+                    interface,
+                    neighbour,
+                },
                 weight: 1,
             }]))
         } else {
@@ -342,6 +365,7 @@ impl NextHops {
             group,
             generation,
             routes: Users::default(),
+            holds: 0,
             idle: false,
             memo: Memo::Unknown,
             // Until it is evaluated, below.

@@ -105,8 +105,10 @@ fn vias(gateways: &[(&str, u16)]) -> NextHopSet {
 
 fn paths(expected: &[(u32, &str, u32)]) -> Resolved {
     let path = |(interface, neighbour, weight): &(u32, &str, u32)| Path {
-        interface: InterfaceId::new(*interface),
-        neighbour: Some(address(neighbour)),
+        way: Way::Neighbour {
+            interface: InterfaceId::new(*interface),
+            neighbour: Some(address(neighbour)),
+        },
         weight: *weight,
     };
     Resolved::Paths(expected.iter().map(path).collect())

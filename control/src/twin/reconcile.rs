@@ -9,6 +9,9 @@ use std::io;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 
+/// The kernel counts the Ethernet header of a TAP into the 65,535 bytes that a packet can have. Only a loopback's MTU is larger.
+const TAP_MTU_MAX: u16 = u16::MAX - 14;
+
 /// What was written to a netdev and is to be taken back when it is no longer wanted. What others
 /// wrote is not in it.
 #[derive(Clone, Debug, Default)]
@@ -70,9 +73,10 @@ pub(super) fn reconcile(
             .change(index, Change::Mac(spec.mac))
             .map_err(refused(name, "set its Ethernet address"))?;
     }
-    if link.mtu != u32::from(spec.mtu) {
+    let mtu = spec.mtu.min(TAP_MTU_MAX);
+    if link.mtu != u32::from(mtu) {
         netlink
-            .change(index, Change::Mtu(spec.mtu))
+            .change(index, Change::Mtu(mtu))
             .map_err(refused(name, "set its MTU"))?;
     }
     if link.up != spec.up {

@@ -56,7 +56,7 @@ fn hosts() -> Input {
 /// Chains of all lengths from /1 to /32 at random places, as many as make a full table.
 fn nested() -> Input {
     let mut random = SplitMix64::new(6);
-    let places: Vec<u32> = (0..TABLE / 24).map(|_| random.draw() as u32).collect();
+    let places: Vec<u32> = (0..TABLE / 18).map(|_| random.draw() as u32).collect();
     let mut table: Vec<_> = places
         .iter()
         .flat_map(|place| (1..=u32::BITS).map(|len| place.net(len)))

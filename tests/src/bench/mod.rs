@@ -13,6 +13,7 @@
 //! ```
 //!
 //! * [`world`]: ports, addresses, routes, neighbours in the words of `ip`.
+//! * [`overlay`]: endpoints, VNIs, labels.
 //! * [`hardware`]: memory ports behind the core's `Hardware`.
 //! * [`worker`]: the forwarder with its reader; a test may take it to a thread of its own.
 //! * [`balance`]: the law of conservation that is checked after every step.
@@ -29,6 +30,7 @@
 pub mod balance;
 pub mod frames;
 pub mod hardware;
+pub mod overlay;
 mod pump;
 pub mod worker;
 pub mod world;

@@ -9,9 +9,9 @@ use ferroute_control::core::request::{
 use ferroute_control::model::interface::{
     InterfaceChange, InterfaceError, InterfaceSpec, InterfaceView, VirtualKind,
 };
-use ferroute_control::model::name::{InterfaceName, VrfName};
+use ferroute_control::model::name::{EndpointName, InterfaceName, VrfName};
 use ferroute_control::model::neighbour::NeighbourSpec;
-use ferroute_control::model::nexthop::{NextHopSpec, Via};
+use ferroute_control::model::nexthop::{NextHopSpec, TunnelHop, Via};
 use ferroute_control::model::number::{Choice, Distance, Metric, Mtu, VlanId, Weight};
 use ferroute_control::model::owner::{OwnerError, OwnerLife, OwnerOpen, SessionId};
 use ferroute_control::model::port::{PortError, PortSettings, PortSpec, PortView};
@@ -22,8 +22,11 @@ use ferroute_control::model::route::{
     VrfPlace,
 };
 use ferroute_control::model::vrf::VrfSpec;
+use ferroute_control::nexthop::Encap;
 use ferroute_dataplane::ids::PortId;
 use ferroute_dataplane::mac::Mac;
+use ferroute_dataplane::wire::mpls::{Label, LabelStack};
+use ferroute_dataplane::wire::vxlan::Vni;
 use ipnet::IpNet;
 
 use super::{Bench, SECOND};
@@ -55,7 +58,7 @@ fn net(text: &str) -> IpNet {
 }
 
 /// What a route leads to, from text: `blackhole`, `unreachable`, `prohibit`, or next hops with `+` between them, each
-/// `[via ADDRESS] [dev INTERFACE] [vrf NAME] [onlink] [weight N]`.
+/// `[via ADDRESS] [dev INTERFACE] [vrf NAME] [onlink] [weight N] [vxlan VNI/RMAC | mpls LABELS | mpls-udp LABELS | ip | gue]`.
 ///
 /// # Panics
 /// When it is none of these.
@@ -74,6 +77,7 @@ pub fn target(text: &str) -> RouteTarget {
 
 fn next_hop(text: &str) -> NextHopSpec {
     let (mut via, mut dev, mut vrf, mut onlink, mut weight) = (None, None, None, false, 1);
+    let mut encap = None;
     let mut words = text.split_whitespace();
     while let Some(word) = words.next() {
         let mut value = || {
@@ -87,10 +91,20 @@ fn next_hop(text: &str) -> NextHopSpec {
             "vrf" => vrf = Some(vrf_name(value())),
             "weight" => weight = value().parse().expect("a weight"),
             "onlink" => onlink = true,
+            "vxlan" => encap = Some(vxlan(value())),
+            "mpls" => encap = Some(Encap::Mpls(labels(value()))),
+            "mpls-udp" => encap = Some(Encap::MplsUdp(labels(value()))),
+            "ip" => encap = Some(Encap::IpIp),
+            "gue" => encap = Some(Encap::Gue),
             other => panic!("{text}: what is {other}?"),
         }
     }
     let via = match (via, dev, vrf) {
+        (Some(remote), None, None) if encap.is_some() => Via::Tunnel(Box::new(TunnelHop {
+            remote,
+            endpoint: EndpointName::default(),
+            encap: encap.expect("just looked at"),
+        })),
         (Some(gateway), Some(interface), _) => Via::Neighbour {
             gateway,
             interface,
@@ -105,6 +119,21 @@ fn next_hop(text: &str) -> NextHopSpec {
         via,
         weight: Weight::try_from(weight).expect("a weight"),
     }
+}
+
+/// VXLAN, from `VNI/RMAC`.
+fn vxlan(text: &str) -> Encap {
+    let (vni, mac) = text.split_once('/').expect("a VNI and a router MAC");
+    Encap::Vxlan {
+        vni: Vni::new(vni.parse().expect("a number")).expect("a VNI"),
+        router_mac: mac.parse().expect("a router MAC"),
+    }
+}
+
+/// Labels with slashes between them.
+fn labels(text: &str) -> LabelStack {
+    let label = |text: &str| Label::new(text.parse().expect("a number")).expect("a label");
+    LabelStack::new(&text.split('/').map(label).collect::<Vec<_>>()).expect("labels")
 }
 
 /// An announcement of a route in the VRF at place 0 of its batch.

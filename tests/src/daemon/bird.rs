@@ -36,7 +36,6 @@ impl BirdConfig {
             let _ = writeln!(
                 text,
                 "protocol kernel {{ {family} {{ export where source = RTS_BGP; import none; }}; }}\n\
-                 protocol direct {{ {family}; }}\n\
                  protocol static {{ {family};"
             );
             for network in &self.networks {

@@ -126,10 +126,10 @@ impl Uplinks {
         }
     }
 
-    /// Takes the first ToR away, on both its sides.
+    /// Takes the first ToR away: its cables to the router and to the far box.
     pub(crate) fn end_first_tor(&self) {
         self.cables[0].set("down").unwrap();
-        Interface::named(&self.tors[0], "eth1").set("down").unwrap();
+        Interface::named(&self.far, "p0").set("down").unwrap();
     }
 
     /// Shows the lab to whoever wants to play with it.

@@ -90,7 +90,7 @@ impl From<RecursionStep> for pb::RecursionStep {
     fn from(step: RecursionStep) -> Self {
         let (prefix, owner) = step.route.unzip();
         Self {
-            next_hop: Some(step.next_hop.into()),
+            next_hop: Some((&step.next_hop).into()),
             vrf: step.vrf.to_string(),
             prefix: prefix.map(Into::into),
             owner: owner.map(|owner| owner.to_string()).unwrap_or_default(),
@@ -160,6 +160,9 @@ impl From<&RouteError> for pb::RefusalReason {
             RouteError::SetNumber => Self::SetNumber,
             RouteError::InvalidName { .. } => Self::InvalidName,
             RouteError::InterfaceKind { .. } => Self::InterfaceKind,
+            RouteError::UnknownEndpoint { .. } => Self::UnknownEndpoint,
+            RouteError::EndpointFamily { .. } => Self::EndpointFamily,
+            RouteError::BadEncap { .. } => Self::BadEncap,
         }
     }
 }

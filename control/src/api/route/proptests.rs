@@ -3,7 +3,7 @@
 use super::decode::{Decoded, Defaults};
 use crate::api::nexthop::{set, wire};
 use crate::model::name::{InterfaceName, VrfName};
-use crate::model::nexthop::{NextHopSet, NextHopSpec, NextHops, Via};
+use crate::model::nexthop::{NextHopSet, NextHopSpec, NextHops, TunnelHop, Via};
 use crate::model::number::{Distance, Epoch, Metric, NextHopSetId, Weight};
 use crate::model::owner::SessionId;
 use crate::model::prefix::{Prefix, station};
@@ -12,6 +12,10 @@ use crate::model::refusal::{RouteError, VrfRef};
 use crate::model::route::{
     BatchItem, RouteChange, RouteState, RouteTarget, RouteView, SpecialRoute,
 };
+use crate::nexthop::Encap;
+use ferroute_dataplane::mac::Mac;
+use ferroute_dataplane::wire::mpls::{Label, LabelStack, MAX_PUSHED};
+use ferroute_dataplane::wire::vxlan::Vni;
 use ferroute_proto::v1 as pb;
 use ipnet::IpNet;
 use proptest::collection::vec;
@@ -51,10 +55,32 @@ fn hop() -> impl Strategy<Value = NextHopSpec> {
         }),
         interface().prop_map(Via::Link),
         vrf().prop_map(Via::Vrf),
+        tunnel().prop_map(|tunnel| Via::Tunnel(Box::new(tunnel))),
     ];
     (via, 1..=65_535_u32).prop_map(|(via, weight)| NextHopSpec {
         via,
         weight: Weight::try_from(weight).unwrap(),
+    })
+}
+
+fn tunnel() -> impl Strategy<Value = TunnelHop> {
+    let vni = (0..1_u32 << 24).prop_map(|vni| Vni::new(vni).unwrap());
+    let mac = any::<[u8; 6]>().prop_map(Mac::new);
+    let mac = mac.prop_filter("a station's", |mac| mac.is_station());
+    let label = (16..1_u32 << 20).prop_map(|label| Label::new(label).unwrap());
+    let stack = vec(label, 1..=MAX_PUSHED).prop_map(|labels| LabelStack::new(&labels).unwrap());
+    let encap = prop_oneof![
+        (vni, mac).prop_map(|(vni, router_mac)| Encap::Vxlan { vni, router_mac }),
+        stack.clone().prop_map(Encap::MplsUdp),
+        stack.prop_map(Encap::Mpls),
+        Just(Encap::IpIp),
+        Just(Encap::Gue),
+    ];
+    let endpoint = "[a-z][a-z0-9]{0,20}".prop_map(|name| name.parse().unwrap());
+    (gateway(), endpoint, encap).prop_map(|(remote, endpoint, encap)| TunnelHop {
+        remote,
+        endpoint,
+        encap,
     })
 }
 
@@ -101,6 +127,7 @@ fn any_route() -> impl Strategy<Value = pb::Route> {
             vrf,
             onlink,
             weight,
+            encap: None,
         },
     );
     let numbers = (
@@ -278,12 +305,13 @@ fn next_hops_have_only_the_documented_forms() {
             vrf: vrf.to_owned(),
             onlink,
             weight: 0,
+            encap: None,
         };
         set(&pb::NextHopSet {
             id: 1,
             next_hops: vec![hop],
         })
-        .map(|set| set.next_hops.as_slice()[0].via)
+        .map(|set| set.next_hops.as_slice()[0].via.clone())
     };
     assert!(matches!(
         hop("10.0.0.1", "", "", false),

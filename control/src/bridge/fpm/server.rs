@@ -72,10 +72,7 @@ async fn start(
 
 /// Reads a connection to its end.
 async fn follow(mut reader: OwnedReadHalf, said: mpsc::Sender<Said>) {
-    let reason = match drain(&mut reader, &said).await {
-        Ok(()) => None,
-        Err(reason) => Some(reason),
-    };
+    let reason = drain(&mut reader, &said).await.err();
     let _ = said.send(Said::Closed { reason }).await;
 }
 

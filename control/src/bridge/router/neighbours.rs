@@ -125,6 +125,8 @@ impl Keeper {
 
     fn take(&mut self, wish: Wish) {
         match wish {
+            // What was never given is not ours to take: the router's own neighbours stay.
+            Wish::Neighbour(key, None) if !self.known.contains_key(&key) => {}
             Wish::Neighbour(key, mac) => {
                 let state = self.known.entry(key).or_default();
                 if state.wanted == mac && !state.failed && (mac.is_none() || state.given == mac) {

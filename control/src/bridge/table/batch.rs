@@ -226,13 +226,15 @@ impl Table {
         said: &'a Said,
     ) -> impl Iterator<Item = (Prefix, u32, Protocol, Option<Special>, bool)> + 'a {
         said.routes.iter().filter_map(|key| {
-            let best = self.routes.get(key)?.best()?;
+            let entry = self.routes.get(key)?;
+            let best = entry.best()?;
             let table = self.scope.tables.get(usize::from(key.place))?.table;
             let special = match best.aim {
                 Aim::Special(special) => Some(special),
                 Aim::Set(_) => None,
             };
-            let done = !self.refused.contains_key(key);
+            // One that was withdrawn because the router cannot follow it is not done either.
+            let done = entry.sent != Sent::Nothing && !self.refused.contains_key(key);
             Some((key.prefix, table, best.protocol, special, done))
         })
     }

@@ -89,6 +89,7 @@ impl Names {
             interface,
             vrf: String::new(),
             weight: (hop.weight * weight).clamp(1, u16::MAX.into()),
+            encap: None,
         })
     }
 }

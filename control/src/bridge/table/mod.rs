@@ -272,6 +272,8 @@ impl Table {
 }
 
 #[cfg(test)]
+mod played;
+#[cfg(test)]
 mod proptests;
 #[cfg(test)]
 mod tests;

@@ -1,1 +1,243 @@
+//! Recorded streams of FRR, replayed: what zebra said in, what the router has out.
+//!
+//! A recording is a file of `../testdata`, the bytes of a connection or of the next part of one. What comes out of each is in
+//! `NAME.golden` beside it; `UPDATE_GOLDEN=1` writes these anew. To add a recording: put the file there and name it in a test.
 
+use super::played::Router;
+use super::*;
+use crate::bridge::fpm::Counts;
+use crate::bridge::fpm::frame::read;
+use crate::bridge::netlink::update::Update;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+fn table(meaning: Meaning) -> Table {
+    let protocols = [4, 11, 12, 186, 187, 188, 196].map(Protocol).into();
+    let served = |table, vrf: &str| ScopeTable {
+        table,
+        vrf: vrf.parse().unwrap(),
+        protocols: BTreeSet::clone(&protocols),
+    };
+    Table::new(Scope {
+        meaning,
+        tables: vec![
+            served(254, "default"),
+            served(100, "red"),
+            served(100_000, "blue"),
+        ],
+    })
+}
+
+/// The netdevs 1 to 20, and the router's interfaces of all but the loopback.
+fn names() -> Names {
+    let mut names = Names::default();
+    for index in 1..=20 {
+        names.links.insert(index, format!("if{index}"));
+        if index > 1 {
+            names.router.insert(format!("if{index}").parse().unwrap());
+        }
+    }
+    names
+}
+
+/// A connection that says these recordings one after the other.
+struct Replay {
+    table: Table,
+    router: Router,
+    names: Names,
+}
+
+impl Replay {
+    fn new() -> Self {
+        Self {
+            table: table(Meaning::Fpm),
+            router: Router::default(),
+            names: names(),
+        }
+    }
+
+    /// Zebra connects anew, says a recording, and is then quiet.
+    fn connect(&mut self, name: &str) {
+        self.table.begin();
+        let mut text = self.say(name);
+        let gone = self.table.sweep();
+        self.router.settle(&mut self.table, &self.names);
+        writeln!(text, "-- swept {gone}\n{}", self.router.text()).unwrap();
+        golden(name, &text);
+    }
+
+    /// It goes on with a recording.
+    fn go_on(&mut self, name: &str) {
+        let text = self.say(name);
+        golden(name, &text);
+    }
+
+    fn say(&mut self, name: &str) -> String {
+        let bytes = fs::read(directory().join(name)).unwrap();
+        let (mut updates, mut counts) = (Vec::new(), Counts::default());
+        let done = read(&bytes, &mut updates, &mut counts).unwrap();
+        assert_eq!(done, bytes.len(), "the recording ends within a frame");
+        let mut kept = String::new();
+        for update in updates {
+            match self.table.apply(update) {
+                None => {}
+                Some(Update::Lsp(lsp)) => {
+                    let to = lsp
+                        .hops
+                        .map_or("gone".to_owned(), |hops| format!("{hops:?}"));
+                    writeln!(kept, "label {} {to}", lsp.label).unwrap();
+                }
+                Some(Update::Fdb(fdb)) => {
+                    writeln!(kept, "fdb {:02x?} {:?}", fdb.key, fdb.entry).unwrap();
+                }
+                Some(other) => panic!("{other:?}"),
+            }
+        }
+        self.router.settle(&mut self.table, &self.names);
+        let census = self.table.census(100);
+        let mut text = format!(
+            "-- {} frames, {} unknown, {} unreadable\n{}",
+            counts.frames,
+            counts.unknown,
+            counts.unreadable,
+            self.router.text()
+        );
+        writeln!(
+            text,
+            "-- {} pending, {} unsupported",
+            census.pending, census.unsupported
+        )
+        .unwrap();
+        for problem in census.problems {
+            writeln!(
+                text,
+                "{} {} {}: {}",
+                problem.vrf, problem.prefix, problem.reason, problem.message
+            )
+            .unwrap();
+        }
+        text + "-- kept\n" + &kept
+    }
+}
+
+fn directory() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/bridge/testdata")
+}
+
+fn golden(name: &str, actual: &str) {
+    let file = directory().join(format!("{name}.golden"));
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&file, actual).unwrap();
+    }
+    let expected = fs::read_to_string(&file).unwrap_or_default();
+    assert_eq!(
+        actual, expected,
+        "{name} differs; UPDATE_GOLDEN=1 writes it anew"
+    );
+}
+
+#[test]
+fn a_first_connection_and_the_next() {
+    let mut replay = Replay::new();
+    replay.connect("01_basic.bin");
+    replay.connect("01_basic.bin.2");
+}
+
+#[test]
+fn a_day_of_a_zebra_with_next_hop_groups_then_without() {
+    let mut replay = Replay::new();
+    replay.connect("02_static_v4v6.bin");
+    for name in [
+        "03_ecmp_nhg.bin",
+        "04_blackhole_nhg.bin",
+        "05_withdraw_nhg.bin",
+        "06_nhg_keep1_delete.bin",
+        "07_table_src.bin",
+        "08_ifdown.bin",
+        "09_ifup.bin",
+    ] {
+        replay.go_on(name);
+    }
+    replay.connect("10_nonhg_resync.bin");
+    replay.go_on("11_nonhg_ecmp_bh.bin");
+    replay.go_on("12_nonhg_withdraw.bin");
+}
+
+#[test]
+fn labels_are_kept_and_shown() {
+    let mut replay = Replay::new();
+    replay.connect("23_mpls_nlok_static.bin");
+    replay.go_on("24_mpls_nlok_del.bin");
+}
+
+#[test]
+fn dangling_next_hops_and_addresses_of_an_evpn() {
+    let mut replay = Replay::new();
+    replay.connect("30_evpn_netns.bin");
+    replay.go_on("31_evpn_mac_add.bin");
+    replay.connect("30_evpn_netns.bin.2");
+}
+
+/// Withdrawal and new route in one frame become one word to the router.
+#[test]
+fn an_update_of_two_messages_is_one_change() {
+    let mut replay = Replay::new();
+    for name in [
+        "02_static_v4v6.bin",
+        "03_ecmp_nhg.bin",
+        "04_blackhole_nhg.bin",
+    ] {
+        replay.say(name);
+    }
+    let bytes = fs::read(directory().join("05_withdraw_nhg.bin")).unwrap();
+    let (mut updates, mut counts) = (Vec::new(), Counts::default());
+    read(&bytes, &mut updates, &mut counts).unwrap();
+    for update in updates {
+        replay.table.apply(update);
+    }
+    let queued: Vec<_> = replay.table.dirty.iter().collect();
+    let distinct: BTreeSet<_> = queued.iter().collect();
+    assert_eq!(queued.len(), distinct.len());
+    replay.router.settle(&mut replay.table, &replay.names);
+}
+
+/// What is refused is tried again when something changes, and shown until then.
+#[test]
+fn a_refused_route_is_shown_and_retried() {
+    let mut replay = Replay::new();
+    let bytes = fs::read(directory().join("02_static_v4v6.bin")).unwrap();
+    let (mut updates, mut counts) = (Vec::new(), Counts::default());
+    read(&bytes, &mut updates, &mut counts).unwrap();
+    for update in updates {
+        replay.table.apply(update);
+    }
+    let batch = replay.table.next_batch(&replay.names, 100).unwrap();
+    let refused = v1_refused(batch.said.id, 0);
+    replay.table.refuse(&batch.said, refused);
+    let census = replay.table.census(10);
+    assert_eq!(
+        (census.refused, census.problems[0].reason.as_str()),
+        (1, "GATEWAY_NOT_ON_LINK")
+    );
+    let outcomes: Vec<bool> = replay
+        .table
+        .outcomes(&batch.said)
+        .map(|outcome| outcome.4)
+        .collect();
+    assert_eq!(outcomes.iter().filter(|done| !**done).count(), 1);
+    assert!(replay.table.next_batch(&replay.names, 100).is_none());
+    replay.table.retry();
+    let again = replay.table.next_batch(&replay.names, 100).unwrap();
+    assert_eq!(again.message.routes[0], batch.message.routes[0]);
+    assert_eq!(replay.table.census(10).refused, 0);
+}
+
+fn v1_refused(id: u64, place: u32) -> ferroute_proto::v1::Refused {
+    ferroute_proto::v1::Refused {
+        id,
+        item: Some(ferroute_proto::v1::refused::Item::Route(place)),
+        reason: ferroute_proto::v1::RefusalReason::GatewayNotOnLink.into(),
+        message: "no".to_owned(),
+    }
+}

@@ -110,8 +110,8 @@ mod tests {
             gateway,
             interface: interface.to_owned(),
             vrf: vrf.to_owned(),
-            onlink: false,
             weight,
+            ..v1::NextHop::default()
         }
     }
 

@@ -147,6 +147,9 @@ impl Sheet for Chain {
                     if chosen { "  <- this flow" } else { "" }
                 ),
             );
+            for under in member.underlay() {
+                line(3, format!("over {}", under.text()));
+            }
         }
         text
     }
@@ -181,6 +184,18 @@ mod tests {
             }),
             weight: 1,
             buckets: 32,
+            ..v1::ResolvedMember::default()
+        };
+        let over = v1::ResolvedMember {
+            tunnel: 2,
+            tunnel_header: vec![0x45, 0].into(),
+            underlay: vec![v1::ResolvedMember {
+                buckets: 0,
+                ..member(4, true)
+            }],
+            weight: 1,
+            buckets: 32,
+            ..v1::ResolvedMember::default()
         };
         let answer = v1::LookupResponse {
             route: Some(v1::RouteEntry {
@@ -213,7 +228,7 @@ mod tests {
                 id: 3,
                 buckets: vec![0; 64],
             }),
-            members: vec![member(4, true), member(5, false)],
+            members: vec![member(4, true), member(5, false), over],
             chosen: Some(1),
         };
         let chain = Chain::new("10.1.2.3".parse().unwrap(), answer);
@@ -226,7 +241,9 @@ mod tests {
              \x20 next hop 7\n\
              \x20 group 3 with 64 buckets\n\
              \x20   adjacency 4 dev p0 via 10.0.0.2 weight 1 buckets 32 mtu 1500 rewrite 020000000002\n\
-             \x20   adjacency 5 dev p0 via 10.0.0.2 weight 1 buckets 32 unresolved  <- this flow\n"
+             \x20   adjacency 5 dev p0 via 10.0.0.2 weight 1 buckets 32 unresolved  <- this flow\n\
+             \x20   tunnel 2 weight 1 buckets 32 header 4500\n\
+             \x20     over adjacency 4 dev p0 via 10.0.0.2 mtu 1500 rewrite 020000000002\n"
         );
     }
 }

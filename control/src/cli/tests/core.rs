@@ -10,7 +10,7 @@ use crate::model::interface::{
 use crate::model::lookup::{LookupOutcome, LookupView, RecursionStep};
 use crate::model::neighbour::{NeighbourState, NeighbourView};
 use crate::model::nexthop::{
-    AdjacencyView, NextHopEntry, NextHopSpec, NextHops, ResolvedMember, Via,
+    AdjacencyView, HopView, NextHopEntry, NextHopSpec, NextHops, ResolvedMember, Via,
 };
 use crate::model::number::{Epoch, Metric, Mtu, NextHopSetId, Weight};
 use crate::model::owner::{OwnerError, OwnerOpened, OwnerState, OwnerView, SessionId};
@@ -44,6 +44,7 @@ pub(super) fn answer(request: Request) {
         Request::Vrf(request) => vrf(request),
         Request::Route(request) => route(request),
         Request::NextHop(request) => next_hop(request),
+        Request::Overlay(request) => super::overlay::answer(request),
         Request::Neighbour(request) => neighbour(request),
         Request::Stats(request) => stats(request),
         Request::System(SystemRequest::Info(reply)) => {
@@ -152,6 +153,7 @@ fn interface_views() -> Vec<InterfaceView> {
         mtu: Mtu::try_from(9000).unwrap(),
         admin_up: true,
         oper_up: false,
+        mpls: false,
         mac: Some(mac()),
         addresses: ["10.0.0.1/24", "2001:db8::1/64"]
             .map(|text| text.parse::<IpNet>().unwrap().try_into().unwrap())
@@ -263,7 +265,7 @@ fn member() -> ResolvedMember {
         traffic: traffic(5),
     };
     ResolvedMember {
-        adjacency,
+        hop: HopView::Adjacency(adjacency),
         weight: 2,
         buckets: 43,
     }
@@ -338,7 +340,7 @@ fn route(request: RouteRequest) {
         }
         RouteRequest::Lookup(_, reply) => {
             let step = RecursionStep {
-                next_hop: hops().as_slice()[0],
+                next_hop: hops().as_slice()[0].clone(),
                 vrf: "red".parse().unwrap(),
                 route: Some((prefix("10.0.0.0/24"), "connected".parse().unwrap())),
                 depth: 0,

@@ -94,7 +94,7 @@ fn golden(name: &str, actual: &str) {
 }
 
 /// All that can be shown.
-const SHOWN: [&str; 24] = [
+const SHOWN: [&str; 31] = [
     "port show",
     "port show p0",
     "port stats p0",
@@ -109,6 +109,13 @@ const SHOWN: [&str; 24] = [
     "nexthop show",
     "nexthop get id 9 --fib",
     "nexthop replace id 5 via 10.0.0.2 weight 2 nexthop via 10.0.0.3",
+    "endpoint show",
+    "endpoint add default address 192.0.2.1",
+    "vni show",
+    "vni show 100",
+    "label show",
+    "label add 101 vrf red",
+    "tunnel show",
     "neigh show",
     "neigh add 10.0.0.2 lladdr 02:00:00:00:00:01 dev p0",
     "stats interfaces",

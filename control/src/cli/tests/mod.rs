@@ -2,6 +2,7 @@
 
 mod core;
 mod live;
+mod overlay;
 
 use super::grammar::Cli;
 use clap::{Command, CommandFactory, Parser};
@@ -91,6 +92,13 @@ fn what_users_of_ip_type_is_understood() {
         "route remove-owner bulk",
         "nexthop replace id 5 via 10.0.0.2",
         "nexthop get 5 --fib",
+        "route add 10.1.0.0/16 encap vxlan id 100 rmac 02:00:00:00:00:01 via 192.0.2.2 --vrf red",
+        "endpoint add default address 192.0.2.1",
+        "vni add 100 vrf red rmac 02:00:00:00:00:01",
+        "vni del 100 --endpoint fabric",
+        "label add 100 vrf red",
+        "label del 100",
+        "tunnel show",
         "neigh show --dev p0 --state stale -6",
         "neigh add 10.0.0.2 lladdr 02:00:00:00:00:02 dev p0",
         "neigh flush --vrf red",

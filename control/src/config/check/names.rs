@@ -154,7 +154,12 @@ fn interfaces(checker: &mut Checker<'_>) {
                 }
                 Some(parent)
             }
-            Some(InterfaceKind::Virtual(VirtualKind::Loopback)) => None,
+            Some(
+                InterfaceKind::Virtual(VirtualKind::Loopback)
+                | InterfaceKind::Vxlan { .. }
+                | InterfaceKind::Mpls
+                | InterfaceKind::Ip { .. },
+            ) => None,
             None => {
                 if checker.document.is_whole("ports") {
                     let message = "neither a port, nor <port>.<vlan>; give it `port` and `vlan`, or `loopback: true`, not both";

@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 use std::fmt::{self, Display};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// What one FRR is to do.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +13,8 @@ pub struct FrrConfig {
     pub statics: Vec<(IpNet, String)>,
     /// VRFs with the VNI of their type 5 routes.
     pub l3vnis: Vec<(String, u32)>,
+    /// Where zebra tells its routes besides to the kernel, and whether by next hop groups.
+    pub fpm: Option<(SocketAddr, bool)>,
 }
 
 impl FrrConfig {
@@ -421,6 +423,15 @@ impl Display for FrrConfig {
         // An underlay's next hops may be reached by a default route.
         out.add("ip nht resolve-via-default");
         out.add("ipv6 nht resolve-via-default");
+        if let Some((server, groups)) = &self.fpm {
+            let no = if *groups { "" } else { "no " };
+            out.add(format_args!("{no}fpm use-next-hop-groups"));
+            out.add(format_args!(
+                "fpm address {} port {}",
+                server.ip(),
+                server.port()
+            ));
+        }
         for (vrf, vni) in &self.l3vnis {
             out.add(format_args!("vrf {vrf}\n vni {vni}\nexit-vrf"));
         }

@@ -50,10 +50,11 @@ impl Daemon {
     }
 
     /// What it is told at its start besides what all are told. Zebra's kernel messages may be many, and what an
-    /// earlier one left in the kernel stays until the protocols had time to say it again.
+    /// earlier one left in the kernel stays until the protocols had time to say it again. Its module for the
+    /// Forwarding Plane Manager does nothing until it is configured.
     fn arguments(self) -> &'static [&'static str] {
         match self {
-            Self::Zebra => &["-s", "90000000", "-K", "30"],
+            Self::Zebra => &["-s", "90000000", "-K", "30", "-M", "dplane_fpm_nl"],
             _ => &[],
         }
     }
@@ -195,6 +196,24 @@ impl Frr {
             .get(&Daemon::Zebra)
             .map(|zebra| self.root.way_in(zebra.pid(), "vtysh"))
             .unwrap_or_default()
+    }
+
+    /// Says a command to a daemon and answers what it printed.
+    ///
+    /// # Errors
+    /// [`LabError::Refused`] when it does not know the command, [`LabError::System`] when nobody listens.
+    pub fn say(&self, daemon: Daemon, command: &str) -> Result<String, LabError> {
+        let name = daemon.name();
+        let (accepted, printed) = vty::ask(&self.socket(daemon), command)
+            .map_err(LabError::system(format!("saying {command:?} to {name}")))?;
+        if accepted {
+            return Ok(printed);
+        }
+        Err(LabError::Refused {
+            daemon: name,
+            what: command.to_owned(),
+            output: printed,
+        })
     }
 
     /// What a `show … json` answers.
