@@ -147,7 +147,7 @@ impl ExceptionPath {
                 }
                 true
             }
-            Way::Tunnel(id) => self.into_tunnel(snapshot, id, &packet, now_ns),
+            Way::Tunnel(id) => self.enter_tunnel(snapshot, id, &packet, now_ns),
             Way::Link(interface) => {
                 if let Some(to) = destination(&packet) {
                     self.send_or_hold(
@@ -194,7 +194,7 @@ impl ExceptionPath {
 
     /// Encapsulates an IP packet whose TTL is as it is to be in the tunnel, and sends it by the underlay,
     /// where it waits for a neighbour that is not resolved yet. Returns whether there is a way.
-    pub(super) fn into_tunnel(
+    pub(super) fn enter_tunnel(
         &mut self,
         snapshot: &Snapshot,
         id: TunnelId,

@@ -87,7 +87,7 @@ impl ExceptionPath {
     fn send_to(&mut self, snapshot: &Snapshot, hop: Hop, packet: &[u8], now_ns: u64) -> bool {
         match hop {
             Hop::Adjacency(id) => self.send_by(snapshot, id, packet),
-            Hop::Tunnel(id) => self.into_tunnel(snapshot, id, packet, now_ns),
+            Hop::Tunnel(id) => self.enter_tunnel(snapshot, id, packet, now_ns),
         }
     }
 

@@ -10,7 +10,7 @@ use super::input::Verdict;
 use super::{Forwarder, ipv4, ipv6, local};
 use crate::drops::DropReason;
 use crate::ids::{BURST, BridgeId, EndpointId, InterfaceId, NextHopId};
-use crate::punt::{PuntClass, PuntReason};
+use crate::punt::PuntReason;
 use crate::snapshot::Snapshot;
 use crate::snapshot::endpoint::{Endpoint, VniTarget};
 use crate::snapshot::interface::Interface;
@@ -270,22 +270,6 @@ impl Forwarder {
                 self.drop_packet(slot, DropReason::LabelPayload);
             }
         }
-    }
-
-    /// The router itself is to look at a packet with labels.
-    pub(super) fn to_router_with_labels(
-        &mut self,
-        snapshot: &Snapshot,
-        slot: usize,
-        now_ticks: u64,
-    ) {
-        self.punt(
-            snapshot,
-            slot,
-            PuntReason::NonIp,
-            PuntClass::Other,
-            now_ticks,
-        );
     }
 }
 

@@ -45,12 +45,12 @@ impl Forwarder {
     /// Encapsulates and sends all that was gathered.
     pub(super) fn outbound(&mut self, snapshot: &Snapshot, now_ticks: u64) {
         for (slot, tunnel) in std::mem::take(&mut self.batch.outbound) {
-            self.into_tunnel(snapshot, slot.into(), tunnel, now_ticks);
+            self.enter_tunnel(snapshot, slot.into(), tunnel, now_ticks);
         }
     }
 
     /// Routes the IP packet at `slot` into a tunnel.
-    fn into_tunnel(&mut self, snapshot: &Snapshot, slot: usize, id: TunnelId, now_ticks: u64) {
+    fn enter_tunnel(&mut self, snapshot: &Snapshot, slot: usize, id: TunnelId, now_ticks: u64) {
         let Some(tunnel) = snapshot.tunnel(id) else {
             return self.drop_packet(slot, DropReason::NextHopMissing);
         };

@@ -6,6 +6,7 @@ use super::Forwarder;
 use super::decap::Onward;
 use crate::drops::DropReason;
 use crate::ids::{InterfaceId, NextHopId};
+use crate::punt::{PuntClass, PuntReason};
 use crate::snapshot::Snapshot;
 use crate::snapshot::nexthop::{Hop, NextHop};
 use crate::snapshot::tunnel::{Mode, TunnelKind};
@@ -48,7 +49,10 @@ impl Forwarder {
                 let way = (interface, reading.payload, Onward::Lookup);
                 self.bare(snapshot, slot, below, way, marks, now_ticks);
             }
-            Way::Router => self.to_router_with_labels(snapshot, slot, now_ticks),
+            Way::Router => {
+                let (reason, class) = (PuntReason::NonIp, PuntClass::Other);
+                self.punt(snapshot, slot, reason, class, now_ticks);
+            }
             Way::NextHop {
                 next_hop,
                 more,

@@ -24,6 +24,8 @@ mod ipv4;
 mod ipv6;
 mod labels;
 mod local;
+#[cfg(test)]
+mod overlay_tests;
 mod resolve;
 #[cfg(test)]
 mod tests;

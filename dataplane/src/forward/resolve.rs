@@ -4,7 +4,7 @@ use super::batch::{Flags, Found};
 use super::decap::Wrapping;
 use super::{Forwarder, MAX_LEAKS, local};
 use crate::drops::DropReason;
-use crate::ids::{AdjacencyId, EndpointId, GroupId, NextHopId, TunnelId, VrfId};
+use crate::ids::{AdjacencyId, BURST, EndpointId, GroupId, NextHopId, TunnelId, VrfId};
 use crate::punt::{PuntClass, PuntReason};
 use crate::snapshot::Snapshot;
 use crate::snapshot::nexthop::{AdjacencyState, Hop, NextHop};
@@ -61,16 +61,31 @@ impl Forwarder {
             let hop = match snapshot.next_hop(id) {
                 NextHop::Adjacency(adjacency) => Some(Hop::Adjacency(adjacency)),
                 NextHop::Group(group) => self.member::<FAMILY>(snapshot, slot, group),
+                NextHop::Tunnel(tunnel) => Some(Hop::Tunnel(tunnel)),
+                NextHop::Endpoint(endpoint) if self.is_usual(slot) => {
+                    let wrapping = Wrapping::Endpoint(endpoint);
+                    self.batch.inbound.push((slot, wrapping));
+                    continue;
+                }
                 _ => None,
             };
             let sent = match hop {
-                Some(Hop::Adjacency(id)) => self.send::<FAMILY>(snapshot, &[slot], id),
-                _ => 0,
+                Some(Hop::Adjacency(id)) => self.send::<FAMILY>(snapshot, &[slot], id) == 1,
+                Some(Hop::Tunnel(id)) if self.is_usual(slot) => {
+                    self.batch.outbound.push((slot, id));
+                    true
+                }
+                Some(Hop::Tunnel(_)) | None => false,
             };
-            if sent == 0 {
+            if !sent {
                 self.detour::<FAMILY>(snapshot, slot, id, now_ticks);
             }
         }
+    }
+
+    #[inline(always)]
+    fn is_usual(&self, slot: u8) -> bool {
+        self.batch.facts[usize::from(slot) % BURST].flags.is_empty()
     }
 
     /// Does with a packet what its next hop wants or, where it could not be sent, what is the matter with it.

@@ -161,7 +161,7 @@ impl OuterIp {
         Some(outer)
     }
 
-    fn from_known(&self, peers: &Peers) -> Result<(), DecapError> {
+    fn check_peer(&self, peers: &Peers) -> Result<(), DecapError> {
         match peers {
             Peers::Any => Ok(()),
             Peers::Known(peers) if peers.contains(&self.source) => Ok(()),
@@ -200,7 +200,7 @@ pub fn read(
         if outer.fragment.is_some() {
             return Err(DecapError::Fragment);
         }
-        outer.from_known(&endpoint.peers)?;
+        outer.check_peer(&endpoint.peers)?;
         return taken(carried, outer.bytes, ip_bytes);
     }
     // What a later fragment belongs to is not told by it; without its first nobody can use it.
@@ -224,7 +224,7 @@ pub fn read(
     if udp_bytes < UdpHeader::LEN || outer.bytes + udp_bytes > ip_bytes {
         return Err(DecapError::Truncated);
     }
-    outer.from_known(&endpoint.peers)?;
+    outer.check_peer(&endpoint.peers)?;
     verify(endpoint, &outer, udp, mbuf, l3)?;
     let start = outer.bytes + UdpHeader::LEN;
     let end = outer.bytes + udp_bytes;
@@ -297,6 +297,3 @@ fn sum(outer: &OuterIp, udp: &UdpHeader, mbuf: &Mbuf, l3: usize) -> u16 {
     }
     pieces.sum.folded()
 }
-
-#[cfg(test)]
-mod tests;

@@ -84,7 +84,11 @@ const fn flow_label(hash: u32) -> u32 {
 #[inline]
 const fn entropy_label(hash: u32) -> u32 {
     let label = hash >> 6 & LABEL_BITS;
-    label | (label < Label::FIRST_UNRESERVED.get()) as u32 * Label::FIRST_UNRESERVED.get()
+    if label < Label::FIRST_UNRESERVED.get() {
+        label | Label::FIRST_UNRESERVED.get()
+    } else {
+        label
+    }
 }
 
 /// Writes the outer header of a packet into `header`, which is as long as the tunnel's
@@ -283,7 +287,7 @@ impl Pieces {
         self.sum = self
             .sum
             .add_u16(if self.odd { sum.swap_bytes() } else { sum });
-        self.odd ^= piece.len() % 2 != 0;
+        self.odd ^= !piece.len().is_multiple_of(2);
     }
 }
 
@@ -336,4 +340,49 @@ pub fn encapsulate_packet(
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+    use crate::ids::NextHopId;
+    use crate::snapshot::tunnel::{Encapsulation, Ends, TunnelPolicy, TunnelSpec};
+    use proptest::prelude::*;
+    use std::net::Ipv6Addr;
+
+    proptest! {
+        #[test]
+        fn a_sum_over_pieces_is_that_of_the_whole(
+            bytes in prop::collection::vec(any::<u8>(), 0..200), cuts in prop::collection::vec(0..200usize, 0..5),
+        ) {
+            let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(bytes.len())).collect();
+            cuts.sort_unstable();
+            let mut pieces = Pieces::new(Sum::ZERO);
+            let mut from = 0;
+            for cut in cuts.into_iter().chain([bytes.len()]) {
+                pieces.add(&bytes[from..cut]);
+                from = cut;
+            }
+            prop_assert_eq!(pieces.sum.udp_checksum(), Sum::ZERO.add_bytes(&bytes).udp_checksum());
+        }
+
+        #[test]
+        fn the_exception_path_sends_what_a_worker_sends(
+            hash: u32, identification: u16, payload in prop::collection::vec(any::<u8>(), 0..90),
+        ) {
+            let mut packet = Vec::new();
+            etherparse::PacketBuilder::ipv4([10, 0, 0, 1], [10, 0, 0, 2], 63)
+                .udp(1, 2)
+                .write(&mut packet, &payload)
+                .unwrap();
+            let ends = Ends::Ipv6 { source: Ipv6Addr::LOCALHOST, remote: Ipv6Addr::LOCALHOST };
+            let spec = TunnelSpec {
+                encapsulation: Encapsulation::Gue { ends },
+                policy: TunnelPolicy::default(),
+            };
+            let tunnel = Tunnel::compose(&spec, NextHopId::new(1), 1500);
+            let mut mbuf = Mbuf::from_heap(&packet);
+            let inner = Inner::packet(&packet).unwrap();
+            encapsulate(&tunnel, &inner, hash, identification, &mut mbuf).unwrap();
+            let outer = encapsulate_packet(&tunnel, &packet, hash, identification).unwrap();
+            prop_assert_eq!(mbuf.data(), outer);
+        }
+    }
+}

@@ -222,4 +222,48 @@ pub fn hash(packet: &[u8]) -> u32 {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn r_01_l_09_any_stack_is_read_within_its_bytes(
+            entries in prop::collection::vec((0..20u32, any::<bool>(), 0..4u8), 0..24), cut in 0..4usize,
+        ) {
+            let mut table = LabelTable::default();
+            for number in 16..18 {
+                table.set(Label::new(number).unwrap(), Some(LabelEntry::Vrf {
+                    interface: InterfaceId::new(number),
+                    payload: Payload::Both,
+                    ttl_mode: Mode::Uniform,
+                }));
+            }
+            table.set(Label::new(18).unwrap(), Some(LabelEntry::NextHop {
+                next_hop: NextHopId::new(9),
+                payload: Payload::Ipv4,
+                ttl_mode: Mode::Pipe,
+            }));
+            let mut packet: Vec<u8> = entries
+                .iter()
+                .flat_map(|(label, bottom, ttl)| {
+                    StackEntry::new(Label::new(*label).unwrap(), 0, *bottom, *ttl).bytes().to_vec()
+                })
+                .collect();
+            packet.truncate(packet.len().saturating_sub(cut));
+            prop_assert_eq!(hash(&packet), hash(&packet.clone()));
+            let Ok(reading) = read(&packet, &table, InterfaceId::new(1)) else {
+                return Ok(());
+            };
+            prop_assert!(reading.offset <= packet.len() && reading.offset % 4 == 0);
+            prop_assert!(reading.way == Way::Router || reading.ttl > 1);
+            let last = (reading.offset / 4).checked_sub(1).map(|place| entries[place]);
+            let ended = matches!(last, Some((_, true, _)));
+            match reading.way {
+                Way::Vrf(_) => prop_assert!(ended, "read to the bottom"),
+                Way::NextHop { more, .. } => prop_assert_eq!(more, !ended),
+                Way::Router => {}
+            }
+        }
+    }
+}

@@ -206,7 +206,7 @@ impl Frr {
         let name = daemon.name();
         let (accepted, printed) = vty::ask(&self.socket(daemon), command)
             .map_err(LabError::system(format!("saying {command:?} to {name}")))?;
-        if accepted {
+        if accepted == 0 {
             return Ok(printed);
         }
         Err(LabError::Refused {
