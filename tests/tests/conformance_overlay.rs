@@ -3,7 +3,11 @@
 //! A tenant's host on one port, the fabric on another, remote ends behind the fabric's gateway. Outer packets are built
 //! and read with etherparse, byte by byte where it has no notion of them.
 
-#![allow(clippy::unwrap_used, reason = "what cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what cannot go on has failed"
+)]
 
 #[path = "conformance_overlay/lab.rs"]
 mod lab;

@@ -219,6 +219,7 @@ impl Router {
         let running = PortSettings {
             promiscuous: settings.promiscuous,
             mtu: settings.mtu,
+            workers: settings.workers.clone(),
             ..port.settings.clone()
         } == settings;
         let done = if running {
@@ -227,8 +228,7 @@ impl Router {
             self.hardware.set_up(port.id, &shape(&settings))
         };
         if let Err(error) = done {
-            let untouched = running && settings.mtu == port.settings.mtu;
-            if !untouched && let Err(worse) = self.restore(&port, running) {
+            if let Err(worse) = self.restore(&port, &settings, running) {
                 tracing::error!(port = %name, error = %worse, "the port does not take its old settings again and stands still");
             }
             return Err(refused(&error, "change the device", &port.device));
@@ -247,8 +247,8 @@ impl Router {
         Ok(view)
     }
 
-    /// Changes MTU and promiscuous mode of a running port; a device that takes an MTU only while it
-    /// stands is stopped for that.
+    /// Changes MTU, promiscuous mode and workers of a running port; a device that takes an MTU only while it
+    /// stands is stopped for that, and one that needs another number of queues.
     fn change_running(
         &mut self,
         port: &Port,
@@ -264,6 +264,12 @@ impl Router {
                 Err(_) => return self.hardware.set_up(port.id, &shape(settings)),
             }
         }
+        if settings.workers != port.settings.workers {
+            let shape = shape(settings);
+            if !self.hardware.move_queues(port.id, &shape)? {
+                return self.hardware.set_up(port.id, &shape);
+            }
+        }
         if settings.promiscuous != port.settings.promiscuous {
             self.hardware
                 .set_promiscuous(port.id, settings.promiscuous)?;
@@ -271,13 +277,22 @@ impl Router {
         Ok(())
     }
 
-    /// Brings a port back to the settings that it had, without stopping it if that can be.
-    fn restore(&mut self, port: &Port, running: bool) -> Result<(), HardwareError> {
-        let old_mtu = mtu(&port.settings).get();
-        if running && self.hardware.set_mtu(port.id, old_mtu).is_ok() {
+    /// Brings a port back to the settings that it had from those that failed, without stopping it if that can be.
+    fn restore(
+        &mut self,
+        port: &Port,
+        failed: &PortSettings,
+        running: bool,
+    ) -> Result<(), HardwareError> {
+        let (old, id) = (shape(&port.settings), port.id);
+        let mtu_is_old = failed.mtu == port.settings.mtu;
+        if running
+            && (mtu_is_old || self.hardware.set_mtu(id, old.mtu_bytes).is_ok())
+            && self.hardware.move_queues(id, &old).is_ok_and(|moved| moved)
+        {
             return Ok(());
         }
-        self.hardware.set_up(port.id, &shape(&port.settings))
+        self.hardware.set_up(id, &old)
     }
 
     /// Changes the MTU of a port by its interface.

@@ -11,6 +11,7 @@ use ferroute_dataplane::forward::tx::{TxPort, TxSink};
 use ferroute_dataplane::ids::{MAX_PORTS, PortId, QueueId, WorkerIndex};
 use ferroute_dataplane::mac::Mac;
 use ferroute_dataplane::worker::Worker;
+use ferroute_dataplane::worker::handle::CommandError;
 
 use super::{Hardware, HardwareError, PoolFacts, PortFacts, PortShape, WorkerFacts};
 
@@ -110,29 +111,83 @@ impl DpdkHardware {
             };
             drop(worker.set_tx(port, Some(Box::new(TxPort::new(port, sink))))?);
         }
-        let everyone: Vec<WorkerIndex> = self.workers.iter().map(|w| w.spec().index).collect();
-        let pollers = if shape.workers.is_empty() {
-            &everyone
-        } else {
-            &shape.workers
-        };
-        // Ports of one queue each would otherwise all go to the first worker.
-        let first = if shape.workers.is_empty() {
-            port.index()
-        } else {
-            0
-        };
+        let pollers = self.pollers(port, shape, rx.len());
         let mut given = Vec::new();
-        for (place, queue) in rx.into_iter().enumerate() {
-            let Some(&index) = pollers.get((first + place) % pollers.len().max(1)) else {
-                break;
-            };
+        for (index, queue) in pollers.into_iter().zip(rx) {
             let id = QueueId::new(queue.queue());
             self.worker(index)?.add_rx(port, queue)?;
             given.push((id, index));
         }
         let bound = self.bound_mut(port)?;
         (bound.rx, bound.tx) = (given, owners);
+        Ok(())
+    }
+
+    /// Who polls each of so many receive queues.
+    fn pollers(&self, port: PortId, shape: &PortShape, queues: usize) -> Vec<WorkerIndex> {
+        if shape.workers.is_empty() {
+            let everyone = self.workers.iter().map(|w| w.spec().index).cycle();
+            // Ports of one queue each would otherwise all go to the first worker.
+            let first = port.index() % self.workers.len().max(1);
+            everyone.skip(first).take(queues).collect()
+        } else {
+            let named = shape.workers.iter().copied().cycle();
+            named.take(queues).collect()
+        }
+    }
+
+    /// How many workers share the receive queues of a port.
+    fn poller_count(&self, shape: &PortShape) -> usize {
+        if shape.workers.is_empty() {
+            self.workers.len()
+        } else {
+            shape.workers.len()
+        }
+    }
+
+    /// Lets the workers send all that they handed off to each other.
+    fn settle(&self) -> Result<(), HardwareError> {
+        for worker in &self.workers {
+            worker.settle()?;
+        }
+        Ok(())
+    }
+
+    /// Moves the receive queue at `place` of a port's list to another worker.
+    fn move_queue(
+        &mut self,
+        port: PortId,
+        place: usize,
+        to: WorkerIndex,
+    ) -> Result<(), HardwareError> {
+        let (queue, from) = self.bound(port)?.rx[place];
+        let (old, new) = (self.worker(from)?, self.worker(to)?);
+        // Nobody polls the queue between being taken and given. So all that may last comes before: a worker
+        // that sleeps wakes, one that hangs is found out.
+        self.settle()?;
+        let taken = old.take_rx(port, queue)?;
+        let rx = taken.ok_or(HardwareError::QueueLost {
+            port,
+            queue,
+            worker: from,
+        })?;
+        // What the old worker handed off must not be overtaken by what the new one sends itself.
+        let hands_off = |b: &Bound| b.tx.len() < self.workers.len();
+        if self.ports.values().any(hands_off)
+            && let Err(error) = self.settle()
+        {
+            old.add_rx(port, rx)?;
+            return Err(error);
+        }
+        match new.add_rx(port, rx) {
+            Ok(()) => {}
+            Err(CommandError::Full { worker, queue }) => {
+                old.add_rx(port, queue)?;
+                return Err(HardwareError::WorkerFull(worker));
+            }
+            Err(hung) => return Err(hung.into()),
+        }
+        self.bound_mut(port)?.rx[place].1 = to;
         Ok(())
     }
 }
@@ -172,11 +227,7 @@ impl Hardware for DpdkHardware {
         }
         let workers = self.workers.len();
         let info = self.bound(port)?.port.info()?;
-        let pollers = if shape.workers.is_empty() {
-            workers
-        } else {
-            shape.workers.len()
-        };
+        let pollers = self.poller_count(shape);
         let mut config = PortConfig {
             rx_queues: queue_count(shape.rx_queues, info.max_rx_queues, pollers)?,
             tx_queues: queue_count(shape.tx_queues, info.max_tx_queues, workers)?,
@@ -202,6 +253,25 @@ impl Hardware for DpdkHardware {
             tracing::debug!(%port, %error, "the device does not take all multicast frames on demand");
         }
         self.give_queues(port, shape, queues.rx, queues.tx)
+    }
+
+    fn move_queues(&mut self, port: PortId, shape: &PortShape) -> Result<bool, HardwareError> {
+        for worker in &shape.workers {
+            self.worker(*worker)?;
+        }
+        let bound = self.bound(port)?;
+        let (most, queues) = (bound.port.info()?.max_rx_queues, bound.rx.len());
+        let count = queue_count(shape.rx_queues, most, self.poller_count(shape))?;
+        if usize::from(count) != queues {
+            return Ok(false);
+        }
+        let pollers = self.pollers(port, shape, queues);
+        for (place, to) in pollers.into_iter().enumerate() {
+            if self.bound(port)?.rx[place].1 != to {
+                self.move_queue(port, place, to)?;
+            }
+        }
+        Ok(true)
     }
 
     fn detach(&mut self, port: PortId) -> Result<(), HardwareError> {

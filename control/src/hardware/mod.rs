@@ -118,6 +118,19 @@ pub enum HardwareError {
         /// How many it has.
         most: u16,
     },
+    /// A worker polls as many queues as it can.
+    #[error("worker {0} polls as many queues as it can")]
+    WorkerFull(WorkerIndex),
+    /// The worker that ought to poll a queue does not have it.
+    #[error("worker {worker} does not have queue {queue} of port {port}")]
+    QueueLost {
+        /// The port.
+        port: PortId,
+        /// The queue.
+        queue: QueueId,
+        /// Who ought to have it.
+        worker: WorkerIndex,
+    },
     /// A worker did not do its part.
     #[error(transparent)]
     Worker(#[from] CommandError),
@@ -137,6 +150,14 @@ pub trait Hardware: Send {
     /// # Errors
     /// [`HardwareError`].
     fn set_up(&mut self, port: PortId, shape: &PortShape) -> Result<(), HardwareError>;
+
+    /// Moves the receive queues of a running port to the workers of `shape`, without stopping it: what waits in
+    /// them stays, and a flow's packets keep their order. Answers whether it could: not when the port would have
+    /// another number of queues, for which [`Hardware::set_up`] is the way.
+    ///
+    /// # Errors
+    /// [`HardwareError`]; queues that were not moved stay where they are.
+    fn move_queues(&mut self, port: PortId, shape: &PortShape) -> Result<bool, HardwareError>;
 
     /// Stops a port and gives the device back.
     ///

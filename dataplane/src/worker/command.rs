@@ -14,6 +14,8 @@ pub enum Command {
     TakeRx(PortId, QueueId),
     /// Send on this port from now on, or no longer.
     SetTx(PortId, Option<Box<TxPort>>),
+    /// Send all that others have handed off so far.
+    Settle,
     /// End the thread.
     Stop,
 }

@@ -20,11 +20,16 @@ impl Idler {
         Self { mode, empty: 0 }
     }
 
+    /// Begins to count anew.
+    pub(super) const fn stay_awake(&mut self) {
+        self.empty = 0;
+    }
+
     /// Notes the outcome of a pass; returns how long to sleep before the next.
     #[inline]
     pub(super) fn after_pass(&mut self, found_something: bool) -> Option<Duration> {
         if found_something {
-            self.empty = 0;
+            self.stay_awake();
             return None;
         }
         let Idle::Adaptive { sleep } = self.mode else {
@@ -47,6 +52,9 @@ mod tests {
         assert_eq!(idler.after_pass(false), Some(sleep));
         assert_eq!(idler.after_pass(true), None);
         assert_eq!(idler.after_pass(false), None);
+        assert!((2..SPIN_PASSES).all(|_| idler.after_pass(false).is_none()));
+        idler.stay_awake();
+        assert!((1..SPIN_PASSES).all(|_| idler.after_pass(false).is_none()));
         let mut poller = Idler::new(Idle::Poll);
         assert!((0..2 * SPIN_PASSES).all(|_| poller.after_pass(false).is_none()));
     }

@@ -41,7 +41,9 @@ impl Loop {
                     self.forwarder.flush();
                     return;
                 }
-                self.obey(command);
+                self.obey(command, start);
+                // Commands come in rows, and some while a queue has no owner: the next finds it awake.
+                idler.stay_awake();
             }
             let busy = self.pass(start) > 0;
             let sleep = idler.after_pass(busy);
@@ -92,7 +94,7 @@ impl Loop {
     }
 
     #[cold]
-    fn obey(&mut self, command: Command) {
+    fn obey(&mut self, command: Command, now_ticks: u64) {
         let reply = match command {
             Command::AddRx(port, queue) => match self.queues.try_push((port, queue)) {
                 Ok(()) => Reply::Done,
@@ -106,6 +108,14 @@ impl Loop {
                 Reply::Rx(place.map(|place| self.queues.remove(place).1))
             }
             Command::SetTx(port, tx) => Reply::Tx(self.forwarder.set_tx(port, tx)),
+            Command::Settle => {
+                // Not until the ring is empty: others may go on filling it.
+                for _ in 0..self.injects.len().div_ceil(BURST) {
+                    self.inject(now_ticks);
+                }
+                self.forwarder.flush();
+                Reply::Done
+            }
             Command::Stop => Reply::Done,
         };
         // The control plane has one command under way at a time, and takes its reply.

@@ -153,6 +153,11 @@ impl Hardware for MemoryHardware {
         Ok(())
     }
 
+    fn move_queues(&mut self, _: PortId, _: &PortShape) -> Result<bool, HardwareError> {
+        // There is one queue, and one worker.
+        Ok(true)
+    }
+
     fn detach(&mut self, port: PortId) -> Result<(), HardwareError> {
         self.0
             .state()
