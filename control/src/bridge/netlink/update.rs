@@ -174,6 +174,8 @@ pub(crate) struct Link {
     pub up: bool,
     /// Whether it has a carrier.
     pub carrier: bool,
+    /// Its Ethernet address, if it has one.
+    pub mac: Option<Mac>,
     /// Index of the bridge or VRF device to which it belongs.
     pub controller: Option<u32>,
     /// What kind of device it is.
