@@ -7,7 +7,6 @@ use crate::router::{Router, program};
 use crate::wait::{Seen, until};
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -33,16 +32,7 @@ impl Bridge {
     /// As for [`Process::start`]; [`LabError::Timeout`] with its log.
     pub fn start(router: &Router, node: &Node) -> Result<Self, LabError> {
         let directory = tempfile::tempdir().map_err(LabError::system("making a directory"))?;
-        let mut text = "sources:\n  - { owner: kernel, kind: kernel }\n".to_owned();
-        for vrf in node.vrf_namespaces() {
-            let name = vrf.name();
-            // Writing to a String cannot fail.
-            let _ = writeln!(
-                text,
-                "  - {{ owner: kernel-{name}, kind: kernel, netns: {name}, tables: [{{ vrf: {name} }}] }}"
-            );
-        }
-        std::fs::write(directory.path().join("bridge.yaml"), text)
+        std::fs::write(directory.path().join("bridge.yaml"), node.bridge_config())
             .map_err(LabError::system("configuring the bridge"))?;
         let (node, router) = (node.clone(), router.socket());
         let process = spawn(&node, &directory, &router)?;

@@ -23,6 +23,7 @@ pub struct Node {
     vrfs: Vec<Vrf>,
     ports: Vec<Port>,
     loopbacks: Vec<Port>,
+    tunnels: Option<String>,
     more: String,
 }
 
@@ -30,6 +31,7 @@ pub struct Node {
 struct Vrf {
     namespace: Namespace,
     table: u32,
+    l3vni: Option<u32>,
 }
 
 /// An interface of the router: a port's own, or a loopback.
@@ -54,6 +56,7 @@ impl Node {
             vrfs: Vec::new(),
             ports: Vec::new(),
             loopbacks: Vec::new(),
+            tunnels: None,
             more: String::new(),
         })
     }
@@ -79,8 +82,41 @@ impl Node {
         self.vrfs.push(Vrf {
             namespace: namespace.clone(),
             table,
+            l3vni: None,
         });
         Ok(namespace)
+    }
+
+    /// Gives a VRF the VNI of its type 5 routes. The tunnels start at `address`, which is one of the node's.
+    pub fn l3vni(&mut self, vrf: &str, vni: u32, address: &str) {
+        self.tunnels = Some(address.to_owned());
+        let mut vrfs = self.vrfs.iter_mut();
+        if let Some(vrf) = vrfs.find(|known| known.namespace.name() == vrf) {
+            vrf.l3vni = Some(vni);
+        }
+    }
+
+    /// The configuration of a bridge that follows its kernels.
+    #[must_use]
+    pub fn bridge_config(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        if let Some(address) = &self.tunnels {
+            let _ = writeln!(text, "tunnels: {{ address: \"{address}\" }}");
+        }
+        text += "sources:\n  - { owner: kernel, kind: kernel }\n";
+        for Vrf {
+            namespace, l3vni, ..
+        } in &self.vrfs
+        {
+            let name = namespace.name();
+            let vni = l3vni.map_or(String::new(), |vni| format!(", l3vni: {vni}"));
+            let _ = writeln!(
+                text,
+                "  - {{ owner: kernel-{name}, kind: kernel, netns: {name}, tables: [{{ vrf: {name}{vni} }}] }}"
+            );
+        }
+        text
     }
 
     /// The namespaces of its VRFs.
@@ -172,7 +208,10 @@ impl Node {
         if !self.vrfs.is_empty() {
             text += "vrfs:\n";
         }
-        for Vrf { namespace, table } in &self.vrfs {
+        for Vrf {
+            namespace, table, ..
+        } in &self.vrfs
+        {
             let name = namespace.name();
             let _ = writeln!(
                 text,

@@ -17,6 +17,8 @@ mod k1_services;
 mod m_anycast;
 #[path = "labs/s11_deaths.rs"]
 mod s11_deaths;
+#[path = "labs/s2_l3vni.rs"]
+mod s2_l3vni;
 #[path = "labs/s7_underlay.rs"]
 mod s7_underlay;
 #[path = "labs/s8_bfd.rs"]

@@ -3,14 +3,15 @@
 //! It is YAML like that of ferrouted, read by the same machinery: every mistake is found at once, with line, column and field.
 
 use super::netlink::update::Protocol;
-use crate::config::number::{KernelTable, Milliseconds, Seconds};
+use crate::config::number::{KernelTable, Milliseconds, Seconds, VniNumber};
 use crate::config::system::{Log, Metrics, Socket};
-use crate::config::text::Listen;
+use crate::config::text::{Address, Listen, StationMac};
 use crate::config::{
     ConfigError, DEFAULT_SOCKET, Document, Invalid, Mistake, Problem, Step, at, read,
 };
 use crate::model::name::{InterfaceName, OwnerName, VrfName};
 use crate::model::number::Distance;
+use crate::model::prefix::Prefix;
 use crate::model::vrf::Namespace;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,8 @@ pub struct Config {
     pub log: Log,
     /// Prometheus metrics.
     pub metrics: Metrics,
+    /// The router's end of VXLAN tunnels. Needed by tables with an `l3vni`.
+    pub tunnels: Option<Tunnels>,
     /// Where routes come from.
     pub sources: Vec<Source>,
 }
@@ -47,9 +50,40 @@ impl Default for Config {
             },
             log: Log::default(),
             metrics: Metrics::default(),
+            tunnels: None,
             sources: Vec::new(),
         }
     }
+}
+
+/// The router's end of VXLAN tunnels, and what routing daemons see of it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tunnels {
+    /// Its address, which the router has on an interface. The router's endpoint `default` is made with it if there is none.
+    pub address: Address,
+    /// The router MAC of netdevs that the bridge makes; absent: one of local meaning, from the address.
+    #[serde(default)]
+    pub router_mac: Option<StationMac>,
+    /// Who makes the bridge and the VXLAN device of each `l3vni`, without which EVPN does not come up in FRR.
+    #[serde(default)]
+    pub netdevs: Netdevs,
+    /// The network namespace of the daemons' default VRF, in which tunnels start; absent: that of the process.
+    #[serde(default)]
+    pub netns: Option<Namespace>,
+}
+
+/// Who makes netdevs for VNIs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Netdevs {
+    /// An operator or another program.
+    Given,
+    /// The bridge makes those that are not there, and removes them when it is stopped.
+    #[default]
+    Made,
+    /// The bridge makes those that are not there, and leaves them, so that daemons do not see its restarts.
+    Kept,
 }
 
 /// Where routes come from.
@@ -72,6 +106,9 @@ pub struct Source {
     /// Interfaces that are called otherwise in the kernel.
     #[serde(default)]
     pub interfaces: Vec<Interface>,
+    /// Gateways to which MPLS labels of routes go in UDP (RFC 7510); to all others they go on the link.
+    #[serde(default)]
+    pub mpls_udp: Vec<Prefix>,
     /// Distance of its routes in the router, 1 to 254.
     #[serde(default = "default_distance")]
     pub distance: Distance,
@@ -88,6 +125,7 @@ fn default_tables() -> Vec<Table> {
         table: KernelTable::MAIN,
         vrf: VrfName::default(),
         protocols: default_protocols(),
+        l3vni: None,
     }]
 }
 
@@ -135,6 +173,9 @@ pub struct Table {
     /// Whose routes are taken: names of protocols, or their numbers in quotes.
     #[serde(default = "default_protocols")]
     pub protocols: Vec<Protocol>,
+    /// The VNI by which EVPN's prefixes (type 5) of this VRF go.
+    #[serde(default)]
+    pub l3vni: Option<VniNumber>,
 }
 
 const fn main_table() -> KernelTable {
@@ -281,7 +322,7 @@ fn check(config: &Config, document: &Document) -> Vec<Mistake> {
     let mut report =
         |path: &[Step<'_>], rule| mistakes.push(document.mistake(path, Problem::Rule(rule)));
     let (mut owners, mut listens) = (BTreeSet::new(), BTreeSet::new());
-    let (mut vrfs, mut tables) = (BTreeSet::new(), BTreeSet::new());
+    let (mut vrfs, mut tables, mut vnis) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for (place, source) in config.sources.iter().enumerate() {
         let netns = source.netns.as_ref().map(Namespace::as_str);
         if source.owner.is_reserved() {
@@ -312,6 +353,14 @@ fn check(config: &Config, document: &Document) -> Vec<Mistake> {
                     at!["sources", place, "tables", at, "vrf"],
                     "this VRF has a source already: the kernel or one zebra, never both",
                 );
+            }
+            if let Some(vni) = table.l3vni {
+                let field = at!["sources", place, "tables", at, "l3vni"];
+                if config.tunnels.is_none() {
+                    report(field, "a VNI needs the settings of `tunnels`");
+                } else if !vnis.insert(vni) {
+                    report(field, "another table has this VNI");
+                }
             }
             if !tables.insert((netns, listen, table.table)) {
                 report(

@@ -12,7 +12,7 @@ use ferroute_proto::v1::{BridgeFollower, BridgeFpmSession, BridgeRouterSession, 
 use std::io;
 use tokio::net::TcpListener;
 
-const SOURCE: [Column<BridgeSource, u64>; 11] = [
+const SOURCE: [Column<BridgeSource, u64>; 15] = [
     (
         "ferroute_bridge_complete",
         "Whether the source has said everything that it has.",
@@ -67,6 +67,26 @@ const SOURCE: [Column<BridgeSource, u64>; 11] = [
         "ferroute_bridge_neighbours_failed",
         "Neighbours that the router did not take.",
         |s| s.neighbours_failed,
+    ),
+    (
+        "ferroute_bridge_labels",
+        "Labels that the router was given.",
+        |s| s.labels,
+    ),
+    (
+        "ferroute_bridge_labels_failed",
+        "Labels that the router did not take.",
+        |s| s.labels_failed,
+    ),
+    (
+        "ferroute_bridge_vnis",
+        "Routed VNIs that the router was given.",
+        |s| s.vnis,
+    ),
+    (
+        "ferroute_bridge_vnis_failed",
+        "Routed VNIs that the router did not take.",
+        |s| s.vnis_failed,
     ),
 ];
 const ROUTER: [Column<BridgeRouterSession, u64>; 2] = [

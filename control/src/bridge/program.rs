@@ -2,6 +2,7 @@
 
 use super::config::Config;
 use super::metrics;
+use super::overlay::shadow::{Shadow, ShadowError};
 use super::service::{self, Sources};
 use super::source::{self, SourceError};
 use crate::config::{ConfigError, schema_of};
@@ -52,6 +53,9 @@ pub enum BridgeError {
     /// A source cannot be served.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// Netdevs for VNIs cannot be made.
+    #[error(transparent)]
+    Shadow(#[from] ShadowError),
     /// The metrics cannot be served.
     #[error("cannot serve metrics on {address}: {source}")]
     Metrics {
@@ -132,10 +136,15 @@ async fn run(
     config: Config,
     listener: std::os::unix::net::UnixListener,
 ) -> Result<(), BridgeError> {
+    let shadow = Shadow::start(&config)?;
     let count = config.sources.len();
     let mut questions = Vec::with_capacity(count);
     for source in config.sources {
-        questions.push(source::start(source, config.router.clone())?);
+        questions.push(source::start(
+            source,
+            config.router.clone(),
+            config.tunnels.as_ref(),
+        )?);
     }
     let sources = Sources::new(questions);
     if let Some(listen) = &config.metrics.listen {
@@ -153,5 +162,7 @@ async fn run(
         manager::stopping();
     };
     manager::ready(&format!("{count} sources"));
-    service::serve(sources, listener, stop).await
+    service::serve(sources, listener, stop).await?;
+    shadow.stop();
+    Ok(())
 }

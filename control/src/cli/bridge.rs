@@ -88,6 +88,10 @@ struct Source {
     fdb_entries: u64,
     neighbours: u64,
     neighbours_failed: u64,
+    labels: u64,
+    labels_failed: u64,
+    vnis: u64,
+    vnis_failed: u64,
     problems: Vec<Problem>,
 }
 
@@ -207,6 +211,10 @@ impl From<v1::BridgeSource> for Source {
             fdb_entries: source.fdb_entries,
             neighbours: source.neighbours,
             neighbours_failed: source.neighbours_failed,
+            labels: source.labels,
+            labels_failed: source.labels_failed,
+            vnis: source.vnis,
+            vnis_failed: source.vnis_failed,
             problems: problems.collect(),
         }
     }
@@ -285,12 +293,17 @@ impl Source {
             ),
         );
         line(
-            "kept only",
+            "labels",
             format!(
-                "{} label switched paths, {} FDB entries",
-                self.lsps, self.fdb_entries
+                "{} given of {}, {} failed",
+                self.labels, self.lsps, self.labels_failed
             ),
         );
+        line(
+            "VNIs",
+            format!("{} given, {} failed", self.vnis, self.vnis_failed),
+        );
+        line("kept", format!("{} FDB entries", self.fdb_entries));
         for problem in &self.problems {
             let vrf = &problem.vrf;
             line(

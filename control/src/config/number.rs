@@ -138,6 +138,10 @@ number!(
     QueueCount(u16) 1..=64
 );
 number!(
+    /// A VXLAN network identifier (RFC 7348 section 5).
+    VniNumber(u32) 0..=16_777_215
+);
+number!(
     /// How many descriptors one queue of a port has.
     Descriptors(u16) 32..=32768
 );

@@ -22,10 +22,10 @@ mod error;
 mod io;
 mod manager;
 mod namespace;
-mod netlink;
+pub(crate) mod netlink;
 mod reconcile;
 mod spec;
-mod sysctl;
+pub(crate) mod sysctl;
 mod tun;
 
 pub use error::TwinError;

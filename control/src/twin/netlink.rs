@@ -4,7 +4,9 @@ use ferroute_dataplane::mac::Mac;
 use futures::TryStreamExt;
 use ipnet::IpNet;
 use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
-use netlink_packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
+use netlink_packet_route::link::{
+    InfoData, InfoKind, InfoVrf, InfoVxlan, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
+};
 use nix::errno::Errno;
 use rtnetlink::{Handle, LinkMessageBuilder, LinkUnspec};
 use std::io;
@@ -12,22 +14,28 @@ use std::net::IpAddr;
 use tokio::runtime::Runtime;
 
 /// A netlink socket of the namespace in which it was opened.
-pub(super) struct Netlink {
+pub(crate) struct Netlink {
     runtime: Runtime,
     handle: Handle,
 }
 
 /// A netdev as the kernel has it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Link {
-    pub(super) index: u32,
-    pub(super) name: String,
-    pub(super) mac: Option<Mac>,
+pub(crate) struct Link {
+    pub(crate) index: u32,
+    pub(crate) name: String,
+    pub(crate) mac: Option<Mac>,
     pub(super) mtu: u32,
-    pub(super) up: bool,
+    pub(crate) up: bool,
     /// The VRF device, bridge or bond to which it belongs.
-    pub(super) controller: Option<u32>,
+    pub(crate) controller: Option<u32>,
     pub(super) is_vrf: bool,
+    /// The table of a VRF device.
+    pub(crate) table: Option<u32>,
+    /// The VNI of a VXLAN device.
+    pub(crate) vni: Option<u32>,
+    /// What an operator or program noted about it.
+    pub(crate) alias: String,
 }
 
 impl Link {
@@ -40,6 +48,9 @@ impl Link {
             up: message.header.flags.contains(LinkFlags::Up),
             controller: None,
             is_vrf: false,
+            table: None,
+            vni: None,
+            alias: String::new(),
         };
         for attribute in &message.attributes {
             match attribute {
@@ -51,19 +62,39 @@ impl Link {
                 LinkAttribute::Controller(index) => {
                     link.controller = Some(*index).filter(|index| *index != 0)
                 }
+                LinkAttribute::IfAlias(alias) => link.alias.clone_from(alias),
                 LinkAttribute::LinkInfo(infos) => {
-                    link.is_vrf = infos.contains(&LinkInfo::Kind(InfoKind::Vrf))
+                    link.is_vrf = infos.contains(&LinkInfo::Kind(InfoKind::Vrf));
+                    infos.iter().for_each(|info| link.info(info));
                 }
                 _ => {}
             }
         }
         link
     }
+
+    fn info(&mut self, info: &LinkInfo) {
+        match info {
+            LinkInfo::Data(InfoData::Vxlan(data)) => {
+                self.vni = data.iter().find_map(|data| match data {
+                    InfoVxlan::Id(vni) => Some(*vni),
+                    _ => None,
+                });
+            }
+            LinkInfo::Data(InfoData::Vrf(data)) => {
+                self.table = data.iter().find_map(|data| match data {
+                    InfoVrf::TableId(table) => Some(*table),
+                    _ => None,
+                });
+            }
+            _ => {}
+        }
+    }
 }
 
 /// A change of a netdev.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Change {
+pub(crate) enum Change {
     Mac(Mac),
     Mtu(u16),
     Up(bool),
@@ -72,7 +103,7 @@ pub(super) enum Change {
 
 impl Netlink {
     /// Opens a socket in the calling thread's namespace.
-    pub(super) fn open() -> io::Result<Self> {
+    pub(crate) fn open() -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .build()?;
@@ -85,13 +116,34 @@ impl Netlink {
     }
 
     /// The netdev of this name, if there is one.
-    pub(super) fn link_by_name(&self, name: &str) -> io::Result<Option<Link>> {
+    pub(crate) fn link_by_name(&self, name: &str) -> io::Result<Option<Link>> {
         self.link(self.handle.link().get().match_name(name))
     }
 
     /// The netdev of this index, if there is one.
-    pub(super) fn link_by_index(&self, index: u32) -> io::Result<Option<Link>> {
+    pub(crate) fn link_by_index(&self, index: u32) -> io::Result<Option<Link>> {
         self.link(self.handle.link().get().match_index(index))
+    }
+
+    /// All netdevs.
+    pub(crate) fn links(&self) -> io::Result<Vec<Link>> {
+        let listed = self.handle.link().get().execute().try_collect();
+        let messages: Vec<_> = self.runtime.block_on(listed).map_err(plain)?;
+        Ok(messages.iter().map(Link::of).collect())
+    }
+
+    /// Makes a netdev.
+    pub(crate) fn create(&self, link: LinkMessage) -> io::Result<()> {
+        self.runtime
+            .block_on(self.handle.link().add(link).execute())
+            .map_err(plain)
+    }
+
+    /// Writes settings of a netdev that no [`Change`] has.
+    pub(crate) fn set(&self, link: LinkMessage) -> io::Result<()> {
+        self.runtime
+            .block_on(self.handle.link().set(link).execute())
+            .map_err(plain)
     }
 
     fn link(&self, request: rtnetlink::LinkGetRequest) -> io::Result<Option<Link>> {
@@ -107,7 +159,7 @@ impl Netlink {
     }
 
     /// Changes the netdev.
-    pub(super) fn change(&self, index: u32, change: Change) -> io::Result<()> {
+    pub(crate) fn change(&self, index: u32, change: Change) -> io::Result<()> {
         let link = LinkMessageBuilder::<LinkUnspec>::new().index(index);
         let link = match change {
             Change::Mac(mac) => link.address(mac.octets().to_vec()),
@@ -123,7 +175,7 @@ impl Netlink {
     }
 
     /// Removes the netdev; that it is gone already is no error.
-    pub(super) fn delete(&self, index: u32) -> io::Result<()> {
+    pub(crate) fn delete(&self, index: u32) -> io::Result<()> {
         match self
             .runtime
             .block_on(self.handle.link().del(index).execute())

@@ -34,7 +34,7 @@ const IPV6: [(&str, &str); 9] = [
 ];
 
 /// Writes those settings of the netdev that are not as they are to be.
-pub(super) fn apply(name: &TwinName) -> Result<(), TwinError> {
+pub(crate) fn apply(name: &TwinName) -> Result<(), TwinError> {
     let ipv4 = Path::new("/proc/sys/net/ipv4/conf");
     for (setting, value) in IPV4 {
         set(ipv4.join(name.as_str()).join(setting), value)?;

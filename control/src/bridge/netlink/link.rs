@@ -3,10 +3,12 @@
 use super::Unreadable;
 use super::update::{Link, LinkKind, LinkUpdate, Signs, Update};
 use super::view::{Attributes, LyingLength, Message, u32_at};
+use ferroute_dataplane::mac::Mac;
 use nix::libc;
 
 /// Bytes of `ifinfomsg`.
 const HEADER: usize = 16;
+const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MASTER: u16 = 10;
 const IFLA_LINKINFO: u16 = 18;
@@ -26,10 +28,11 @@ pub(super) fn decode(message: &Message<'_>) -> Result<Option<Update>, Unreadable
     }
     let index = u32_at(header, 4).unwrap_or_default();
     let flags = u32_at(header, 8).unwrap_or_default();
-    let (mut name, mut controller, mut kind) = (None, None, LinkKind::Other);
+    let (mut name, mut mac, mut controller, mut kind) = (None, None, None, LinkKind::Other);
     for attribute in Attributes::after(message.payload, HEADER) {
         let (attribute, value) = attribute?;
         match attribute {
+            IFLA_ADDRESS => mac = value.try_into().ok().map(Mac::new),
             IFLA_IFNAME => name = Some(text(value).to_owned()),
             IFLA_MASTER => controller = u32_at(value, 0).filter(|index| *index != 0),
             IFLA_LINKINFO => kind = link_kind(value)?,
@@ -42,6 +45,7 @@ pub(super) fn decode(message: &Message<'_>) -> Result<Option<Update>, Unreadable
         Some(Link {
             name: name.ok_or(Unreadable::Missing("name"))?,
             signs: Signs::of_flags(flags),
+            mac,
             controller,
             kind,
         })

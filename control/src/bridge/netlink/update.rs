@@ -173,6 +173,8 @@ pub(crate) struct Link {
     pub name: String,
     /// Whether it can be used.
     pub signs: Signs,
+    /// Its Ethernet address, if it has one.
+    pub mac: Option<Mac>,
     /// Index of the bridge or VRF device to which it belongs.
     pub controller: Option<u32>,
     /// What kind of device it is.

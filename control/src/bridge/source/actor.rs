@@ -2,14 +2,17 @@
 
 use super::fpm::{Phase, Times};
 use super::generation::Generations;
-use crate::bridge::config::{Kind, Neighbours as Wanted, Source as Config};
+use crate::bridge::config::{Kind, Neighbours as Wanted, Source as Config, Tunnels};
 use crate::bridge::follower::{self, Interest};
 use crate::bridge::fpm::{self, server};
 use crate::bridge::netlink::request;
 use crate::bridge::netlink::update::{FdbEntry, FdbKey, Hops, Neighbour};
+use crate::bridge::router::keeper::Keeper;
+use crate::bridge::router::labels::Labels;
 use crate::bridge::router::link::{Event, Link};
 use crate::bridge::router::neighbours::Neighbours;
 use crate::bridge::router::session::{SessionError, WINDOW, Word, interfaces};
+use crate::bridge::router::vnis::Vnis;
 use crate::bridge::table::{Meaning, Names, Said, Scope, ScopeTable, Table};
 use ferroute_proto::v1;
 use ferroute_proto::v1::inject_request::What;
@@ -70,6 +73,7 @@ pub enum SourceError {
 pub(in crate::bridge) fn start(
     config: Config,
     router: PathBuf,
+    tunnels: Option<&Tunnels>,
 ) -> Result<mpsc::Sender<Question>, SourceError> {
     let (follower, kernel) = mpsc::channel(WAITING);
     let interest = Interest {
@@ -95,7 +99,7 @@ pub(in crate::bridge) fn start(
         });
     }
     let (questions, asked) = mpsc::channel(4);
-    tokio::spawn(Source::new(config, router).run(kernel, zebra, asked));
+    tokio::spawn(Source::new(config, router, tunnels).run(kernel, zebra, asked));
     Ok(questions)
 }
 
@@ -135,7 +139,9 @@ pub(super) struct Source {
     pub(super) names_changed: bool,
     pub(super) links: Generations<u32, ()>,
     pub(super) neighbours: Generations<(u32, IpAddr), Neighbour>,
-    pub(super) keeper: Neighbours,
+    pub(super) keeper: Keeper<Neighbours>,
+    pub(super) vnis: Keeper<Vnis>,
+    pub(super) labels: Keeper<Labels>,
     pub(super) fdb: Generations<FdbKey, FdbEntry>,
     /// What zebra says of forwarding databases; the kernel has the same and more.
     pub(super) fpm_fdb: Generations<FdbKey, FdbEntry>,
@@ -154,7 +160,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    fn new(config: Config, router: PathBuf) -> Self {
+    fn new(config: Config, router: PathBuf, tunnels: Option<&Tunnels>) -> Self {
         let meaning = match config.kind {
             Kind::Kernel => Meaning::Kernel,
             Kind::Fpm => Meaning::Fpm,
@@ -172,6 +178,7 @@ impl Source {
         let overrides = overrides.map(|interface| (interface.kernel.to_string(), interface.router));
         let names = Names {
             overrides: overrides.collect(),
+            mpls_udp: config.mpls_udp.clone(),
             ..Names::default()
         };
         let grace = Duration::from_secs(config.grace_seconds.get().into());
@@ -195,7 +202,14 @@ impl Source {
             names_changed: false,
             links: Generations::default(),
             neighbours: Generations::default(),
-            keeper: Neighbours::start(),
+            keeper: Keeper::start(Neighbours),
+            vnis: Keeper::start(Vnis {
+                addresses: tunnels
+                    .map(|tunnels| tunnels.address.ip())
+                    .into_iter()
+                    .collect(),
+            }),
+            labels: Keeper::start(Labels),
             fdb: Generations::default(),
             fpm_fdb: Generations::default(),
             lsps: Generations::default(),
@@ -239,6 +253,12 @@ impl Source {
         if std::mem::take(&mut self.names_changed) {
             self.table.names_changed();
             self.wish_neighbours();
+            self.wish_vnis();
+            self.wish_labels();
+        }
+        let changed = self.names.netdevs.take_changed();
+        if !changed.is_empty() {
+            self.table.netdevs_changed(&changed);
         }
         let Some(session) = self.link.session() else {
             return;
@@ -276,6 +296,8 @@ impl Source {
     fn retry(&mut self) {
         self.table.retry();
         self.keeper.retry();
+        self.vnis.retry();
+        self.labels.retry();
     }
 
     /// Something came from the router.
@@ -289,6 +311,8 @@ impl Source {
                 self.told.sessions += 1;
                 self.names.router.clone_from(&session.interfaces);
                 self.keeper.router(session.channel.clone());
+                self.vnis.router(session.channel.clone());
+                self.labels.router(session.channel.clone());
                 self.names_changed = true;
                 self.table.replay();
                 self.in_flight.clear();

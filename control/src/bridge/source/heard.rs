@@ -33,15 +33,19 @@ impl Source {
                 self.heard.dumps += 1;
                 for index in self.links.sweep() {
                     self.names.links.remove(&index);
+                    self.names.netdevs.link(index, None);
                     self.names_changed = true;
                 }
                 for (index, address) in self.neighbours.sweep() {
+                    self.names.netdevs.neighbour(index, address, None);
                     self.wish(index, address, None);
                 }
-                self.fdb.sweep();
+                for key in self.fdb.sweep() {
+                    self.names.netdevs.fdb(&key, false);
+                }
                 if routes {
                     let gone = self.table.sweep();
-                    self.lsps.sweep();
+                    self.sweep_lsps();
                     self.complete = true;
                     tracing::debug!(owner = %self.config.owner, gone, routes = self.table.len(), "the kernel was read");
                 }
@@ -125,7 +129,7 @@ impl Source {
 
     fn sweep(&mut self) -> usize {
         self.complete = true;
-        self.lsps.sweep();
+        self.sweep_lsps();
         self.fpm_fdb.sweep();
         self.table.sweep()
     }
@@ -136,6 +140,8 @@ impl Source {
         };
         match update {
             Update::Link(update) => {
+                let netdevs = &mut self.names.netdevs;
+                self.names_changed |= netdevs.link(update.index, update.link.as_ref());
                 let name = update.link.map(|link| link.name);
                 self.links.set(update.index, name.as_ref().map(|_| ()));
                 self.names_changed |= match name {
@@ -144,9 +150,12 @@ impl Source {
                 };
             }
             Update::Neighbour(update) => self.neighbour(update),
-            Update::Fdb(update) if from_kernel => self.fdb.set(update.key, update.entry),
+            Update::Fdb(update) if from_kernel => {
+                self.names.netdevs.fdb(&update.key, update.entry.is_some());
+                self.fdb.set(update.key, update.entry);
+            }
             Update::Fdb(update) => self.fpm_fdb.set(update.key, update.entry),
-            Update::Lsp(update) => self.lsps.set(update.label, update.hops),
+            Update::Lsp(update) => self.lsp(update),
             // The table takes them.
             Update::Route(_) | Update::NextHop(_) => {}
         }
@@ -154,9 +163,14 @@ impl Source {
 
     fn neighbour(&mut self, update: NeighbourUpdate) {
         let mac = update.known.and_then(|known| self.wanted_mac(&known));
-        let kept = update.known.filter(|_| mac.is_some());
-        let key = (update.interface, update.address);
+        let told = (update.known).filter(|known| known.state == NeighbourState::Told);
+        let kept = update.known.filter(|_| mac.is_some() || told.is_some());
+        let (key, told) = (
+            (update.interface, update.address),
+            told.and_then(|known| known.mac),
+        );
         self.neighbours.set(key, kept);
+        (self.names.netdevs).neighbour(update.interface, update.address, told);
         self.wish(update.interface, update.address, mac);
     }
 
@@ -176,7 +190,7 @@ impl Source {
         }
         // An interface that the router does not have has no neighbours there either.
         if let Ok(interface) = self.names.interface(index) {
-            self.keeper.wish(interface, address, mac);
+            self.keeper.wish((interface, address), mac);
         }
     }
 

@@ -6,12 +6,13 @@
 //!                   ▲─────────────────────────────────────────────────┘
 //! ```
 //!
-//! [`actor`] waits and sends, [`heard`] takes in what the sources say, [`report`] tells people.
+//! [`actor`] waits and sends, [`heard`] takes in what the sources say, [`overlay`] is for VNIs and labels, [`report`] tells people.
 
 mod actor;
 mod fpm;
 mod generation;
 mod heard;
+mod overlay;
 mod report;
 
 pub(in crate::bridge) use actor::{Question, SourceError, start};

@@ -14,6 +14,8 @@ impl Source {
             Kind::Fpm => v1::BridgeSourceKind::Fpm,
         };
         let (neighbours, neighbours_failed) = self.keeper.counts();
+        let (labels, labels_failed) = self.labels.counts();
+        let (vnis, vnis_failed) = self.vnis.counts();
         let session = self.link.session();
         let protocols = census.by_protocol.iter();
         let protocols = protocols.map(|(protocol, routes)| v1::BridgeProtocol {
@@ -67,6 +69,10 @@ impl Source {
             neighbours,
             neighbours_failed,
             problems: problems.collect(),
+            labels,
+            labels_failed,
+            vnis,
+            vnis_failed,
         }
     }
 

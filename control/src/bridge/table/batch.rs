@@ -135,8 +135,10 @@ impl Table {
             Some(Aim::Set(number)) => match self.sets.get(&number).map(|set| &set.shape) {
                 Some(Shape::Hops) => Word::Lead(number),
                 Some(Shape::Blackhole) => Word::Special(Special::Blackhole),
-                // What the route had is better than nothing until the object comes.
-                Some(Shape::Held(Hold::UnknownObject(_)) | Shape::New) => Word::Keep,
+                // What the route had is better than nothing until the object comes, or the far router's address.
+                Some(Shape::Held(Hold::UnknownObject(_) | Hold::NoRouterMac(_)) | Shape::New) => {
+                    Word::Keep
+                }
                 // It leads where the router cannot follow: the old way would be a lie.
                 Some(Shape::Held(_)) | None => Word::Withdraw,
             },

@@ -3,8 +3,11 @@
 use super::Table;
 use super::set::{Body, SetNumber};
 use crate::bridge::netlink::update::{Encapsulation, Hop};
+use crate::bridge::overlay::netdevs::Netdevs;
 use crate::model::name::InterfaceName;
+use crate::model::prefix::Prefix;
 use ferroute_proto::v1;
+use ferroute_proto::v1::encap::Kind;
 use prost::bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -23,6 +26,10 @@ pub(in crate::bridge) struct Names {
     pub(in crate::bridge) overrides: BTreeMap<String, InterfaceName>,
     /// The router's interfaces.
     pub(in crate::bridge) router: BTreeSet<InterfaceName>,
+    /// Where tunnels start, and what stands behind them.
+    pub(in crate::bridge) netdevs: Netdevs,
+    /// Gateways to which labels go in UDP (RFC 7510) instead of on the link.
+    pub(in crate::bridge) mpls_udp: Vec<Prefix>,
 }
 
 /// Why something is not said to the router.
@@ -40,6 +47,12 @@ pub(in crate::bridge) enum Hold {
     /// The router cannot put this around packets.
     #[error("the encapsulation {0} is not supported")]
     Encapsulation(&'static str),
+    /// Several VXLAN devices are behind the netdev, and the source does not say which.
+    #[error("the VNI of a tunnel over {0} is not known")]
+    NoVni(String),
+    /// The source has not described the far router of a tunnel yet.
+    #[error("the router MAC of {0} is not known yet")]
+    NoRouterMac(IpAddr),
     /// Neither gateway nor interface.
     #[error("a next hop has neither gateway nor interface")]
     Form,
@@ -67,13 +80,19 @@ impl Names {
             .ok_or_else(|| Hold::NoInterface(link.clone()))
     }
 
-    fn hop(&self, hop: &Hop, weight: u32) -> Result<v1::NextHop, Hold> {
-        match &hop.encapsulation {
-            Encapsulation::None => {}
-            Encapsulation::Mpls(_) => return Err(Hold::Encapsulation("MPLS")),
-            Encapsulation::Vxlan(_) => return Err(Hold::Encapsulation("VXLAN")),
-            Encapsulation::Tunnel { .. } => return Err(Hold::Encapsulation("IP tunnel")),
-            Encapsulation::Other(_) => return Err(Hold::Encapsulation("of another kind")),
+    /// A next hop in the router's words, with its weight times that of the group's member that it is.
+    pub(in crate::bridge) fn hop(&self, hop: &Hop, weight: u32) -> Result<v1::NextHop, Hold> {
+        let weight = (hop.weight * weight).clamp(1, u16::MAX.into());
+        if let Some((remote, kind)) = self.tunnel(hop)? {
+            return Ok(v1::NextHop {
+                gateway: octets(remote.to_canonical()),
+                weight,
+                encap: Some(v1::Encap {
+                    kind: Some(kind),
+                    ..v1::Encap::default()
+                }),
+                ..v1::NextHop::default()
+            });
         }
         let interface = match hop.interface {
             0 => String::new(),
@@ -87,10 +106,62 @@ impl Names {
             onlink: hop.onlink && !interface.is_empty() && !gateway.is_empty(),
             gateway,
             interface,
-            vrf: String::new(),
-            weight: (hop.weight * weight).clamp(1, u16::MAX.into()),
-            encap: None,
+            weight,
+            ..v1::NextHop::default()
         })
+    }
+
+    /// The tunnel that a next hop leads into: its far end, and what is put around packets; none if it leads into none.
+    fn tunnel(&self, hop: &Hop) -> Result<Option<(IpAddr, Kind)>, Hold> {
+        let (remote, kind) = match (&hop.encapsulation, hop.gateway) {
+            // An interface of the router's own is a link like any other, whatever the kernel has behind it.
+            (Encapsulation::None, Some(gateway))
+                if self.netdevs.has_tunnels(hop.interface)
+                    && self.interface(hop.interface).is_err() =>
+            {
+                let vni = self.netdevs.vni(hop.interface);
+                let vni = vni.ok_or_else(|| Hold::NoVni(self.netdev(hop.interface)))?;
+                (gateway, self.vxlan(hop, vni, gateway)?)
+            }
+            (Encapsulation::None, _) => return Ok(None),
+            (Encapsulation::Vxlan(vni), Some(gateway)) => {
+                (gateway, self.vxlan(hop, *vni, gateway)?)
+            }
+            (Encapsulation::Tunnel { id, remote }, gateway)
+                if self.netdevs.has_tunnels(hop.interface) =>
+            {
+                let remote = remote.or(gateway).ok_or(Hold::Form)?;
+                let vni = u32::try_from(*id).map_err(|_| Hold::Form)?;
+                (remote, self.vxlan(hop, vni, remote)?)
+            }
+            (Encapsulation::Tunnel { .. }, _) => return Err(Hold::Encapsulation("IP tunnel")),
+            (Encapsulation::Mpls(labels), Some(gateway)) => {
+                let labels = v1::LabelEncap {
+                    labels: labels.to_vec(),
+                };
+                let udp = (self.mpls_udp.iter()).any(|prefix| prefix.net().contains(&gateway));
+                let kind = if udp { Kind::MplsUdp } else { Kind::Mpls };
+                (gateway, kind(labels))
+            }
+            (Encapsulation::Mpls(_) | Encapsulation::Vxlan(_), None) => return Err(Hold::Form),
+            (Encapsulation::Other(_), _) => return Err(Hold::Encapsulation("of another kind")),
+        };
+        Ok(Some((remote, kind)))
+    }
+
+    fn vxlan(&self, hop: &Hop, vni: u32, remote: IpAddr) -> Result<Kind, Hold> {
+        let router_mac = self.netdevs.router_mac(hop.interface, remote);
+        let router_mac = router_mac.ok_or(Hold::NoRouterMac(remote.to_canonical()))?;
+        Ok(Kind::Vxlan(v1::VxlanEncap {
+            vni,
+            router_mac: Bytes::copy_from_slice(&router_mac.octets()),
+        }))
+    }
+
+    /// The kernel's name of a netdev, or its index if it has none any more.
+    fn netdev(&self, index: u32) -> String {
+        let name = self.links.get(&index).cloned();
+        name.unwrap_or_else(|| index.to_string())
     }
 }
 

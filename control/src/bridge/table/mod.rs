@@ -32,7 +32,7 @@ use crate::bridge::netlink::update::{Hops, Protocol, Special, Update};
 use crate::model::name::VrfName;
 use crate::model::prefix::Prefix;
 use rustc_hash::{FxHashMap, FxHashSet};
-use set::{Set, SetNumber};
+use set::{Body, Set, SetNumber};
 use smallvec::SmallVec;
 use std::collections::{BTreeSet, VecDeque};
 
@@ -258,6 +258,16 @@ impl Table {
             if set.mark() {
                 self.dirty_sets.push(*number);
             }
+        }
+    }
+
+    /// What stands behind tunnels over these netdevs changed: sets that lead over them are expressed anew.
+    pub(in crate::bridge) fn netdevs_changed(&mut self, netdevs: &BTreeSet<u32>) {
+        let over = |set: &Set| matches!(&set.body, Body::Hops(hops) if hops.iter().any(|hop| netdevs.contains(&hop.interface)));
+        let sets = self.sets.iter().filter(|(_, set)| over(set));
+        let concerned: Vec<SetNumber> = sets.map(|(number, _)| *number).collect();
+        for number in concerned {
+            self.mark_set(number);
         }
     }
 

@@ -1,0 +1,69 @@
+//! VNIs and labels of a source, as the router is to have them.
+
+use super::actor::Source;
+use crate::bridge::netlink::update::{Encapsulation, Hops, LspUpdate};
+use crate::bridge::router::vnis::Routed;
+use ferroute_proto::v1;
+use ferroute_proto::v1::label_spec::Target;
+
+/// Labels below this have a meaning of their own (RFC 7274).
+const FIRST_LABEL: u32 = 16;
+
+impl Source {
+    /// Says the VNIs whose bridges are in the kernel. One whose bridge goes stays: what the fabric still sends is taken.
+    pub(super) fn wish_vnis(&self) {
+        for table in &self.config.tables {
+            let vni = table.l3vni.map(|vni| vni.get());
+            let seen = vni.and_then(|vni| Some((vni, self.names.netdevs.bridge_of(vni)?)));
+            if let Some((vni, (_, router_mac))) = seen {
+                let vrf = table.vrf;
+                self.vnis.wish(vni, Some(Routed { vrf, router_mac }));
+            }
+        }
+    }
+
+    /// A label switched path is this now, or gone.
+    pub(super) fn lsp(&mut self, update: LspUpdate) {
+        self.wish_label(update.label, update.hops.as_ref());
+        self.lsps.set(update.label, update.hops);
+    }
+
+    /// What the source did not repeat goes.
+    pub(super) fn sweep_lsps(&mut self) {
+        for label in self.lsps.sweep() {
+            self.labels.wish(label, None);
+        }
+    }
+
+    /// Says all labels again, because names changed; those that are as they were cost no call.
+    pub(super) fn wish_labels(&self) {
+        for (label, hops) in self.lsps.iter() {
+            self.wish_label(*label, Some(hops));
+        }
+    }
+
+    fn wish_label(&self, label: u32, hops: Option<&Hops>) {
+        if label >= FIRST_LABEL {
+            let target = hops.and_then(|hops| self.label_target(hops));
+            self.labels.wish(label, target);
+        }
+    }
+
+    /// Where a label leads: into a VRF by its device, or to those of its next hops that can be said, if any.
+    fn label_target(&self, hops: &Hops) -> Option<Target> {
+        if let [hop] = &hops[..]
+            && hop.gateway.is_none()
+            && hop.encapsulation == Encapsulation::None
+            && let Some(table) = self.names.netdevs.vrf_table(hop.interface)
+        {
+            let mut tables = self.config.tables.iter();
+            let table = tables.find(|known| known.table.get() == table)?;
+            return Some(Target::Vrf(table.vrf.to_string()));
+        }
+        let next_hops: Vec<_> = hops
+            .iter()
+            .filter_map(|hop| self.names.hop(hop, 1).ok())
+            .collect();
+        (!next_hops.is_empty()).then_some(Target::NextHops(v1::LabelNextHops { next_hops }))
+    }
+}
