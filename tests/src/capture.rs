@@ -13,8 +13,10 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::UNIX_EPOCH;
 
-/// Frames that `tshark` finds fault with. Checksums of all protocols are checked; 0 is its word for a bad one.
-const FAULTY: &str = "_ws.malformed or ip.checksum.status == 0 or tcp.checksum.status == 0 or udp.checksum.status == 0 \
+/// Frames that `tshark` finds fault with. Checksums of all protocols are checked; 0 is its word for a bad one. Linux writes a TCP
+/// checksum of zero as 0xffff, as UDP has it; the sum is right all the same, which tshark does not see.
+const FAULTY: &str = "_ws.malformed or ip.checksum.status == 0 or (tcp.checksum.status == 0 and tcp.checksum != 0xffff) \
+                      or udp.checksum.status == 0 \
                       or icmp.checksum.status == 0 or icmpv6.checksum.status == 0";
 
 /// Length of the longest frame that a file of recordings can hold, in bytes.

@@ -54,7 +54,7 @@ pub struct Router {
 impl Router {
     /// Starts one in a namespace and waits until it says that it is ready. It finds the `named` namespaces below
     /// `/run/netns`. To `config` are added the parts that keep it apart from others on the machine: no huge pages, a small
-    /// pool, a file prefix of its own.
+    /// pool unless it names one, a file prefix of its own.
     ///
     /// # Errors
     /// [`LabError::Failed`] when it ended, [`LabError::Timeout`] when it did not get ready in time, each with its log.
@@ -212,9 +212,11 @@ fn socket_in(directory: &Path) -> PathBuf {
 fn isolate(config: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let (pid, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    format!(
-        "{config}\neal: {{ file_prefix: ferroute-lab-{pid}-{count}, huge_pages: off }}\nmempool: {{ buffers: 8191 }}\n"
-    )
+    let pool = match config.contains("\nmempool:") {
+        true => "",
+        false => "mempool: { buffers: 8191 }\n",
+    };
+    format!("{config}\neal: {{ file_prefix: ferroute-lab-{pid}-{count}, huge_pages: off }}\n{pool}")
 }
 
 /// Waits for the line READY=1 of the service manager's protocol. It ends without a word when the daemon never says it: the

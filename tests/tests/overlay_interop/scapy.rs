@@ -1,0 +1,72 @@
+//! Tunnels that this kernel has no device for, with a peer that scapy plays.
+
+use crate::lab::{FAR, Outer, config, route_into, start};
+use ferroute_tests::{Capture, TwoHosts};
+use std::time::Duration;
+
+/// The peer's tunnel addresses. Its kernel does not have them, so that it has no word in this.
+const PEER: [&str; 2] = ["10.2.0.9", "2001:db8:b::9"];
+const LIMIT: Duration = Duration::from_secs(20);
+/// A label that the router gave out for the VRF.
+const LABEL: u32 = 16;
+
+/// Every kind of tunnel over this family, with both families in it.
+fn tunnels_carry_both_families(outer: Outer) {
+    let lab = TwoHosts::build().unwrap();
+    let router = start(&lab, &config(&lab), "ip-vrf red");
+    router.cli(&format!("label add {LABEL} vrf red")).unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/overlay_interop/peer.py");
+    let [v4, v6] = PEER;
+    let peer = lab
+        .b
+        .namespace()
+        .spawn(&format!("/usr/bin/python3 {script} eth0 {v4} {v6} {LABEL}"))
+        .unwrap();
+    peer.wait_for("ready\n", LIMIT).unwrap();
+    let captures = [&lab.b.eth0, &lab.a.eth0].map(|end| Capture::start(end).unwrap());
+    let remote = outer.of(PEER);
+    for (encap, kind, labels, overhead) in [
+        ("ip", "ip", "-", 0),
+        ("gue", "gue", "-", 12),
+        ("mpls-udp 700", "mpls-udp", "700", 12),
+        ("mpls-udp 700/800", "mpls-udp", "700/800", 16),
+    ] {
+        route_into(&router, remote, encap);
+        let room = 1500 - outer.of([20, 40]) - overhead;
+        for (far, host, header) in [(FAR[0], lab.a.v4.host, 28), (FAR[1], lab.a.v6.host, 48)] {
+            // The largest that fits, too.
+            for size in [56, room - header] {
+                let printed = lab
+                    .a
+                    .namespace()
+                    .run(&format!("ping -n -c 2 -i 0.05 -W 5 -M do -s {size} {far}"))
+                    .unwrap();
+                assert!(printed.contains(" 2 received"), "{encap}: {printed}");
+            }
+            let seen = format!("{kind} 64 {labels} {host}\n");
+            let log = peer.log();
+            assert_eq!(log.matches(&seen).count(), 4, "{seen}{log}");
+        }
+        for far in FAR {
+            router.cli(&format!("route del {far} --vrf red")).unwrap();
+        }
+    }
+    for recording in captures.map(|capture| capture.stop().unwrap()) {
+        assert_eq!(recording.faults().unwrap(), [""; 0]);
+    }
+    // All that the peer sent was understood.
+    let drops = router.api().unwrap().drops().unwrap();
+    let astray = |reason: &str| reason.contains("tunnel") || reason.contains("label");
+    assert!(!drops.iter().any(|drop| astray(&drop.reason)), "{drops:?}");
+    router.stop().unwrap();
+}
+
+#[test]
+fn ip_gue_and_labels_carry_both_families_over_ipv4() {
+    tunnels_carry_both_families(Outer::V4);
+}
+
+#[test]
+fn ip_gue_and_labels_carry_both_families_over_ipv6() {
+    tunnels_carry_both_families(Outer::V6);
+}
