@@ -1,6 +1,6 @@
 //! What the kernel's bridges and VXLAN devices say of tunnels.
 
-use crate::bridge::netlink::update::{FdbKey, Link, LinkKind, Signs};
+use crate::bridge::netlink::update::{FdbKey, Link, LinkKind};
 use ferroute_dataplane::mac::Mac;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
