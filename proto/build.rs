@@ -11,6 +11,7 @@ const FILES: &[&str] = &[
     "route",
     "nexthop",
     "overlay",
+    "bridge_domain",
     "neighbour",
     "stats",
     "event",

@@ -92,6 +92,7 @@ const fn kind(what: &Happening) -> pb::EventKind {
         Happening::Neighbour { .. } => pb::EventKind::Neighbour,
         Happening::Owner(_) => pb::EventKind::Owner,
         Happening::Worker { .. } => pb::EventKind::Worker,
+        Happening::Station { .. } => pb::EventKind::Station,
         Happening::Refusal { .. } => pb::EventKind::Refusal,
     }
 }
@@ -148,6 +149,19 @@ fn wire(event: &Event) -> pb::Event {
         Happening::Worker { worker, hung } => What::Worker(pb::WorkerEvent {
             worker: worker.get().into(),
             hung: *hung,
+        }),
+        Happening::Station {
+            change,
+            cause,
+            station,
+            previous_interface,
+        } => What::Station(pb::StationEvent {
+            change: pb::Change::from(*change).into(),
+            cause: pb::StationCause::from(*cause).into(),
+            station: Some((*station).into()),
+            previous_interface: previous_interface
+                .map(|name| name.to_string())
+                .unwrap_or_default(),
         }),
         Happening::Refusal {
             owner,

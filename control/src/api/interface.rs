@@ -174,6 +174,9 @@ impl From<InterfaceView> for pb::Interface {
                 endpoint: endpoint.to_string(),
             }),
             InterfaceKind::Mpls => Kind::Mpls(pb::MplsInterface {}),
+            InterfaceKind::Bridge { domain } => Kind::Bridge(pb::BridgeInterface {
+                domain: domain.to_string(),
+            }),
             InterfaceKind::Ip { endpoint } => Kind::Ip(pb::IpTunnelInterface {
                 endpoint: endpoint.to_string(),
             }),
@@ -192,6 +195,10 @@ impl From<InterfaceView> for pb::Interface {
             admin_up: interface.admin_up,
             oper_up: interface.oper_up,
             mpls_input: interface.mpls,
+            bridge_domain: interface
+                .bridge_domain
+                .map(|domain| domain.to_string())
+                .unwrap_or_default(),
             mac: mac(interface.mac),
             addresses: interface.addresses.into_iter().map(Into::into).collect(),
             twin,

@@ -4,6 +4,7 @@
 //! into a message; below it stand the conversions, `TryFrom` a message into a valid type and `From` a
 //! view into a message. No service holds any truth.
 
+mod bridge_domain;
 mod event;
 mod interface;
 mod message;

@@ -2,6 +2,7 @@
 //!
 //! Who makes the Unix socket, and for whom, is the daemon's concern; TCP is [`super::tls`]'s.
 
+use super::bridge_domain::Domains;
 use super::event::Events;
 use super::interface::Interfaces;
 use super::neighbour::Neighbours;
@@ -16,6 +17,7 @@ use super::tls::TcpEndpoint;
 use super::vrf::Vrfs;
 use crate::core::handle::CoreHandle;
 use ferroute_proto::v1 as pb;
+use pb::bridge_domain_service_server::BridgeDomainServiceServer;
 use pb::event_service_server::EventServiceServer;
 use pb::interface_service_server::InterfaceServiceServer;
 use pb::neighbour_service_server::NeighbourServiceServer;
@@ -167,6 +169,10 @@ async fn services(
             stop: stop.clone()
         }),
         OverlayServiceServer(Overlays {
+            core: core.clone(),
+            stop: stop.clone()
+        }),
+        BridgeDomainServiceServer(Domains {
             core: core.clone(),
             stop: stop.clone()
         }),

@@ -16,6 +16,14 @@ pub enum CliError {
     /// The router refused.
     #[error("{}", sentence(.0))]
     Refused(Box<Status>),
+    /// The router refused the item.
+    #[error("{message} [{reason}]")]
+    ItemRefused {
+        /// The stable word of the reason.
+        reason: String,
+        /// The same for people.
+        message: String,
+    },
     /// The router refused some items of many; each was reported.
     #[error("{refused} of {total} were refused")]
     SomeRefused {
@@ -138,6 +146,9 @@ impl CliError {
     /// For programs: the sentence, and the reason with its particulars where the router gave them.
     fn json(&self) -> serde_json::Value {
         let mut error = json!({ "message": self.to_string() });
+        if let Self::ItemRefused { reason, .. } = self {
+            error["reason"] = json!(reason);
+        }
         if let Self::Refused(status) = self {
             let details = status.get_error_details();
             if let Some(info) = details.error_info() {

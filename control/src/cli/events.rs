@@ -2,6 +2,7 @@
 
 use super::convert::{interface_address_text, up, word};
 use super::error::CliError;
+use super::fdb::StationRow;
 use super::neigh::NeighbourRow;
 use super::output::Sheet;
 use super::route::OwnerRow;
@@ -41,6 +42,8 @@ enum Kind {
     Owner,
     /// A worker hangs or moves again.
     Worker,
+    /// A station of a bridge domain was learned, moved, aged or was set.
+    Station,
     /// A change was refused.
     Refusal,
 }
@@ -54,6 +57,7 @@ impl From<Kind> for v1::EventKind {
             Kind::Neighbour => Self::Neighbour,
             Kind::Owner => Self::Owner,
             Kind::Worker => Self::Worker,
+            Kind::Station => Self::Station,
             Kind::Refusal => Self::Refusal,
         }
     }
@@ -124,6 +128,12 @@ enum EventBody {
         worker: u32,
         hung: bool,
     },
+    Station {
+        change: String,
+        cause: String,
+        station: StationRow,
+        previous_interface: String,
+    },
     Refusal {
         owner: String,
         reason: String,
@@ -175,6 +185,12 @@ impl From<v1::Event> for EventRow {
             Some(What::Worker(worker)) => EventBody::Worker {
                 worker: worker.worker,
                 hung: worker.hung,
+            },
+            Some(What::Station(event)) => EventBody::Station {
+                change: change(event.change()),
+                cause: word(event.cause().as_str_name(), "STATION_CAUSE_"),
+                station: event.station.unwrap_or_default().into(),
+                previous_interface: event.previous_interface,
             },
             Some(What::Refusal(refusal)) => EventBody::Refusal {
                 owner: refusal.owner,
@@ -232,6 +248,18 @@ impl Sheet for EventRow {
                 "worker {worker} {}",
                 if *hung { "hangs" } else { "moves again" }
             ),
+            EventBody::Station {
+                change,
+                cause,
+                station,
+                previous_interface,
+            } => {
+                let from = match previous_interface.as_str() {
+                    "" => String::new(),
+                    name => format!(" from {name}"),
+                };
+                format!("station {} {change} {cause}{from}", station.summary())
+            }
             EventBody::Refusal {
                 owner,
                 reason,

@@ -4,8 +4,8 @@ use super::error::CliError;
 use super::output::{Format, Output};
 use super::session::{Server, Session};
 use super::{
-    addr, bridge, endpoint, events, generate, label, link, neigh, nexthop, port, route, stats,
-    system, tunnel, vni, vrf,
+    addr, bridge, domain, endpoint, events, fdb, generate, label, link, neigh, nexthop, port,
+    route, stats, system, tunnel, vni, vrf,
 };
 use clap::{Parser, Subcommand};
 
@@ -57,6 +57,12 @@ enum Command {
     /// VNIs: VXLAN networks.
     #[command(subcommand)]
     Vni(vni::Vni),
+    /// Bridge domains: Ethernet segments of ports, VLANs and a VNI.
+    #[command(subcommand)]
+    Domain(domain::Domain),
+    /// Stations: which way each Ethernet address of a bridge domain is.
+    #[command(subcommand)]
+    Fdb(fdb::Fdb),
     /// Labels: MPLS.
     #[command(subcommand)]
     Label(label::Label),
@@ -121,6 +127,8 @@ pub(super) async fn execute(cli: Cli, output: Output) -> Result<(), CliError> {
         Command::Nexthop(command) => command.run(session).await,
         Command::Endpoint(command) => command.run(session).await,
         Command::Vni(command) => command.run(session).await,
+        Command::Domain(command) => command.run(session).await,
+        Command::Fdb(command) => command.run(session).await,
         Command::Label(command) => command.run(session).await,
         Command::Tunnel(command) => command.run(session).await,
         Command::Neigh(command) => command.run(session).await,

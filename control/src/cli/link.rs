@@ -168,7 +168,7 @@ fn change(of: &[String]) -> Result<v1::ChangeInterfaceRequest, WordError> {
 pub(super) struct LinkRow {
     pub(super) name: String,
     id: u32,
-    /// `port`, `vlan`, `loopback`, `vxlan`, `mpls` or `tunnel`.
+    /// `port`, `vlan`, `loopback`, `vxlan`, `mpls`, `bridge` or `tunnel`.
     kind: &'static str,
     /// The port's interface on which a VLAN stands.
     parent: Option<String>,
@@ -179,6 +179,7 @@ pub(super) struct LinkRow {
     oper_up: bool,
     /// Whether it takes packets with labels.
     mpls: bool,
+    bridge_domain: String,
     mac: String,
     pub(super) addresses: Vec<String>,
     twin: Option<TwinRow>,
@@ -203,6 +204,7 @@ impl From<v1::Interface> for LinkRow {
             Some(interface::Kind::Vlan(vlan)) => ("vlan", Some(vlan.parent), Some(vlan.vlan_id)),
             Some(interface::Kind::Loopback(_)) => ("loopback", None, None),
             Some(interface::Kind::Vxlan(_)) => ("vxlan", None, None),
+            Some(interface::Kind::Bridge(_)) => ("bridge", None, None),
             Some(interface::Kind::Mpls(_)) => ("mpls", None, None),
             Some(interface::Kind::Ip(_)) => ("tunnel", None, None),
             None => ("unknown", None, None),
@@ -219,6 +221,7 @@ impl From<v1::Interface> for LinkRow {
             admin_up: interface.admin_up,
             oper_up: interface.oper_up,
             mpls: interface.mpls_input,
+            bridge_domain: interface.bridge_domain,
             mac: mac_text(&interface.mac),
             addresses: interface
                 .addresses

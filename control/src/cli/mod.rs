@@ -12,10 +12,12 @@
 mod addr;
 mod bridge;
 mod convert;
+mod domain;
 mod encap;
 mod endpoint;
 mod error;
 mod events;
+mod fdb;
 mod generate;
 mod grammar;
 mod hops;

@@ -1,6 +1,6 @@
 //! `ferroute vni`: VXLAN networks.
 
-use super::convert::{mac_bytes, mac_text};
+use super::convert::{dash, mac_bytes, mac_text};
 use super::error::CliError;
 use super::output::Row;
 use super::session::Session;
@@ -14,13 +14,18 @@ use serde::Serialize;
 /// What to do with VNIs.
 #[derive(Clone, Debug, Subcommand)]
 pub(super) enum Vni {
-    /// Makes a VNI that leads into a VRF: ferroute vni add 100 vrf red rmac 02:00:00:00:00:01
+    /// Makes a VNI that leads into a VRF or a bridge domain.
+    ///
+    /// ferroute vni add 100 vrf red rmac 02:00:00:00:00:01
+    /// ferroute vni add 200 domain blue
+    #[command(verbatim_doc_comment)]
     Add {
-        /// NUMBER, vrf VRF, rmac MAC, and any of: endpoint NAME, dev NAME (of its interface).
+        /// NUMBER, vrf VRF, rmac MAC, and any of: endpoint NAME, dev NAME (of its interface); or NUMBER, domain NAME, and
+        /// endpoint NAME.
         #[arg(required = true, value_name = "WORD")]
         words: Vec<String>,
     },
-    /// Moves a VNI to another VRF, or gives it another router MAC.
+    /// Moves a routed VNI to another VRF, or gives it another router MAC.
     Set {
         /// As for `add`, but for dev.
         #[arg(required = true, value_name = "WORD")]
@@ -91,6 +96,7 @@ fn read(of: &[String]) -> Result<v1::VniSpec, WordError> {
     words.take("id");
     let vni = words.value("id", "VNI")?;
     let (mut endpoint, mut routed) = (String::new(), v1::RoutedVni::default());
+    let mut domain = String::new();
     while let Some(word) = words.next() {
         match word {
             "vrf" => routed.vrf = words.text("vrf")?,
@@ -99,8 +105,22 @@ fn read(of: &[String]) -> Result<v1::VniSpec, WordError> {
             }
             "endpoint" => endpoint = words.text("endpoint")?,
             "dev" => routed.interface = words.text("dev")?,
-            other => return Err(unknown(other, "vrf, rmac, endpoint, dev")),
+            "domain" => domain = words.text("domain")?,
+            other => return Err(unknown(other, "vrf, rmac, domain, endpoint, dev")),
         }
+    }
+    if !domain.is_empty() {
+        if routed != v1::RoutedVni::default() {
+            return Err(WordError::Conflict(
+                "a VNI leads to a VRF or to a bridge domain, not to both",
+            ));
+        }
+        let bridged = v1::BridgedVni { domain };
+        return Ok(v1::VniSpec {
+            vni,
+            endpoint,
+            target: Some(v1::vni_spec::Target::Bridged(bridged)),
+        });
     }
     if routed.vrf.is_empty() {
         return Err(WordError::Missing("the VRF, `vrf NAME`,"));
@@ -121,6 +141,7 @@ struct VniRow {
     vni: u32,
     endpoint: String,
     vrf: String,
+    domain: String,
     router_mac: String,
     interface: String,
     rx_packets: u64,
@@ -133,9 +154,11 @@ struct VniRow {
 impl From<v1::Vni> for VniRow {
     fn from(vni: v1::Vni) -> Self {
         let spec = vni.spec.unwrap_or_default();
-        let v1::vni_spec::Target::Routed(routed) = spec
-            .target
-            .unwrap_or_else(|| v1::vni_spec::Target::Routed(v1::RoutedVni::default()));
+        let (routed, bridged) = match spec.target {
+            Some(v1::vni_spec::Target::Routed(routed)) => (routed, v1::BridgedVni::default()),
+            Some(v1::vni_spec::Target::Bridged(bridged)) => (v1::RoutedVni::default(), bridged),
+            None => Default::default(),
+        };
         let traffic = vni.traffic.unwrap_or_default();
         let (rx, tx) = (
             traffic.rx.unwrap_or_default(),
@@ -145,6 +168,7 @@ impl From<v1::Vni> for VniRow {
             vni: spec.vni,
             endpoint: spec.endpoint,
             vrf: routed.vrf,
+            domain: bridged.domain,
             router_mac: mac_text(&routed.router_mac),
             interface: routed.interface,
             rx_packets: rx.packets,
@@ -161,6 +185,7 @@ impl Row for VniRow {
         "VNI",
         "ENDPOINT",
         "VRF",
+        "DOMAIN",
         "ROUTER MAC",
         "INTERFACE",
         "RX",
@@ -172,8 +197,9 @@ impl Row for VniRow {
         vec![
             self.vni.to_string(),
             self.endpoint.clone(),
-            self.vrf.clone(),
-            self.router_mac.clone(),
+            dash(&self.vrf),
+            dash(&self.domain),
+            dash(&self.router_mac),
             self.interface.clone(),
             self.rx_packets.to_string(),
             self.tx_packets.to_string(),

@@ -2,7 +2,7 @@
 
 use super::number::{
     HeldPackets, Kibibytes, Milliseconds, NeighbourCount, NodeCount, Requests, RouteCount, Seconds,
-    SetCount,
+    SetCount, StationCount,
 };
 use crate::neighbour::NeighbourConfig;
 use ferroute_dataplane::fib::Capacity;
@@ -105,6 +105,8 @@ pub struct Limits {
     pub next_hop_sets: SetCount,
     /// Nodes of 1 KiB of the forwarding tables of all VRFs together; a full table of the Internet takes some 60000.
     pub fib_nodes: NodeCount,
+    /// Stations of all bridge domains together.
+    pub stations: StationCount,
 }
 
 impl Default for Limits {
@@ -114,6 +116,7 @@ impl Default for Limits {
             routes_per_vrf: None,
             next_hop_sets: SetCount::MAX,
             fib_nodes: NodeCount::MAX,
+            stations: StationCount::fixed(1 << 18),
         }
     }
 }
@@ -132,6 +135,12 @@ impl Limits {
     #[must_use]
     pub fn sets(&self) -> usize {
         count(self.next_hop_sets.get())
+    }
+
+    /// Stations of bridge domains.
+    #[must_use]
+    pub fn stations(&self) -> usize {
+        count(self.stations.get())
     }
 
     /// The room of the forwarding tables.

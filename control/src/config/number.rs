@@ -211,6 +211,10 @@ number!(
     SetCount(u32) 64..=16_777_216
 );
 number!(
+    /// How many stations bridge domains have.
+    StationCount(u32) 1..=4_194_304
+);
+number!(
     /// How many nodes of 1 KiB the forwarding tables have.
     NodeCount(u32) 4096..=4_194_304
 );
@@ -231,6 +235,7 @@ fixed!(
     Milliseconds(u32),
     Microseconds(u32),
     Requests(u8),
+    StationCount(u32),
     HeldPackets(u16),
     Kibibytes(u32),
     NeighbourCount(u32),

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use ferroute_dataplane::ids::{AdjacencyId, InterfaceId};
+use ferroute_dataplane::ids::{AdjacencyId, InterfaceId, PortId};
 use ferroute_dataplane::mac::Mac;
 use ferroute_dataplane::snapshot::interface::Interface;
 use ferroute_dataplane::snapshot::nexthop::{Adjacency, AdjacencyState};
@@ -28,6 +28,9 @@ pub struct Adjacencies {
     next: u32,
 }
 
+/// No device's number: what goes to a gateway interface goes through its bridge domain.
+const NO_PORT: PortId = PortId::new(u16::MAX);
+
 /// The rewrite of an interface towards `mac`.
 fn rewrite(interface_id: InterfaceId, interface: &Interface, mac: Option<Mac>) -> Adjacency {
     let mut adjacency = Adjacency {
@@ -35,12 +38,13 @@ fn rewrite(interface_id: InterfaceId, interface: &Interface, mac: Option<Mac>) -
         mtu_bytes: interface.mtu_bytes,
         ..Adjacency::default()
     };
-    adjacency.state = match (interface.up, interface.port, mac) {
-        (true, Some(_), Some(_)) => AdjacencyState::Resolved,
-        (true, Some(_), None) => AdjacencyState::Unresolved,
+    let linked = interface.port.is_some() || interface.bridge.is_some();
+    adjacency.state = match (interface.up && linked, mac) {
+        (true, Some(_)) => AdjacencyState::Resolved,
+        (true, None) => AdjacencyState::Unresolved,
         _ => AdjacencyState::Down,
     };
-    adjacency.port = interface.port.unwrap_or_default();
+    adjacency.port = interface.port.unwrap_or(NO_PORT);
     adjacency.header[..6].copy_from_slice(&mac.unwrap_or_default().octets());
     adjacency.header[6..12].copy_from_slice(&interface.mac.octets());
     adjacency.header_len = 14;
@@ -165,7 +169,6 @@ impl Adjacencies {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ferroute_dataplane::ids::PortId;
 
     #[test]
     fn a_tagged_interface_writes_its_tag() {

@@ -1,8 +1,8 @@
 //! Who answers what.
 
 use super::request::{
-    InterfaceRequest, NeighbourRequest, NextHopRequest, OverlayRequest, PortRequest, Request,
-    RouteRequest, StatsRequest, SystemRequest, VrfRequest,
+    BridgeRequest, InterfaceRequest, NeighbourRequest, NextHopRequest, OverlayRequest, PortRequest,
+    Request, RouteRequest, StatsRequest, SystemRequest, VrfRequest,
 };
 use super::router::Router;
 use crate::model::interface::InterfaceError;
@@ -19,6 +19,7 @@ impl Router {
             Request::Route(request) => self.handle_route(request),
             Request::NextHop(request) => self.handle_next_hop(request),
             Request::Overlay(request) => self.handle_overlay(request),
+            Request::Bridge(request) => self.handle_bridge(request),
             Request::Neighbour(request) => self.handle_neighbour(request),
             Request::Stats(request) => self.handle_stats(request),
             Request::System(SystemRequest::Info(reply)) => drop(reply.send(Ok(self.system_view()))),
@@ -166,6 +167,31 @@ impl Router {
             Ask::GetLabel(label, reply) => drop(reply.send(self.label_view(label))),
             Ask::ListLabels(after, reply) => drop(reply.send(Ok(self.label_page(after)))),
             Ask::ListTunnels(after, reply) => drop(reply.send(Ok(self.tunnel_page(after)))),
+        }
+    }
+
+    fn handle_bridge(&mut self, request: BridgeRequest) {
+        use BridgeRequest as Ask;
+        match request {
+            Ask::Create(spec, reply) => drop(reply.send(self.create_domain(&spec))),
+            Ask::Change(spec, reply) => drop(reply.send(self.change_domain(&spec))),
+            Ask::Delete(name, reply) => drop(reply.send(self.delete_domain(name))),
+            Ask::Get(name, reply) => drop(reply.send(self.domain_view(&name))),
+            Ask::List(after, reply) => drop(reply.send(Ok(self.domain_page(after)))),
+            Ask::AddMember(name, interface, reply) => {
+                drop(reply.send(self.add_member(name, interface)))
+            }
+            Ask::RemoveMember(name, interface, reply) => {
+                drop(reply.send(self.remove_member(name, interface)))
+            }
+            Ask::ChangeFdb(changes, reply) => drop(reply.send(Ok(self.change_fdb(&changes)))),
+            Ask::ListFdb(filter, after, reply) => {
+                drop(reply.send(self.station_page(&filter, after)))
+            }
+            Ask::FlushFdb(domain, interface, reply) => {
+                drop(reply.send(self.flush_fdb(domain, interface)))
+            }
+            Ask::ChangeFlood(changes, reply) => drop(reply.send(Ok(self.change_flood(&changes)))),
         }
     }
 

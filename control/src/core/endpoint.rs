@@ -26,8 +26,8 @@ pub(super) struct Endpoint {
     pub(super) interface: InterfaceId,
     /// By which packets come out of IP in IP and GUE.
     pub(super) ip_interface: Option<InterfaceId>,
-    /// The interfaces of its routed VNIs.
-    pub(super) vnis: BTreeMap<Vni, InterfaceId>,
+    /// What its VNIs lead to.
+    pub(super) vnis: BTreeMap<Vni, VniTarget>,
 }
 
 impl Endpoint {
@@ -257,9 +257,7 @@ impl Router {
             return;
         };
         let vnis = endpoint.vnis.iter();
-        let vnis: VniTable = vnis
-            .map(|(vni, interface)| (*vni, VniTarget::Routed(*interface)))
-            .collect();
+        let vnis: VniTable = vnis.map(|(vni, target)| (*vni, *target)).collect();
         let peers = if endpoint.spec.known_peers_only {
             let known: PeerSet = self.tunnels_from(id).map(|key| key.remote).collect();
             Peers::Known(Arc::new(known))

@@ -9,8 +9,8 @@
 //! control holds its client. Requests of one sender are handled in the order in which they were sent.
 
 use super::request::{
-    InFlight, InterfaceRequest, NeighbourRequest, NextHopRequest, OverlayRequest, PortRequest,
-    Reply, Request, RouteRequest, StatsRequest, SystemRequest, VrfRequest,
+    BridgeRequest, InFlight, InterfaceRequest, NeighbourRequest, NextHopRequest, OverlayRequest,
+    PortRequest, Reply, Request, RouteRequest, StatsRequest, SystemRequest, VrfRequest,
 };
 use crate::model::event::{Event, Happening};
 use crate::model::owner::{OwnerError, OwnerOpen, OwnerOpened, SessionId};
@@ -238,6 +238,7 @@ from!(
     Route(RouteRequest),
     NextHop(NextHopRequest),
     Overlay(OverlayRequest),
+    Bridge(BridgeRequest),
     Neighbour(NeighbourRequest),
     Stats(StatsRequest),
     System(SystemRequest),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
 use ferroute_dataplane::counters::MAX_INTERFACES;
-use ferroute_dataplane::ids::{InterfaceId, PortId, VrfId};
+use ferroute_dataplane::ids::{BridgeId, InterfaceId, PortId, VrfId};
 use ferroute_dataplane::mac::Mac;
 use ipnet::IpNet;
 
@@ -42,6 +42,8 @@ pub struct Interface {
     /// Whether it takes packets with labels; those of a link that is not trusted would be let into any VRF (RFC 4364
     /// section 13.1).
     pub mpls: bool,
+    /// The bridge domain whose member or gateway it is.
+    pub bridge: Option<BridgeId>,
     /// The port that carries it.
     pub port: Option<PortId>,
     /// Its Ethernet address.
@@ -71,10 +73,16 @@ impl Interface {
         }
     }
 
-    /// Whether it has a link with neighbours on it.
+    /// Whether it has a link with neighbours on it: a member of a bridge domain has none of its own.
     #[must_use]
     pub const fn has_link(&self) -> bool {
-        self.kind.has_link()
+        self.kind.has_link() && !self.is_member()
+    }
+
+    /// Whether it is a member of a bridge domain.
+    #[must_use]
+    pub const fn is_member(&self) -> bool {
+        self.bridge.is_some() && !matches!(self.kind, InterfaceKind::Bridge { .. })
     }
 
     /// Its addresses, with the link-local one that every link has (RFC 4291 section 2.8) unless it was given
@@ -229,6 +237,7 @@ impl Router {
             admin_up: spec.admin_up,
             addresses: spec.addresses,
             mpls: false,
+            bridge: None,
             port,
             mac,
             twin: None,
@@ -336,6 +345,9 @@ impl Router {
             .named(&name)
             .ok_or(InterfaceError::UnknownInterface { interface: name })?;
         let (id, vrf) = (interface.id, interface.vrf);
+        if interface.is_member() {
+            return Err(InterfaceError::BridgeMember { interface: name });
+        }
         if interface.addresses.len() >= MAX_ADDRESSES {
             return Err(InterfaceError::TooManyAddresses {
                 limit: MAX_ADDRESSES,
@@ -449,6 +461,14 @@ impl Router {
         }
     }
 
+    /// Whether an interface with its addresses can be moved into a VRF.
+    pub(super) fn can_move(&self, id: InterfaceId, vrf: VrfId) -> bool {
+        let addresses = self.interfaces.get(id).map(|i| &i.addresses[..]);
+        let mut addresses = addresses.unwrap_or_default().iter();
+        self.endpoint_of(id, None).is_none()
+            && addresses.all(|a| self.check_address(Some(id), vrf, *a).is_ok())
+    }
+
     pub(super) fn tell_interface(&self, change: Change, id: InterfaceId) {
         if let Ok(view) = self.interface_view(id) {
             self.tell(Happening::interface(change, &view));
@@ -457,6 +477,7 @@ impl Router {
 
     /// Takes an interface out of everything.
     pub(super) fn drop_interface(&mut self, id: InterfaceId) {
+        self.leave_domain(id);
         let Ok(view) = self.interface_view(id) else {
             return;
         };

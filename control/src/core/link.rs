@@ -37,8 +37,16 @@ impl Router {
             (Choice::Exactly(mtu), Some(port)) => mtu.min(self.port_mtu(port)),
             (Choice::Exactly(mtu), None) => mtu,
             (Choice::Auto, Some(port)) => self.port_mtu(port),
-            (Choice::Auto, None) => LOOPBACK_MTU,
+            (Choice::Auto, None) => self.least_member_mtu(interface).unwrap_or(LOOPBACK_MTU),
         }
+    }
+
+    /// What every member of a gateway's bridge domain takes; `None` if it is no gateway.
+    fn least_member_mtu(&self, interface: &Interface) -> Option<Mtu> {
+        let domain = self.bridging.get(interface.bridge?)?;
+        let members = domain.members().filter_map(|id| self.interfaces.get(id));
+        let least = members.map(|member| self.interface_mtu(member)).min();
+        Some(least.unwrap_or(Mtu::ETHERNET))
     }
 
     /// Whether the interface can carry packets.
@@ -58,7 +66,7 @@ impl Router {
             _ => None,
         });
         let entry = snapshot::interface::Interface {
-            bridge: None,
+            bridge: interface.bridge,
             up: interface.admin_up,
             vrf: interface.vrf,
             mac: interface.mac.unwrap_or_default(),
@@ -99,10 +107,18 @@ impl Router {
             .interfaces
             .set(id.index(), snapshot::interface::Interface::default());
         self.plane.publish();
-        self.send(Command::Twin(id, None));
         self.send(Command::Interface(id, None));
+        self.remove_twin(id);
+    }
+
+    /// Takes an interface's twin away, if it has one.
+    pub(super) fn remove_twin(&mut self, id: InterfaceId) {
+        self.send(Command::Twin(id, None));
         if let Err(error) = self.twins.remove(id) {
-            tracing::warn!(interface = %interface.name, %error, "the twin was not removed");
+            tracing::warn!(%id, %error, "the twin was not removed");
+        }
+        if let Some(interface) = self.interfaces.get_mut(id) {
+            interface.twin = None;
         }
     }
 
@@ -257,9 +273,12 @@ impl Router {
 
     /// Whether the interface is to have a twin.
     fn has_twin(&self, interface: &Interface) -> bool {
-        self.settings.twins
-            && !interface.kind.is_overlay()
-            && interface.port.is_none_or(|port| self.port_has_twin(port))
+        let gateway = interface.bridge.and_then(|id| self.bridging.get(id));
+        let of_kind = match interface.kind {
+            InterfaceKind::Bridge { .. } => gateway.is_some_and(|d| d.gateway_has_twin()),
+            kind => !kind.is_overlay(),
+        };
+        self.settings.twins && of_kind && interface.port.is_none_or(|port| self.port_has_twin(port))
     }
 
     /// An interface as clients see it.
@@ -283,6 +302,10 @@ impl Router {
             admin_up: interface.admin_up,
             oper_up: self.is_running(interface),
             mpls: interface.mpls,
+            bridge_domain: interface
+                .bridge
+                .filter(|_| interface.is_member())
+                .and_then(|id| Some(self.bridging.get(id)?.name())),
             mac: interface.mac,
             addresses,
             twin: interface.twin.clone(),

@@ -3,7 +3,7 @@
 //! ```text
 //!  gRPC, CLI, config ── handle ──► request ──► dispatch ──► Router ──┬─ port, interface, link, vrf
 //!                                                                   ├─ session, route, nexthop, lookup
-//!  exception path ────────────── told ─────────────────────────────►├─ neighbour, stats, sample
+//!  exception path ────────────── told ─────────────────────────────►├─ neighbour, bridge, stats, sample
 //!                                                                   ▼
 //!                       RIB, next hops ──► forwarding, adjacency ──► plane ──► FIB, snapshot, workers
 //! ```
@@ -13,6 +13,7 @@
 //! * [`forwarding`], [`adjacency`], [`plane`]: the compiler from truth to what workers read.
 
 pub mod adjacency;
+mod bridge;
 mod dispatch;
 mod endpoint;
 pub mod forwarding;

@@ -61,6 +61,7 @@ impl Router {
                     message,
                 });
             }
+            Told::Seen(seen) => self.see_station(seen),
             Told::PathMtu(report) => self.learn_path_mtu(&report),
             Told::Event(event) => tracing::debug!(?event, "neighbour"),
         }

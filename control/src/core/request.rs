@@ -4,9 +4,13 @@
 //! answers each exactly once; an asker that went away is no error. Variants are grouped by what they
 //! are about, so that the core can handle each group where its truth is.
 
+use crate::model::bridge::{
+    DomainCursor, DomainError, DomainSpec, DomainView, FdbChange, FloodChange, Refused,
+    StationCursor, StationFilter, StationView,
+};
 use crate::model::interface::{InterfaceChange, InterfaceError, InterfaceSpec, InterfaceView};
 use crate::model::lookup::{ListError, LookupQuery, LookupView};
-use crate::model::name::{EndpointName, InterfaceName, OwnerName, VrfName};
+use crate::model::name::{DomainName, EndpointName, InterfaceName, OwnerName, VrfName};
 use crate::model::neighbour::{NeighbourError, NeighbourFilter, NeighbourSpec, NeighbourView};
 use crate::model::nexthop::{NextHopEntry, NextHopError, NextHopKey, NextHopSet};
 use crate::model::number::NextHopSetId;
@@ -46,6 +50,8 @@ pub enum Request {
     NextHop(NextHopRequest),
     /// About tunnels, VNIs and labels.
     Overlay(OverlayRequest),
+    /// About bridge domains.
+    Bridge(BridgeRequest),
     /// About neighbours.
     Neighbour(NeighbourRequest),
     /// About counters.
@@ -201,6 +207,41 @@ pub enum OverlayRequest {
     ListLabels(Option<LabelCursor>, Reply<Page<LabelView, LabelCursor>>),
     /// One page of tunnels, by number.
     ListTunnels(Option<TunnelCursor>, Reply<Page<TunnelView, TunnelCursor>>),
+}
+
+/// About bridge domains and the stations in them.
+#[derive(Debug)]
+pub enum BridgeRequest {
+    /// Makes a domain.
+    Create(Box<DomainSpec>, Reply<DomainView, DomainError>),
+    /// Gives a domain another spec.
+    Change(Box<DomainSpec>, Reply<DomainView, DomainError>),
+    /// Removes a domain.
+    Delete(DomainName, Reply<(), DomainError>),
+    /// One domain.
+    Get(DomainName, Reply<DomainView, DomainError>),
+    /// One page of domains, by name.
+    List(Option<DomainCursor>, Reply<Page<DomainView, DomainCursor>>),
+    /// Puts an interface into a domain.
+    AddMember(DomainName, InterfaceName, Reply<DomainView, DomainError>),
+    /// Takes a member out of a domain.
+    RemoveMember(DomainName, InterfaceName, Reply<DomainView, DomainError>),
+    /// Sets and deletes stations; the answer is due when the workers see it.
+    ChangeFdb(Vec<FdbChange>, Reply<Refused>),
+    /// One page of stations, by the domain's number and address.
+    ListFdb(
+        StationFilter,
+        Option<StationCursor>,
+        Reply<Page<StationView, StationCursor>, DomainError>,
+    ),
+    /// Forgets learned stations; the answer is how many.
+    FlushFdb(
+        Option<DomainName>,
+        Option<InterfaceName>,
+        Reply<u32, DomainError>,
+    ),
+    /// Changes flood lists; the answer is due when the workers see it.
+    ChangeFlood(Vec<FloodChange>, Reply<Refused>),
 }
 
 /// About neighbours.

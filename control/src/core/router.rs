@@ -9,11 +9,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam::channel::Sender;
+use ferroute_dataplane::fdb::Fdb;
 use ferroute_dataplane::ids::{InterfaceId, NextHopId, PortId, VrfId};
 use ferroute_dataplane::snapshot::Snapshot;
 use ferroute_dataplane::snapshot::cell::Publisher;
 use ipnet::IpNet;
 
+use super::bridge::Bridging;
 use super::forwarding::{Forwarding, Wish, next_hop_id};
 use super::handle::Events;
 use super::interface::{Interfaces, OwnRoute};
@@ -55,6 +57,10 @@ pub struct Settings {
     pub twins: bool,
     /// The network namespace of twins whose VRF names none.
     pub twin_namespace: Option<String>,
+    /// How many stations there may be in all bridge domains.
+    pub max_stations: usize,
+    /// Spreads the places of stations in the FDB; nobody outside should know it.
+    pub seed: u64,
     /// Ticks of the workers' clock in a second.
     pub ticks_hz: u64,
     /// The configuration in force.
@@ -77,9 +83,14 @@ pub struct Parts {
     pub twins: TwinManager,
     /// Where events go.
     pub events: Events,
+    /// Reads the workers' clock.
+    pub ticks: Ticks,
     /// The beginning of time, the exception path's too.
     pub started: Instant,
 }
+
+/// Reads the workers' clock, in ticks.
+pub type Ticks = Box<dyn Fn() -> u64 + Send>;
 
 /// The router's own owners of routes.
 #[derive(Clone, Copy, Debug)]
@@ -114,6 +125,7 @@ pub struct Router {
     pub(super) hops: NextHops,
     pub(super) forwarding: Forwarding,
     pub(super) overlay: Overlay,
+    pub(super) bridging: Bridging,
     pub(super) own: OwnSessions,
     pub(super) sessions: Sessions,
     /// The VRF in which each interface's own routes are.
@@ -123,6 +135,8 @@ pub struct Router {
     /// Changes that the FIB does not show yet.
     pub(super) changes: Vec<BestChange>,
     pub(super) samples: Samples,
+    /// Reads the workers' clock.
+    pub(super) ticks: Ticks,
     pub(super) started: Instant,
 }
 
@@ -154,8 +168,12 @@ impl Router {
             neighbour: own("neighbour")?,
         };
         let hops = NextHops::new(settings.max_sets, settings.resolve_via_default);
+        let fdb = Fdb::new(settings.max_stations, settings.seed, settings.ticks_hz);
+        let mut plane = Plane::new(parts.publisher);
+        plane.edit().fdb = fdb.reader();
+        let bridging = Bridging::new(fdb);
         let mut router = Self {
-            plane: Plane::new(parts.publisher),
+            plane,
             hardware: parts.hardware,
             exception: parts.exception,
             exception_counters: parts.exception_counters,
@@ -168,12 +186,14 @@ impl Router {
             hops,
             forwarding: Forwarding::default(),
             overlay: Overlay::default(),
+            bridging,
             own,
             sessions: Sessions::default(),
             route_vrf: HashMap::new(),
             neighbour_routes: BTreeMap::new(),
             changes: Vec::new(),
             samples: Samples::default(),
+            ticks: parts.ticks,
             started: parts.started,
             settings,
         };

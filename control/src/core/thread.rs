@@ -92,6 +92,7 @@ impl Clock {
         }
         if due(&mut self.ticked, TICK) {
             router.sample();
+            router.age_stations();
             self.watch_workers(router);
         }
         if due(&mut self.used, USE_INTERVAL) {

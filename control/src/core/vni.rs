@@ -1,6 +1,7 @@
-//! VNIs: VXLAN networks on an endpoint. A routed one is an interface of its VRF.
+//! VNIs: VXLAN networks on an endpoint. A routed one is an interface of its VRF, a bridged one belongs to a bridge domain.
 
 use ferroute_dataplane::ids::{EndpointId, InterfaceId};
+use ferroute_dataplane::snapshot::endpoint::VniTarget as Leads;
 use ferroute_dataplane::wire::vxlan::Vni;
 
 use super::router::Router;
@@ -21,20 +22,32 @@ impl Router {
         if on.vnis.contains_key(&vni) {
             return Err(OverlayError::VniTaken { vni, endpoint });
         }
-        let VniTarget::Routed {
-            vrf,
-            router_mac,
-            interface,
-        } = &spec.target;
-        let vrf = self
-            .vrfs
-            .id(vrf)
-            .ok_or(OverlayError::UnknownVrf { vrf: *vrf })?;
-        let name = interface.unwrap_or_else(|| InterfaceName::numbered("vni", vni.get()));
-        let kind = InterfaceKind::Vxlan { vni, endpoint };
-        let interface = self.make_overlay_interface(name, kind, vrf, Some(*router_mac))?;
+        let target = match &spec.target {
+            VniTarget::Routed {
+                vrf,
+                router_mac,
+                interface,
+            } => {
+                let vrf = self
+                    .vrfs
+                    .id(vrf)
+                    .ok_or(OverlayError::UnknownVrf { vrf: *vrf })?;
+                let name = interface.unwrap_or_else(|| InterfaceName::numbered("vni", vni.get()));
+                let kind = InterfaceKind::Vxlan { vni, endpoint };
+                Leads::Routed(self.make_overlay_interface(name, kind, vrf, Some(*router_mac))?)
+            }
+            VniTarget::Bridged { domain } => {
+                let bridge = self.bridging.id(domain);
+                let bridge = bridge.map_err(|_| OverlayError::UnknownDomain { domain: *domain })?;
+                if self.bridging.get(bridge).is_some_and(|d| d.has_vni()) {
+                    return Err(OverlayError::DomainHasVni { domain: *domain });
+                }
+                self.attach_vni(bridge, id, vni);
+                Leads::Bridged(bridge)
+            }
+        };
         if let Some(on) = self.overlay.endpoints.get_mut(id) {
-            on.vnis.insert(vni, interface);
+            on.vnis.insert(vni, target);
         }
         self.vni_changed(id);
         self.vni_view(spec.key)
@@ -45,10 +58,17 @@ impl Router {
     /// # Errors
     /// [`OverlayError`]; it is as it was then.
     pub(super) fn change_vni(&mut self, spec: &VniSpec) -> Result<VniView, OverlayError> {
-        let (id, interface) = self.find_vni(spec.key)?;
-        let VniTarget::Routed {
-            vrf, router_mac, ..
-        } = &spec.target;
+        let (id, target) = self.find_vni(spec.key)?;
+        let vni = spec.key.vni;
+        let (
+            VniTarget::Routed {
+                vrf, router_mac, ..
+            },
+            Leads::Routed(interface),
+        ) = (&spec.target, target)
+        else {
+            return Err(OverlayError::VniKind { vni });
+        };
         let vrf = self
             .vrfs
             .id(vrf)
@@ -68,12 +88,15 @@ impl Router {
     /// # Errors
     /// [`OverlayError::UnknownEndpoint`], [`OverlayError::UnknownVni`].
     pub(super) fn delete_vni(&mut self, key: VniKey) -> Result<(), OverlayError> {
-        let (id, interface) = self.find_vni(key)?;
+        let (id, target) = self.find_vni(key)?;
         if let Some(on) = self.overlay.endpoints.get_mut(id) {
             on.vnis.remove(&key.vni);
         }
         self.vni_changed(id);
-        self.drop_interface(interface);
+        match target {
+            Leads::Routed(interface) => self.drop_interface(interface),
+            Leads::Bridged(bridge) => self.detach_vni(bridge),
+        }
         Ok(())
     }
 
@@ -86,20 +109,27 @@ impl Router {
 
     /// A VNI as clients see it.
     pub(super) fn vni_view(&self, key: VniKey) -> Result<VniView, OverlayError> {
-        let (_, interface) = self.find_vni(key)?;
+        let (_, target) = self.find_vni(key)?;
         let VniKey { endpoint, vni } = key;
-        let made = self.interfaces.get(interface);
-        let made = made.ok_or(OverlayError::UnknownVni { vni, endpoint })?;
-        Ok(VniView {
-            spec: VniSpec {
-                key,
-                target: VniTarget::Routed {
+        let gone = OverlayError::UnknownVni { vni, endpoint };
+        let (target, counters) = match target {
+            Leads::Routed(interface) => {
+                let made = self.interfaces.get(interface).ok_or(gone)?;
+                let target = VniTarget::Routed {
                     vrf: self.vrfs.name(made.vrf),
                     router_mac: made.mac.unwrap_or_default(),
                     interface: Some(made.name),
-                },
-            },
-            counters: self.interface_counters(interface),
+                };
+                (target, Some(self.interface_counters(interface)))
+            }
+            Leads::Bridged(bridge) => {
+                let domain = self.bridging.get(bridge).ok_or(gone)?.name();
+                (VniTarget::Bridged { domain }, None)
+            }
+        };
+        Ok(VniView {
+            spec: VniSpec { key, target },
+            counters,
         })
     }
 
@@ -116,20 +146,24 @@ impl Router {
         Page::filled(views.take(PAGE_ITEMS).collect(), |view| view.spec.key)
     }
 
-    fn find_vni(&self, key: VniKey) -> Result<(EndpointId, InterfaceId), OverlayError> {
+    fn find_vni(&self, key: VniKey) -> Result<(EndpointId, Leads), OverlayError> {
         let VniKey { endpoint, vni } = key;
         let (id, on) = self.overlay.endpoints.named(&endpoint)?;
-        let interface = on.vnis.get(&vni).copied();
+        let target = on.vnis.get(&vni).copied();
         Ok((
             id,
-            interface.ok_or(OverlayError::UnknownVni { vni, endpoint })?,
+            target.ok_or(OverlayError::UnknownVni { vni, endpoint })?,
         ))
     }
 
     /// The interface of a routed VNI, or of the least if there is no such: whose router MAC is the inner source.
     pub(super) fn vni_source(&self, endpoint: EndpointId, vni: Vni) -> Option<InterfaceId> {
         let vnis = &self.overlay.endpoints.get(endpoint)?.vnis;
-        let own = vnis.get(&vni).or_else(|| vnis.values().next());
-        own.copied()
+        let routed = |target: &Leads| match target {
+            Leads::Routed(interface) => Some(*interface),
+            Leads::Bridged(_) => None,
+        };
+        let own = vnis.get(&vni).and_then(routed);
+        own.or_else(|| vnis.values().find_map(routed))
     }
 }

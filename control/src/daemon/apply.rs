@@ -103,7 +103,12 @@ pub async fn apply(config: &Config, core: &CoreHandle) -> Result<(), Vec<ApplyEr
             }
             Some(InterfaceKind::Port) => own_interface(place, interface, core, &mut errors).await,
             // The configuration's check lets no such entry pass, and the others come with VNIs, labels and endpoints.
-            Some(InterfaceKind::Vxlan { .. } | InterfaceKind::Mpls | InterfaceKind::Ip { .. })
+            Some(
+                InterfaceKind::Vxlan { .. }
+                | InterfaceKind::Mpls
+                | InterfaceKind::Ip { .. }
+                | InterfaceKind::Bridge { .. },
+            )
             | None => {}
         }
     }

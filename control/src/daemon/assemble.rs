@@ -107,9 +107,10 @@ impl Assembly {
         let snapshot = Snapshot::empty(arena, punt_policy(boot, ticks_hz), FlowHasher::new(seed));
         let (publisher, readers) = cell(snapshot, boot.placement.workers.len() + 1);
         let punts = Arc::new(ArrayQueue::new(PUNT_RING));
+        let learns = Arc::new(ArrayQueue::new(LEARN_RING));
         let supplies = Supplies {
             punts: Arc::clone(&punts),
-            learns: Arc::new(ArrayQueue::new(LEARN_RING)),
+            learns: Arc::clone(&learns),
             copies: MbufSource::Pool(pool.clone()),
         };
         let workers = start_workers(boot, &eal, &readers, &supplies)?;
@@ -129,6 +130,7 @@ impl Assembly {
             ),
             reader: readers.reader()?,
             punts,
+            learns,
             commands,
             told: told_sender,
             source: MbufSource::Pool(pool.clone()),
@@ -158,9 +160,10 @@ impl Assembly {
             exception_counters,
             twins: TwinManager::new(),
             events: inbox.events.clone(),
+            ticks: Box::new(dpdk_sys::clock::tsc),
             started,
         };
-        let router = Router::new(settings(boot, config, ticks_hz), parts)?;
+        let router = Router::new(settings(boot, config, ticks_hz, seed), parts)?;
         let core_thread = std::thread::Builder::new()
             .name("core".into())
             .spawn(move || crate::core::thread::run(router, inbox, told))?;
@@ -224,7 +227,7 @@ fn start_workers(
     Ok(workers)
 }
 
-fn settings(boot: &Boot, config: ConfigView, ticks_hz: u64) -> Settings {
+fn settings(boot: &Boot, config: ConfigView, ticks_hz: u64, seed: u64) -> Settings {
     Settings {
         limits: boot.config.limits.rib(),
         max_sets: boot.config.limits.sets(),
@@ -237,6 +240,8 @@ fn settings(boot: &Boot, config: ConfigView, ticks_hz: u64) -> Settings {
             .netns
             .as_ref()
             .map(|n| n.as_str().to_owned()),
+        max_stations: boot.config.limits.stations(),
+        seed,
         ticks_hz,
         config,
         dpdk_version: dpdk_sys::eal::version(),

@@ -55,6 +55,8 @@ pub enum Command {
     Flush(InterfaceId),
     /// Traffic went to these neighbours since the last time.
     Used(Vec<NeighbourKey>),
+    /// Ask for these stations behind a gateway, if they are neighbours, so that they say something.
+    Probe(InterfaceId, Vec<Mac>),
     /// List the neighbours after this one, at most so many.
     List(Option<NeighbourKey>, usize, oneshot::Sender<Vec<Neighbour>>),
     /// Look one neighbour up.

@@ -123,6 +123,18 @@ impl ExceptionPath {
         }
     }
 
+    /// Asks the neighbours on a gateway's link that have these addresses, so that their stations are heard of.
+    pub(super) fn probe(&mut self, snapshot: &Snapshot, gateway: InterfaceId, macs: &[Mac]) {
+        let all = self.neighbours.iter();
+        let here = all.filter(|n| n.key.interface == gateway);
+        let silent: Vec<_> = here
+            .filter_map(|n| Some((n.key, n.mac.filter(|mac| macs.contains(mac))?)))
+            .collect();
+        for (key, mac) in silent {
+            self.request(snapshot, key, Request::Unicast(mac));
+        }
+    }
+
     /// Asks for a neighbour's Ethernet address.
     pub(super) fn request(&mut self, snapshot: &Snapshot, key: NeighbourKey, request: Request) {
         let (Some(facts), Some(link)) = (

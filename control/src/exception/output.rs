@@ -1,5 +1,6 @@
 //! What the exception path wants done.
 
+use ferroute_dataplane::forward::Learn;
 use ferroute_dataplane::ids::{AdjacencyId, InterfaceId, PortId};
 use ferroute_dataplane::mac::Mac;
 
@@ -42,6 +43,8 @@ pub enum Told {
     Lost(NeighbourKey, Loss),
     /// A router of an underlay says that a packet from here was too big.
     PathMtu(PathMtu),
+    /// A worker saw a station of a bridge domain where the FDB does not have it.
+    Seen(Learn),
     /// Something that an operator wants to know.
     Event(NeighbourEvent),
 }

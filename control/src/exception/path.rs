@@ -186,6 +186,7 @@ impl ExceptionPath {
                 self.neighbours.flush(interface, now_ns, &mut self.effects)
             }
             Command::Used(keys) => self.neighbours.note_used(keys, now_ns),
+            Command::Probe(gateway, macs) => self.probe(snapshot, gateway, &macs),
             Command::List(after, most, reply) => {
                 let all = self.neighbours.iter();
                 let page = all

@@ -9,7 +9,7 @@ use crossbeam::channel::{Receiver, Sender};
 use crossbeam::queue::ArrayQueue;
 use dpdk_sys::MbufSource;
 use ferroute_dataplane::drops::DropReason;
-use ferroute_dataplane::forward::Inject;
+use ferroute_dataplane::forward::{Inject, Learn};
 use ferroute_dataplane::ids::PortId;
 use ferroute_dataplane::punt::Punt;
 use ferroute_dataplane::snapshot::Snapshot;
@@ -25,6 +25,8 @@ use crate::twin::TwinSet;
 
 /// Packets taken from the punt ring, or from one twin, before the other has its turn.
 const TURN: usize = 256;
+/// What the core may have before it of what workers learned.
+const TOLD_AHEAD: usize = 4096;
 /// How long it waits when nothing came: workers cannot wake it, since that would be a system call.
 const NAP: Duration = Duration::from_micros(50);
 /// The same when nothing came for [`CALM_AFTER`] waits in a row.
@@ -41,6 +43,8 @@ pub struct ExceptionThread {
     pub reader: Reader<Snapshot>,
     /// Where workers put packets.
     pub punts: Arc<ArrayQueue<Punt>>,
+    /// Where workers tell of stations.
+    pub learns: Arc<ArrayQueue<Learn>>,
     /// What the core says.
     pub commands: Receiver<Command>,
     /// What the core is told.
@@ -84,6 +88,7 @@ impl ExceptionThread {
                 self.carry_out(&injectors);
                 deadline = Some(0);
             }
+            busy |= self.pass_learns();
             busy |= self.take_punts(&injectors);
             busy |= self.take_from_twins(&injectors, &mut buffer);
             let now_ns = self.now_ns();
@@ -116,6 +121,18 @@ impl ExceptionThread {
         let mut fds = [PollFd::new(self.twins.as_fd(), PollFlags::POLLIN)];
         // An interruption only makes the nap shorter.
         let _interrupted = ppoll(&mut fds, Some(TimeSpec::from_duration(time)), None);
+    }
+
+    /// Passes what workers learned on, as long as the core keeps up; if not, the ring fills up and workers count.
+    fn pass_learns(&self) -> bool {
+        let mut any = false;
+        while self.told.len() < TOLD_AHEAD
+            && let Some(learn) = self.learns.pop()
+        {
+            any = true;
+            drop(self.told.send(Told::Seen(learn)));
+        }
+        any
     }
 
     fn take_punts(&mut self, injectors: &HashMap<PortId, Arc<ArrayQueue<Inject>>>) -> bool {

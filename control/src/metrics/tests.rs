@@ -109,6 +109,7 @@ fn answer(request: Request) {
                 bytes: packets * 100,
             };
             drop(reply.send(Ok(vec![InterfaceView {
+                bridge_domain: None,
                 name: "p0".parse().unwrap(),
                 id: InterfaceId::new(1),
                 kind: InterfaceKind::Port,

@@ -1,5 +1,6 @@
 //! What happens in the router, for those who watch.
 
+use super::bridge::{StationCause, StationView};
 use super::interface::InterfaceView;
 use super::name::{InterfaceName, OwnerName, VrfName};
 use super::neighbour::NeighbourView;
@@ -83,6 +84,17 @@ pub enum Happening {
         /// Whether it hangs.
         hung: bool,
     },
+    /// Something happened to a station of a bridge domain.
+    Station {
+        /// What became of it.
+        change: Change,
+        /// Why.
+        cause: StationCause,
+        /// The station as it is now; of one that is gone, as it was.
+        station: StationView,
+        /// The member behind which it was, if that is another now.
+        previous_interface: Option<InterfaceName>,
+    },
     /// Something was refused.
     Refusal {
         /// The owner whose batch had refused items, if it is about one.
@@ -115,6 +127,7 @@ impl Happening {
             Self::Port { name, .. } | Self::Interface { name, .. } => Some(*name),
             Self::Address { interface, .. } => Some(*interface),
             Self::Neighbour { neighbour, .. } => Some(neighbour.interface),
+            Self::Station { station, .. } => station.interface,
             Self::Owner(_) | Self::Worker { .. } | Self::Refusal { .. } => None,
         }
     }

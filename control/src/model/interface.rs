@@ -1,6 +1,6 @@
 //! Interfaces: what has addresses and belongs to a VRF.
 
-use super::name::{EndpointName, InterfaceName, VrfName};
+use super::name::{DomainName, EndpointName, InterfaceName, VrfName};
 use super::number::{Choice, Mtu, VlanId};
 use super::port::Traffic;
 use super::prefix::InterfaceAddress;
@@ -61,19 +61,30 @@ pub enum InterfaceKind {
         /// Their endpoint.
         endpoint: EndpointName,
     },
+    /// The gateway of a bridge domain.
+    Bridge {
+        /// The domain.
+        domain: DomainName,
+    },
 }
 
 impl InterfaceKind {
     /// Whether it has a link with neighbours on it.
     #[must_use]
     pub const fn has_link(&self) -> bool {
-        matches!(self, Self::Port | Self::Virtual(VirtualKind::Vlan { .. }))
+        matches!(
+            self,
+            Self::Port | Self::Virtual(VirtualKind::Vlan { .. }) | Self::Bridge { .. }
+        )
     }
 
-    /// Whether it comes and goes with a VNI, a label or an endpoint.
+    /// Whether it comes and goes with a VNI, a label, an endpoint or a bridge domain.
     #[must_use]
     pub const fn is_overlay(&self) -> bool {
-        matches!(self, Self::Vxlan { .. } | Self::Mpls | Self::Ip { .. })
+        matches!(
+            self,
+            Self::Vxlan { .. } | Self::Mpls | Self::Ip { .. } | Self::Bridge { .. }
+        )
     }
 }
 
@@ -109,6 +120,8 @@ pub struct InterfaceView {
     pub oper_up: bool,
     /// Whether it takes packets with labels.
     pub mpls: bool,
+    /// The bridge domain of which it is a member.
+    pub bridge_domain: Option<DomainName>,
     /// Ethernet address; a loopback has none.
     pub mac: Option<Mac>,
     /// Its addresses, link-local ones included.
@@ -182,9 +195,12 @@ reasons! {
         /// A port's own interface goes with the port.
         BelongsToPort { /// The interface.
             interface: InterfaceName } = "BELONGS_TO_PORT", Precondition, "interface {interface} belongs to a port; remove the port";
-        /// It comes and goes with a VNI, a label or an endpoint.
+        /// It is a member of a bridge domain.
+        BridgeMember { /// The interface.
+            interface: InterfaceName } = "BRIDGE_MEMBER", Precondition, "interface {interface} is a member of a bridge domain, and no routed interface";
+        /// It comes and goes with a VNI, a label, an endpoint or a bridge domain.
         BelongsToOverlay { /// The interface.
-            interface: InterfaceName } = "BELONGS_TO_OVERLAY", Precondition, "interface {interface} belongs to a VNI, a label or an endpoint; change that";
+            interface: InterfaceName } = "BELONGS_TO_OVERLAY", Precondition, "interface {interface} belongs to a VNI, a label, an endpoint or a bridge domain; change that";
         /// Tunnels end at an address of the interface.
         UsedByEndpoint { /// The interface.
             interface: InterfaceName, /// The endpoint.

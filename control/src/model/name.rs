@@ -101,6 +101,10 @@ name!(
     /// Name of an endpoint of tunnels.
     EndpointName[32]
 );
+name!(
+    /// Name of a bridge domain.
+    DomainName[32]
+);
 
 impl Default for EndpointName {
     /// The endpoint of next hops that name none.

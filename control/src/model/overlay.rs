@@ -1,7 +1,7 @@
 //! Tunnel endpoints, VNIs, labels, and the tunnels that next hops make.
 
 use super::interface::InterfaceCounters;
-use super::name::{EndpointName, InterfaceName, VrfName};
+use super::name::{DomainName, EndpointName, InterfaceName, VrfName};
 use super::nexthop::NextHops;
 use super::port::Traffic;
 use super::reason::reasons;
@@ -173,6 +173,11 @@ pub enum VniTarget {
         /// Its interface; absent: named by the VNI.
         interface: Option<InterfaceName>,
     },
+    /// A bridge domain.
+    Bridged {
+        /// The domain.
+        domain: DomainName,
+    },
 }
 
 /// A VNI as it is.
@@ -180,8 +185,8 @@ pub enum VniTarget {
 pub struct VniView {
     /// The settings in force.
     pub spec: VniSpec,
-    /// What went through it.
-    pub counters: InterfaceCounters,
+    /// What went through it; absent for a bridged one, whose domain counts.
+    pub counters: Option<InterfaceCounters>,
 }
 
 /// What an entry of the label table shall be.
@@ -297,6 +302,15 @@ reasons! {
         UnknownVni { /// The VNI.
             vni: Vni, /// The endpoint.
             endpoint: EndpointName } = "UNKNOWN_VNI", NotFound, "endpoint {endpoint} has no VNI {vni}";
+        /// What the VNI leads to is of another kind.
+        VniKind { /// The VNI.
+            vni: Vni } = "VNI_KIND", Precondition, "VNI {vni} leads to something else; remove it first";
+        /// No bridge domain has the name.
+        UnknownDomain { /// The name.
+            domain: DomainName } = "UNKNOWN_DOMAIN", NotFound, "there is no bridge domain {domain}";
+        /// The bridge domain has a VNI already.
+        DomainHasVni { /// The domain.
+            domain: DomainName } = "DOMAIN_HAS_VNI", Precondition, "bridge domain {domain} has a VNI already";
         /// A number that is no VNI.
         BadVni { /// The number.
             vni: u32 } = "BAD_VNI", Invalid, "{vni} is not a VNI: they run from 0 to 16777215";

@@ -37,6 +37,7 @@ pub mod world;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -83,6 +84,8 @@ pub struct Shape {
     pub limits: Limits,
     /// How many next hop sets there may be.
     pub max_sets: usize,
+    /// How many stations there may be.
+    pub max_stations: usize,
     /// Times and bounds of the neighbour table.
     pub neighbours: NeighbourConfig,
     /// Limits on ICMP errors.
@@ -106,6 +109,7 @@ impl Default for Shape {
                 total: 8 << 20,
             },
             max_sets: MAX_SETS,
+            max_stations: 1 << 18,
             neighbours: NeighbourConfig::default(),
             icmp: ErrorLimits::default(),
             echo: Rate::new(10_000, 1_000),
@@ -145,6 +149,8 @@ pub struct Bench {
     sessions: BTreeMap<String, SessionId>,
     room: Arc<Semaphore>,
     now_ns: u64,
+    /// The same for the core.
+    clock: Arc<AtomicU64>,
 }
 
 impl Default for Bench {
@@ -173,6 +179,7 @@ impl Bench {
         let (told, news) = channel::unbounded();
         let counters = Arc::new(ExceptionCounters::default());
         let (core, inbox) = core_channel();
+        let clock = Arc::new(AtomicU64::new(SECOND));
         let parts = Parts {
             publisher,
             hardware: Box::new(MemoryHardware::new(Arc::clone(&fabric))),
@@ -180,6 +187,10 @@ impl Bench {
             exception_counters: Arc::clone(&counters),
             twins: TwinManager::new(),
             events: inbox.events.clone(),
+            ticks: Box::new({
+                let clock = Arc::clone(&clock);
+                move || clock.load(Ordering::Relaxed)
+            }),
             started: Instant::now(),
         };
         let settings = Settings {
@@ -189,6 +200,8 @@ impl Bench {
             default_grace: std::time::Duration::from_secs(120),
             twins: false,
             twin_namespace: None,
+            max_stations: shape.max_stations,
+            seed: shape.seed,
             ticks_hz: HZ,
             config: ConfigView {
                 yaml: String::new(),
@@ -223,6 +236,7 @@ impl Bench {
             sessions: BTreeMap::new(),
             room: Arc::new(Semaphore::new(1 << 20)),
             now_ns: SECOND,
+            clock,
         }
     }
 

@@ -8,7 +8,7 @@ use dpdk_sys::Mbuf;
 use ferroute_control::core::handle::CallError;
 use ferroute_control::core::request::{Reply, Request, SystemRequest};
 use ferroute_control::exception::command::Command;
-use ferroute_control::exception::output::Output;
+use ferroute_control::exception::output::{Output, Told};
 use ferroute_control::model::system::SystemView;
 use ferroute_dataplane::drops::DropReason;
 use ferroute_dataplane::forward::Inject;
@@ -16,6 +16,7 @@ use ferroute_dataplane::ids::PortId;
 use futures::FutureExt;
 
 use super::hardware::Fabric;
+use super::worker::BenchWorker;
 use super::{Bench, Sent};
 
 /// Nothing that the router does takes this long; a bench that waits longer says so instead of hanging.
@@ -71,6 +72,10 @@ impl Bench {
     pub fn settle(&mut self) {
         loop {
             let mut moved = self.obey();
+            while let Some(learn) = self.worker.as_ref().and_then(BenchWorker::learned) {
+                moved = true;
+                drop(self.told.send(Told::Seen(learn)));
+            }
             while let Some(punt) = self.punts.pop() {
                 moved = true;
                 self.path
@@ -264,6 +269,7 @@ impl Bench {
         while self.now_ns < end {
             let due = self.path.tick(self.path_reader.snapshot(), self.now_ns);
             self.now_ns = due.map_or(end, |due| due.clamp(self.now_ns + 1, end));
+            self.clock.store(self.now_ns, Ordering::Relaxed);
             self.settle();
         }
         std::mem::take(&mut self.sent)

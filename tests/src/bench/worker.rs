@@ -6,7 +6,7 @@ use crossbeam::channel::{Receiver, Sender};
 use crossbeam::queue::ArrayQueue;
 use dpdk_sys::{Mbuf, MbufSource};
 use ferroute_dataplane::counters::WorkerCounters;
-use ferroute_dataplane::forward::{Forwarder, Inject, Supplies};
+use ferroute_dataplane::forward::{Forwarder, Inject, Learn, Supplies};
 use ferroute_dataplane::ids::PortId;
 use ferroute_dataplane::punt::Punt;
 use ferroute_dataplane::snapshot::Snapshot;
@@ -18,6 +18,7 @@ use super::hardware::{Assignment, RING, orders};
 pub struct BenchWorker {
     forwarder: Forwarder,
     reader: Reader<Snapshot>,
+    learns: Arc<ArrayQueue<Learn>>,
     pub(super) orders: (Sender<Assignment>, Receiver<Assignment>),
     pub(super) sent: Arc<ArrayQueue<Inject>>,
     pub(super) injects: Arc<ArrayQueue<Inject>>,
@@ -27,19 +28,27 @@ pub struct BenchWorker {
 impl BenchWorker {
     pub(super) fn new(reader: Reader<Snapshot>, punts: Arc<ArrayQueue<Punt>>) -> Self {
         let counters = Arc::new(WorkerCounters::new());
+        let learns = Arc::new(ArrayQueue::new(RING));
         let supplies = Supplies {
             punts,
-            learns: Arc::new(ArrayQueue::new(RING)),
+            learns: Arc::clone(&learns),
             copies: MbufSource::Heap,
         };
         Self {
             forwarder: Forwarder::new(Arc::clone(&counters), supplies),
             reader,
+            learns,
             orders: orders(),
             sent: Arc::new(ArrayQueue::new(RING)),
             injects: Arc::new(ArrayQueue::new(RING)),
             counters,
         }
+    }
+
+    /// A station that it saw, for the core.
+    #[must_use]
+    pub fn learned(&self) -> Option<Learn> {
+        self.learns.pop()
     }
 
     /// What it counted.

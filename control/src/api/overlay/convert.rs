@@ -180,6 +180,9 @@ impl TryFrom<pb::VniSpec> for VniSpec {
                         .field("spec.routed.interface")?,
                 }
             }
+            pb::vni_spec::Target::Bridged(bridged) => VniTarget::Bridged {
+                domain: bridged.domain.parse().field("spec.bridged.domain")?,
+            },
         };
         Ok(Self {
             key: vni_key(spec.vni, &spec.endpoint, "spec.")?,
@@ -190,16 +193,20 @@ impl TryFrom<pb::VniSpec> for VniSpec {
 
 impl From<VniSpec> for pb::VniSpec {
     fn from(spec: VniSpec) -> Self {
-        let VniTarget::Routed {
-            vrf,
-            router_mac,
-            interface,
-        } = spec.target;
-        let target = pb::vni_spec::Target::Routed(pb::RoutedVni {
-            vrf: vrf.to_string(),
-            router_mac: Bytes::copy_from_slice(&router_mac.octets()),
-            interface: interface.map(|name| name.to_string()).unwrap_or_default(),
-        });
+        let target = match spec.target {
+            VniTarget::Routed {
+                vrf,
+                router_mac,
+                interface,
+            } => pb::vni_spec::Target::Routed(pb::RoutedVni {
+                vrf: vrf.to_string(),
+                router_mac: Bytes::copy_from_slice(&router_mac.octets()),
+                interface: interface.map(|name| name.to_string()).unwrap_or_default(),
+            }),
+            VniTarget::Bridged { domain } => pb::vni_spec::Target::Bridged(pb::BridgedVni {
+                domain: domain.to_string(),
+            }),
+        };
         Self {
             vni: spec.key.vni.get(),
             endpoint: spec.key.endpoint.to_string(),
@@ -222,7 +229,7 @@ impl From<VniView> for pb::Vni {
     fn from(view: VniView) -> Self {
         Self {
             spec: Some(view.spec.into()),
-            traffic: Some(view.counters.into()),
+            traffic: view.counters.map(Into::into),
         }
     }
 }

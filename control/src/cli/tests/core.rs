@@ -45,6 +45,7 @@ pub(super) fn answer(request: Request) {
         Request::Route(request) => route(request),
         Request::NextHop(request) => next_hop(request),
         Request::Overlay(request) => super::overlay::answer(request),
+        Request::Bridge(request) => super::domain::answer(request),
         Request::Neighbour(request) => neighbour(request),
         Request::Stats(request) => stats(request),
         Request::System(SystemRequest::Info(reply)) => {
@@ -146,6 +147,7 @@ fn port(request: PortRequest) {
 
 fn interface_views() -> Vec<InterfaceView> {
     let port = InterfaceView {
+        bridge_domain: None,
         name: "p0".parse().unwrap(),
         id: InterfaceId::new(1),
         kind: InterfaceKind::Port,

@@ -1,6 +1,7 @@
 //! The command line as a whole.
 
 mod core;
+mod domain;
 mod live;
 mod overlay;
 
@@ -96,6 +97,14 @@ fn what_users_of_ip_type_is_understood() {
         "endpoint add default address 192.0.2.1",
         "vni add 100 vrf red rmac 02:00:00:00:00:01",
         "vni del 100 --endpoint fabric",
+        "vni add 200 domain blue",
+        "domain add blue member p0 gateway 02:00:00:00:00:01 vrf red",
+        "domain join blue p1",
+        "domain show",
+        "fdb add 02:00:00:00:00:07 domain blue dst 192.0.2.2 vni 7 seq 3 sticky",
+        "fdb append 00:00:00:00:00:00 domain blue dst 192.0.2.2",
+        "fdb show --domain blue --kind learned",
+        "fdb flush --dev p0",
         "label add 100 vrf red",
         "label del 100",
         "tunnel show",

@@ -63,12 +63,12 @@ fn vni() -> VniView {
                 interface: Some("vni100".parse().unwrap()),
             },
         },
-        counters: InterfaceCounters {
+        counters: Some(InterfaceCounters {
             rx: traffic(7),
             tx: traffic(8),
             punted_packets: 0,
             dropped_packets: 1,
-        },
+        }),
     }
 }
 

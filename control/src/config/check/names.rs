@@ -158,6 +158,7 @@ fn interfaces(checker: &mut Checker<'_>) {
                 InterfaceKind::Virtual(VirtualKind::Loopback)
                 | InterfaceKind::Vxlan { .. }
                 | InterfaceKind::Mpls
+                | InterfaceKind::Bridge { .. }
                 | InterfaceKind::Ip { .. },
             ) => None,
             None => {

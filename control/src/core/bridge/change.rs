@@ -1,0 +1,237 @@
+//! What clients say of stations.
+
+use std::net::IpAddr;
+
+use ferroute_dataplane::fdb::FdbKey;
+use ferroute_dataplane::ids::{BridgeId, TunnelId};
+use ferroute_dataplane::mac::Mac;
+
+use super::station::{Refusal, Remote, Station};
+use crate::core::router::Router;
+use crate::model::bridge::{
+    DomainError, FdbChange, Refused, RemoteEnd, RemoteStation, StationCause, StationKind,
+};
+use crate::model::name::{DomainName, InterfaceName};
+
+impl Router {
+    /// Sets and deletes stations. When this returns, the workers forward by them.
+    pub(in crate::core) fn change_fdb(&mut self, changes: &[FdbChange]) -> Refused {
+        let mut refused = Refused::new();
+        // Tunnels first: workers must know them before the FDB names them.
+        let mut tunnels = Vec::with_capacity(changes.len());
+        for change in changes {
+            tunnels.push(match change {
+                FdbChange::PutRemote { domain, remote, .. } => {
+                    self.hold_end(*domain, remote.end).map(Some)
+                }
+                _ => Ok(None),
+            });
+        }
+        self.finish();
+        let mut idle = Vec::new();
+        for (place, (change, tunnel)) in changes.iter().zip(tunnels).enumerate() {
+            let done = tunnel.and_then(|tunnel| self.change_station(change, tunnel, &mut idle));
+            if let Err(error) = done {
+                refused.push((place, error));
+            }
+        }
+        // What a worker looked up before this in the FDB it finds in its snapshot until it passes.
+        for tunnel in idle {
+            self.hops.let_go_tunnel(tunnel);
+        }
+        self.finish();
+        refused
+    }
+
+    fn change_station(
+        &mut self,
+        change: &FdbChange,
+        tunnel: Option<TunnelId>,
+        idle: &mut Vec<TunnelId>,
+    ) -> Result<(), DomainError> {
+        match (*change, tunnel) {
+            (
+                FdbChange::PutRemote {
+                    domain,
+                    mac,
+                    remote,
+                },
+                Some(tunnel),
+            ) => {
+                let done = self.put_remote(domain, mac, remote, tunnel);
+                match done {
+                    Ok(before) => idle.extend(before),
+                    Err(_) => idle.push(tunnel),
+                }
+                done.map(drop)
+            }
+            (
+                FdbChange::PutStatic {
+                    domain,
+                    mac,
+                    interface,
+                },
+                _,
+            ) => self.put_static(domain, mac, interface),
+            (
+                FdbChange::Delete {
+                    domain,
+                    mac,
+                    kind,
+                    end,
+                },
+                _,
+            ) => {
+                let key = FdbKey::new(self.bridging.id(&domain)?, mac);
+                self.delete_station(key, kind, end, idle)
+            }
+            (FdbChange::PutRemote { domain, .. }, None) => Err(DomainError::NoVni { domain }),
+        }
+    }
+
+    fn put_static(
+        &mut self,
+        name: DomainName,
+        mac: Mac,
+        interface: InterfaceName,
+    ) -> Result<(), DomainError> {
+        let (id, domain) = self.bridging.named(&name)?;
+        let member = self.interfaces.id(&interface);
+        let member = member.filter(|member| domain.members.contains(member));
+        let member = member.ok_or(DomainError::NoMember {
+            interface,
+            domain: name,
+        })?;
+        let key = FdbKey::new(id, mac);
+        let before = self.bridging.stations.get(key);
+        if before.gateway.is_some() {
+            return Err(DomainError::StationIsGateway { mac });
+        }
+        let station = Station {
+            fixed: Some(member),
+            learned: None,
+            ..before
+        };
+        self.put_station(key, &before, station)
+    }
+
+    /// Answers the tunnel that is not used any more.
+    fn put_remote(
+        &mut self,
+        name: DomainName,
+        mac: Mac,
+        said: RemoteStation,
+        tunnel: TunnelId,
+    ) -> Result<Option<TunnelId>, DomainError> {
+        let (id, domain) = self.bridging.named(&name)?;
+        let (policy, own) = (domain.policy, self.own_end(id, said.end));
+        let key = FdbKey::new(id, mac);
+        let before = self.bridging.stations.get(key);
+        let mut station = before;
+        let previous = station
+            .put_remote(Remote { said, tunnel }, own, self.now_ns(), &policy)
+            .map_err(|refusal| match refusal {
+                Refusal::Gateway => DomainError::StationIsGateway { mac },
+                Refusal::Sticky => DomainError::Sticky { mac },
+                Refusal::Stale(sequence) => DomainError::StaleSequence { mac, sequence },
+            })?;
+        self.put_station(key, &before, station)?;
+        Ok(previous.map(|p| p.tunnel))
+    }
+
+    fn put_station(
+        &mut self,
+        key: FdbKey,
+        before: &Station,
+        station: Station,
+    ) -> Result<(), DomainError> {
+        self.write_station(key, station)
+            .map_err(|error| self.fdb_full(error))?;
+        if before.target() != station.target() {
+            let moved = before.learned.is_some() && station.fixed.is_none();
+            let cause = if moved {
+                self.count_stations(key.bridge(), |c| &mut c.moves);
+                StationCause::Moved
+            } else {
+                StationCause::Configured
+            };
+            self.tell_station(key, before, cause);
+        }
+        Ok(())
+    }
+
+    /// The address here of the endpoint of a domain's VXLAN network, of the family of a remote end.
+    fn own_end(&self, bridge: BridgeId, end: RemoteEnd) -> Option<IpAddr> {
+        let (endpoint, _) = self.bridging.get(bridge)?.vni?;
+        let endpoint = self.overlay.endpoints.get(endpoint)?;
+        endpoint.spec.addresses.source_for(end.address)
+    }
+
+    /// Forgets what is known of a station: of one kind or all, behind one remote end or any.
+    pub(super) fn delete_station(
+        &mut self,
+        key: FdbKey,
+        kind: Option<StationKind>,
+        end: Option<RemoteEnd>,
+        idle: &mut Vec<TunnelId>,
+    ) -> Result<(), DomainError> {
+        let before = self.bridging.stations.get(key);
+        let mut station = before;
+        let is = |wanted| kind.is_none_or(|kind| kind == wanted);
+        if is(StationKind::Static) && end.is_none() {
+            station.fixed = None;
+        }
+        if is(StationKind::Learned) && end.is_none() {
+            station.learned = None;
+        }
+        if is(StationKind::Remote) {
+            let other = |remote: &Remote| end.is_some_and(|end| remote.said.end != end);
+            station.remote = station.remote.filter(other);
+        }
+        if station == before {
+            return Err(DomainError::UnknownStation { mac: key.mac() });
+        }
+        self.write_station(key, station)
+            .map_err(|error| self.fdb_full(error))?;
+        if station.remote.is_none() {
+            idle.extend(before.remote.map(|r| r.tunnel));
+        }
+        if before.target() != station.target() {
+            self.tell_station(key, &before, StationCause::Configured);
+        }
+        Ok(())
+    }
+
+    /// Forgets learned stations, of one domain and behind one member or all; answers how many.
+    ///
+    /// # Errors
+    /// [`DomainError::UnknownDomain`], [`DomainError::UnknownInterface`].
+    pub(in crate::core) fn flush_fdb(
+        &mut self,
+        domain: Option<DomainName>,
+        interface: Option<InterfaceName>,
+    ) -> Result<u32, DomainError> {
+        let domain = domain.map(|name| self.bridging.id(&name)).transpose()?;
+        let member = interface
+            .map(|name| {
+                let id = self.interfaces.id(&name);
+                id.ok_or(DomainError::UnknownInterface { interface: name })
+            })
+            .transpose()?;
+        let learned = |station: &Station| {
+            let learned = station.learned?;
+            member
+                .is_none_or(|member| learned.interface == member)
+                .then_some(())
+        };
+        let all = self.bridging.stations.after(None);
+        let keys: Vec<FdbKey> = all
+            .filter(|(key, _)| domain.is_none_or(|id| key.bridge() == id))
+            .filter_map(|(key, station)| learned(station).map(|()| key))
+            .collect();
+        for key in &keys {
+            self.delete_station(*key, Some(StationKind::Learned), None, &mut Vec::new())?;
+        }
+        Ok(u32::try_from(keys.len()).unwrap_or(u32::MAX))
+    }
+}

@@ -1,0 +1,29 @@
+//! Bridge domains: who is in them, which way each station is, and how that reaches the workers.
+//!
+//! ```text
+//!  clients ─ domain, members, gateway ─ configure ──┐
+//!          ─ static and remote stations ─ change ───┼─► stations (the truth) ─ fdb ─► FDB, changed in place
+//!          ─ remote ends to flood to ─ flood ───┐   │
+//!  workers ─ frames of new stations ─ seen ─────┼───┤
+//!  clock ─── idle stations ─ age ───────────────┼───┘
+//!                                               └─► draft of the snapshot
+//! ```
+//!
+//! * [`station`], [`stations`]: the truth and its rules, without I/O.
+//! * [`domain`]: the domains; [`configure`] and [`gateway`] change them.
+//! * [`fdb`]: writes the FDB; [`change`], [`seen`] and [`age`] are why.
+//! * [`flood`]: tunnels of the VXLAN network; [`view`]: what clients see.
+
+mod age;
+mod change;
+mod configure;
+mod domain;
+mod fdb;
+mod flood;
+mod gateway;
+mod seen;
+mod station;
+mod stations;
+mod view;
+
+pub(super) use domain::Bridging;
