@@ -269,7 +269,9 @@ mod tests {
             Ok(start.elapsed().as_micros() as u64)
         })
         .unwrap();
-        assert!((0.5..1.5).contains(&rate.mega_per_s), "{rate:?}");
+        // A microsecond's count a microsecond, but where another took the CPU.
+        let ran = 1.0 - rate.waited.min(0.9);
+        assert!((0.5..1.5 / ran).contains(&rate.mega_per_s), "{rate:?}");
         assert_eq!(rate.samples.len(), 3);
         let work = || {
             std::thread::sleep(Duration::from_millis(1));

@@ -8,3 +8,5 @@ mod frr;
 mod kernel;
 #[path = "bridge/lab.rs"]
 mod lab;
+#[path = "bridge/silence.rs"]
+mod silence;

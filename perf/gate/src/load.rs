@@ -11,11 +11,31 @@ pub(crate) enum Load {
     Ipv4Group,
     /// IPv6 to one neighbour.
     Ipv6,
+    /// IPv4 into many VXLAN tunnels.
+    VxlanEncap,
+    /// IPv4 out of VXLAN.
+    VxlanDecap,
+    /// IPv4 into many tunnels of labels over UDP.
+    MplsUdpEncap,
+    /// IPv4 out of labels over UDP.
+    MplsUdpDecap,
+    /// Frames between two members of a bridge domain.
+    Bridge,
 }
 
 impl Load {
     /// Every load.
-    pub(crate) const ALL: [Self; 4] = [Self::Ipv4, Self::Ipv4Hops, Self::Ipv4Group, Self::Ipv6];
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Ipv4,
+        Self::Ipv4Hops,
+        Self::Ipv4Group,
+        Self::Ipv6,
+        Self::VxlanEncap,
+        Self::VxlanDecap,
+        Self::MplsUdpEncap,
+        Self::MplsUdpDecap,
+        Self::Bridge,
+    ];
 
     /// The name by which the command line knows it.
     pub(crate) const fn name(self) -> &'static str {
@@ -24,6 +44,11 @@ impl Load {
             Self::Ipv4Hops => "ipv4-hops",
             Self::Ipv4Group => "ipv4-group",
             Self::Ipv6 => "ipv6",
+            Self::VxlanEncap => "vxlan-encap",
+            Self::VxlanDecap => "vxlan-decap",
+            Self::MplsUdpEncap => "mplsudp-encap",
+            Self::MplsUdpDecap => "mplsudp-decap",
+            Self::Bridge => "bridge",
         }
     }
 }

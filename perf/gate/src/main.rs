@@ -4,7 +4,9 @@
 //! [`count_this`]: `valgrind --tool=callgrind --toggle-collect='*count_this*'`. The transmit buffer is emptied
 //! outside of it, since a device's driver would do that.
 
+mod frames;
 mod load;
+mod overlay;
 mod stages;
 
 use load::Load;

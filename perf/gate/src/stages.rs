@@ -1,11 +1,15 @@
 //! One worker's stages with all they read: an interface, neighbours, a table of routes.
 
+use crate::frames::{self, OUR_ADDRESS, OURS};
 use crate::load::Load;
+use crate::overlay::{
+    ENDPOINT_HOP, Kind, STATIONS_PORT, TUNNEL_HOP, TUNNELS, add_bridge, add_endpoint, add_tunnels,
+};
 use crossbeam::queue::ArrayQueue;
 use dpdk_sys::{Mbuf, MbufSource};
-use etherparse::PacketBuilder;
 use etherparse::err::packet::BuildWriteError;
 use ferroute_dataplane::counters::WorkerCounters;
+use ferroute_dataplane::fdb::{Fdb, FdbError};
 use ferroute_dataplane::fib::synth::{ipv4_flows, ipv4_table, ipv6_flows, ipv6_table};
 use ferroute_dataplane::fib::{Arena, ArenaError, Capacity, FibError, Trie};
 use ferroute_dataplane::forward::tx::{TxPort, TxSink};
@@ -17,15 +21,19 @@ use ferroute_dataplane::snapshot::interface::Interface;
 use ferroute_dataplane::snapshot::nexthop::{Adjacency, AdjacencyState, Group, Hop, NextHop};
 use ferroute_dataplane::snapshot::{Snapshot, Vrf};
 use ferroute_dataplane::wire::flow::FlowHasher;
+use ferroute_dataplane::wire::mpls::{LabelError, LabelStackError};
+use ferroute_dataplane::wire::vxlan::VniError;
+use ipnet::Ipv4Net;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 const ROUTES: usize = 10_000;
 const FLOWS: usize = 1_024;
 const NEIGHBOURS: u8 = 64;
-const OURS: [u8; 6] = [2, 0, 0, 0, 0, 1];
-const PEER: [u8; 6] = [2, 0, 0, 0, 0, 0x99];
 const PORT: PortId = PortId::new(0);
-/// Next hops by number: the neighbours have 1 and up, the group this.
+/// The next hop of the first neighbour; those of the others follow.
+pub(crate) const NEIGHBOUR_HOP: u32 = 1;
+/// The next hop of the group.
 const GROUP_HOP: usize = 100;
 /// The punt policy's rates are per second of this clock; nothing is punted here.
 const TICKS_HZ: u64 = 1_000_000_000;
@@ -39,6 +47,14 @@ pub(crate) enum StagesError {
     Fib(#[from] FibError),
     #[error(transparent)]
     Frame(#[from] BuildWriteError),
+    #[error(transparent)]
+    Vni(#[from] VniError),
+    #[error(transparent)]
+    Label(#[from] LabelError),
+    #[error(transparent)]
+    Labels(#[from] LabelStackError),
+    #[error(transparent)]
+    Fdb(#[from] FdbError),
 }
 
 /// A worker's stages and the frames that it receives.
@@ -47,8 +63,9 @@ pub(crate) struct Stages {
     snapshot: Snapshot,
     sent: Arc<ArrayQueue<Inject>>,
     frames: Vec<Vec<u8>>,
-    // Readers are good for as long as their tries live.
+    // Readers are good for as long as their tables live.
     _tries: (Trie<u32>, Trie<u128>),
+    _fdb: Option<Fdb>,
 }
 
 impl Stages {
@@ -58,23 +75,28 @@ impl Stages {
         let (mut ipv4, mut ipv6) = (Trie::new(&arena)?, Trie::new(&arena)?);
         let next_hop = |place: usize| {
             NextHopId::new(match load {
-                Load::Ipv4 | Load::Ipv6 => 1,
-                Load::Ipv4Hops => place as u32 % u32::from(NEIGHBOURS) + 1,
+                Load::Ipv4Hops => NEIGHBOUR_HOP + place as u32 % u32::from(NEIGHBOURS),
                 Load::Ipv4Group => GROUP_HOP as u32,
+                Load::VxlanEncap | Load::MplsUdpEncap => {
+                    TUNNEL_HOP + place as u32 % u32::from(TUNNELS)
+                }
+                _ => NEIGHBOUR_HOP,
             })
         };
         let table4 = ipv4_table(ROUTES, 4);
         for (place, net) in table4.iter().enumerate() {
             ipv4.set(*net, next_hop(place))?;
         }
+        let ours = Ipv4Net::from(Ipv4Addr::from(OUR_ADDRESS));
+        ipv4.set(ours, NextHopId::new(ENDPOINT_HOP))?;
         let table6 = ipv6_table(ROUTES, 6);
         for (place, net) in table6.iter().enumerate() {
             ipv6.set(*net, next_hop(place))?;
         }
         let frames = if load == Load::Ipv6 {
-            frames(&ipv6_flows(&table6, FLOWS, 7), ipv6_frame)
+            frames(load, &ipv6_flows(&table6, FLOWS, 7), frames::ipv6)
         } else {
-            frames(&ipv4_flows(&table4, FLOWS, 5), ipv4_frame)
+            frames(load, &ipv4_flows(&table4, FLOWS, 5), frames::ipv4)
         };
         let mut snapshot =
             Snapshot::empty(arena, PuntPolicy::default_for(TICKS_HZ), FlowHasher::new(1));
@@ -86,6 +108,14 @@ impl Stages {
             }),
         );
         connect(&mut snapshot);
+        let mut fdb = None;
+        match load {
+            Load::VxlanEncap => add_tunnels(&mut snapshot, Kind::Vxlan)?,
+            Load::MplsUdpEncap => add_tunnels(&mut snapshot, Kind::MplsUdp)?,
+            Load::VxlanDecap | Load::MplsUdpDecap => add_endpoint(&mut snapshot)?,
+            Load::Bridge => fdb = Some(add_bridge(&mut snapshot)?),
+            Load::Ipv4 | Load::Ipv4Hops | Load::Ipv4Group | Load::Ipv6 => {}
+        }
 
         let (sent, punts) = (
             Arc::new(ArrayQueue::new(BURST)),
@@ -99,14 +129,17 @@ impl Stages {
                 copies: MbufSource::Heap,
             },
         );
-        let tx = TxPort::new(PORT, TxSink::Handoff(Arc::clone(&sent)));
-        forwarder.set_tx(PORT, Some(Box::new(tx)));
+        for port in [PORT, STATIONS_PORT] {
+            let tx = TxPort::new(port, TxSink::Handoff(Arc::clone(&sent)));
+            forwarder.set_tx(port, Some(Box::new(tx)));
+        }
         Ok(Self {
             forwarder,
             snapshot,
             sent,
             frames: frames?,
             _tries: (ipv4, ipv6),
+            _fdb: fdb,
         })
     }
 
@@ -177,30 +210,12 @@ fn connect(snapshot: &mut Snapshot) {
 }
 
 fn frames<K: Copy>(
+    load: Load,
     flows: &[K],
-    frame: fn(u16, K) -> Result<Vec<u8>, BuildWriteError>,
+    frame: fn(Load, u16, K) -> Result<Vec<u8>, BuildWriteError>,
 ) -> Result<Vec<Vec<u8>>, StagesError> {
     (0..)
         .zip(flows)
-        .map(|(flow, to)| Ok(frame(flow, *to)?))
+        .map(|(flow, to)| Ok(frame(load, flow, *to)?))
         .collect()
-}
-
-fn ipv4_frame(flow: u16, to: u32) -> Result<Vec<u8>, BuildWriteError> {
-    let mut bytes = Vec::new();
-    PacketBuilder::ethernet2(PEER, OURS)
-        .ipv4([10, 0, 0, 9], to.to_be_bytes(), 64)
-        .udp(flow, 53)
-        .write(&mut bytes, &[0; 18])?;
-    Ok(bytes)
-}
-
-fn ipv6_frame(flow: u16, to: u128) -> Result<Vec<u8>, BuildWriteError> {
-    let source = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9];
-    let mut bytes = Vec::new();
-    PacketBuilder::ethernet2(PEER, OURS)
-        .ipv6(source, to.to_be_bytes(), 64)
-        .udp(flow, 53)
-        .write(&mut bytes, &[0; 6])?;
-    Ok(bytes)
 }

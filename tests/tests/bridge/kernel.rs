@@ -3,7 +3,7 @@
 use super::lab::{Bridge, LIMIT, lab, routes, until, until_route};
 use std::time::{Duration, Instant};
 
-const SOURCE: &str = "sources: [{owner: kernel, kind: kernel}]\n";
+pub(crate) const SOURCE: &str = "sources: [{owner: kernel, kind: kernel}]\n";
 
 #[test]
 fn routes_of_a_daemon_forward_and_outlive_the_bridge() {
@@ -211,27 +211,6 @@ fn a_route_waits_for_its_interface() {
     bridge.until("nothing held", |status| {
         status["sources"][0]["pending"] == 0 && status["sources"][0]["refused"] == 0
     });
-}
-
-#[test]
-fn a_link_that_goes_down_takes_its_routes_along() {
-    let (lab, router) = lab();
-    let _bridge = Bridge::start(&lab.node, &router, SOURCE, &[]);
-    lab.node
-        .run("ip route add 198.51.100.0/24 via 10.0.1.2 dev p0 proto bgp")
-        .unwrap();
-    lab.node
-        .run("ip route add 198.51.101.0/24 via 10.0.2.2 dev p1 proto bgp")
-        .unwrap();
-    until_route(&router, "kernel", "198.51.100.0/24", |_| true);
-    until_route(&router, "kernel", "198.51.101.0/24", |_| true);
-    // The kernel forgets IPv4 routes of a link that goes down without a word.
-    lab.node.run("ip link set p0 down").unwrap();
-    assert!(
-        until(|| routes(&router, "kernel").len() == 1),
-        "{:?}",
-        routes(&router, "kernel")
-    );
 }
 
 #[test]

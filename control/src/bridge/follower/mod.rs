@@ -5,10 +5,10 @@
 //!         ── dumps ──────────┴─▶ one socket ─▶ thread ─▶ Begin, updates …, End, updates …
 //! ```
 //!
-//! It listens before it asks for dumps, on the same socket, so everything comes in the order in which it was true. When the
-//! socket overruns, when a dump was disturbed, or when a link went down (the kernel then drops IPv4 routes without a word),
-//! it dumps again: `Begin` and `End` tell the listener what was said in between, and what was not repeated goes only at the
-//! `End`, so nothing flaps.
+//! It listens before it asks for dumps, on the same socket, so everything comes in the order in which it was true. It dumps
+//! again when the socket overruns, when a dump was disturbed, and when a link went down, lost its carrier or an IPv4 address:
+//! the kernel then drops IPv4 routes, next hop objects and members of groups without a word. `Begin` and `End` tell the
+//! listener what was said in between, and what was not repeated goes only at the `End`, so nothing flaps.
 
 mod socket;
 mod thread;

@@ -16,6 +16,7 @@ const RECEIVE_BYTES: usize = 32 << 20;
 /// Groups of notifications, as bits (`RTNLGRP_…` less one).
 const LINK: u32 = 1 << 0;
 const NEIGHBOUR: u32 = 1 << 2;
+const IPV4_ADDRESS: u32 = 1 << 4;
 const IPV4_ROUTE: u32 = 1 << 6;
 const IPV6_ROUTE: u32 = 1 << 10;
 const MPLS_ROUTE: u32 = 1 << 26;
@@ -54,7 +55,7 @@ impl Socket {
             groups |= NEIGHBOUR;
         }
         if routes {
-            groups |= IPV4_ROUTE | IPV6_ROUTE | MPLS_ROUTE | NEXTHOP;
+            groups |= IPV4_ADDRESS | IPV4_ROUTE | IPV6_ROUTE | MPLS_ROUTE | NEXTHOP;
         }
         bind(fd.as_raw_fd(), &NetlinkAddr::new(0, groups))?;
         Ok(Self { fd, sequence: 0 })

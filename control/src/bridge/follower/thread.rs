@@ -4,12 +4,12 @@ use super::Said;
 use super::socket::{Received, Socket};
 use crate::bridge::namespace;
 use crate::bridge::netlink::request::Listing;
-use crate::bridge::netlink::update::Update;
+use crate::bridge::netlink::update::{LinkUpdate, Signs, Update};
 use crate::bridge::netlink::view::{Message, Messages};
 use crate::bridge::netlink::{Decoded, Unreadable, decode};
 use crate::model::vrf::Namespace;
 use nix::libc;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::thread::Builder;
 use tokio::sync::mpsc;
@@ -20,6 +20,7 @@ const BUFFER_BYTES: usize = 256 << 10;
 const MOST_UPDATES: usize = 4096;
 /// Bit of a message's flags: the dump was disturbed by a change, and may have missed something.
 const DUMP_INTERRUPTED: u16 = 0x10;
+const DELADDR: i32 = libc::RTM_DELADDR as i32;
 
 /// What is followed besides links.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,7 +53,7 @@ pub(in crate::bridge) fn start(
             running: None,
             disturbed: false,
             again: false,
-            up: BTreeSet::new(),
+            links: BTreeMap::new(),
             updates: Vec::new(),
             unreadable: None,
         };
@@ -90,8 +91,8 @@ struct Follower {
     disturbed: bool,
     /// Another round is wanted after this one.
     again: bool,
-    /// Links that are up, to notice which goes down.
-    up: BTreeSet<u32>,
+    /// Links, to notice which can be used no more.
+    links: BTreeMap<u32, Signs>,
     updates: Vec<Update>,
     unreadable: Option<(u64, Unreadable)>,
 }
@@ -185,7 +186,9 @@ impl Follower {
                 return Ok(());
             }
             libc::NLMSG_NOOP | libc::NLMSG_ERROR | libc::NLMSG_DONE => return Ok(()),
-            libc::NLMSG_OVERRUN => {
+            // An IPv4 address that goes takes routes along that prefer it as their source, and the last of a link all routes
+            // over it, without a word.
+            libc::NLMSG_OVERRUN | DELADDR => {
                 self.again = true;
                 return Ok(());
             }
@@ -202,12 +205,18 @@ impl Follower {
         Ok(())
     }
 
-    /// A link that goes down takes routes along of which the kernel says nothing.
+    /// A link that goes down takes routes along of which the kernel says nothing; one that loses its carrier, next hop
+    /// objects and members of groups.
     fn watch_links(&mut self, update: &Update) {
-        let Update::Link(link) = update else { return };
-        if link.link.as_ref().is_some_and(|link| link.up) {
-            self.up.insert(link.index);
-        } else if self.up.remove(&link.index) && self.interest.routes {
+        let Update::Link(LinkUpdate { index, link }) = update else {
+            return;
+        };
+        let before = match link {
+            Some(link) => self.links.insert(*index, link.signs),
+            None => self.links.remove(index),
+        };
+        let now = link.as_ref().map_or(Signs::default(), |link| link.signs);
+        if self.interest.routes && before.is_some_and(|before| before.lost(now)) {
             self.again = true;
         }
     }

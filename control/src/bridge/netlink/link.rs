@@ -1,7 +1,7 @@
 //! `RTM_NEWLINK` and `RTM_DELLINK`: netdevs.
 
 use super::Unreadable;
-use super::update::{Link, LinkKind, LinkUpdate, Update};
+use super::update::{Link, LinkKind, LinkUpdate, Signs, Update};
 use super::view::{Attributes, LyingLength, Message, u32_at};
 use nix::libc;
 
@@ -25,7 +25,7 @@ pub(super) fn decode(message: &Message<'_>) -> Result<Option<Update>, Unreadable
         return Ok(None);
     }
     let index = u32_at(header, 4).unwrap_or_default();
-    let flags = u32_at(header, 8).unwrap_or_default().cast_signed();
+    let flags = u32_at(header, 8).unwrap_or_default();
     let (mut name, mut controller, mut kind) = (None, None, LinkKind::Other);
     for attribute in Attributes::after(message.payload, HEADER) {
         let (attribute, value) = attribute?;
@@ -41,8 +41,7 @@ pub(super) fn decode(message: &Message<'_>) -> Result<Option<Update>, Unreadable
     } else {
         Some(Link {
             name: name.ok_or(Unreadable::Missing("name"))?,
-            up: flags & libc::IFF_UP != 0,
-            carrier: flags & libc::IFF_LOWER_UP != 0,
+            signs: Signs::of_flags(flags),
             controller,
             kind,
         })

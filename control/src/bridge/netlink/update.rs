@@ -5,6 +5,7 @@
 
 use crate::model::prefix::Prefix;
 use ferroute_dataplane::mac::Mac;
+use nix::libc;
 use smallvec::SmallVec;
 use std::net::IpAddr;
 
@@ -170,14 +171,30 @@ pub(crate) struct LinkUpdate {
 pub(crate) struct Link {
     /// Its name.
     pub name: String,
-    /// Whether it is administratively up.
-    pub up: bool,
-    /// Whether it has a carrier.
-    pub carrier: bool,
+    /// Whether it can be used.
+    pub signs: Signs,
     /// Index of the bridge or VRF device to which it belongs.
     pub controller: Option<u32>,
     /// What kind of device it is.
     pub kind: LinkKind,
+}
+
+/// Signs that a netdev can be used, of its flags: administratively up, with a carrier, operational (`IFF_UP`, `IFF_LOWER_UP`,
+/// `IFF_RUNNING`).
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Signs(u32);
+
+impl Signs {
+    /// Those among a netdev's flags.
+    pub(crate) const fn of_flags(flags: u32) -> Self {
+        const SIGNS: i32 = libc::IFF_UP | libc::IFF_LOWER_UP | libc::IFF_RUNNING;
+        Self(flags & SIGNS.cast_unsigned())
+    }
+
+    /// Whether one of these is missing now.
+    pub(crate) const fn lost(self, now: Self) -> bool {
+        self.0 & !now.0 != 0
+    }
 }
 
 /// Kinds of netdevs that mean something to routes.

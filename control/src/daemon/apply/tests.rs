@@ -96,7 +96,7 @@ async fn everything_is_asked_for_in_the_order_of_need() {
         "vrf red table Some(100) netns Some(Namespace(\"r\"))",
         "port p0 on net_null0 PortSettings { rx_queues: Exactly(2), tx_queues: Auto, rx_descriptors: Auto, tx_descriptors: Auto, \
          mtu: Exactly(Mtu(9000)), promiscuous: true, workers: [WorkerIndex(0)], twin: true }",
-        "change p0 InterfaceChange { admin_up: Some(true), mtu: None, vrf: Some(\"default\") }",
+        "change p0 InterfaceChange { admin_up: Some(true), mtu: None, vrf: Some(\"default\")",
         "address 10.0.0.1/24 on p0",
         "InterfaceSpec { name: \"p0.7\", kind: Vlan { parent: \"p0\", vlan_id: VlanId(7) }, vrf: \"red\", mtu: Auto, admin_up: false, addresses: [] }",
         "InterfaceSpec { name: \"lo\", kind: Loopback, vrf: \"default\", mtu: Auto, admin_up: true, addresses: [] }",

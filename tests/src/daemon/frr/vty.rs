@@ -20,8 +20,7 @@ pub(super) fn ask(socket: &Path, command: &str) -> io::Result<(u8, String)> {
 }
 
 fn say(stream: &mut UnixStream, command: &str) -> io::Result<(u8, String)> {
-    stream.write_all(command.as_bytes())?;
-    stream.write_all(&[0])?;
+    stream.write_all(&[command.as_bytes(), &[0]].concat())?;
     let mut answer = Vec::new();
     let mut buffer = [0; 16384];
     loop {
