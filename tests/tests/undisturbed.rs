@@ -9,7 +9,7 @@ mod flow;
 mod queues;
 
 use ferroute_tests::{Namespace, Router, TwoHosts, veth};
-use flow::{Flow, flows};
+use flow::{Flow, flows, patient};
 
 /// Brings a port up, changes all of it, and removes it.
 fn life(router: &Router, device: &str) {
@@ -45,7 +45,7 @@ fn the_life_of_a_port_of_any_kind_costs_others_no_datagram() {
     let (_host, wire) = veth((&third, "eth0"), (&lab.wires, "w2")).unwrap();
     wire.mute().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let router = lab.start("").unwrap();
+    let router = Router::start(&lab.wires, &patient(&lab), &[&lab.node]).unwrap();
     lab.add_routes(&router).unwrap();
     let flows = flows(&lab, 1);
     for device in [
@@ -65,7 +65,7 @@ fn the_life_of_a_port_of_any_kind_costs_others_no_datagram() {
 #[test]
 fn changes_of_a_port_that_need_no_stop_cost_its_own_traffic_no_datagram() {
     let lab = TwoHosts::build().unwrap();
-    let router = lab.start("").unwrap();
+    let router = Router::start(&lab.wires, &patient(&lab), &[&lab.node]).unwrap();
     lab.add_routes(&router).unwrap();
     let flows = flows(&lab, 1);
     for _ in 0..3 {

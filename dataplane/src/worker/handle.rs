@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
 use crossbeam::queue::ArrayQueue;
+use dpdk_sys::clock::tsc_hz;
 use dpdk_sys::thread::ThreadRegistration;
 use dpdk_sys::{Eal, RxQueue};
 
@@ -294,7 +295,7 @@ fn body(
         }
     };
     drop(ready.send(Ok(())));
-    state.run(spec.idle);
+    state.run(spec.idle, tsc_hz(eal));
     // Unregisters only now that no queue is polled any more.
     drop(registration);
 }

@@ -4,39 +4,49 @@ use std::time::Duration;
 
 use super::handle::Idle;
 
-/// Empty passes after which an adaptive worker begins to sleep; at some 50 ns a pass this is a few
-/// hundred microseconds, longer than gaps in traffic that is worth spinning for.
-const SPIN_PASSES: u32 = 8_192;
+/// For how long nothing must have come before an adaptive worker begins to sleep: longer than gaps in
+/// traffic that is worth spinning for.
+const SPIN: Duration = Duration::from_micros(200);
 
-/// Counts empty passes and says when to sleep.
+/// Knows since when nothing has come, and says when to sleep.
+///
+/// It goes by time and not by passes: one takes from 50 ns to several microseconds, by the number of queues and
+/// what their devices do for an empty poll.
 #[derive(Debug)]
 pub(super) struct Idler {
     mode: Idle,
-    empty: u32,
+    spin_ticks: u64,
+    quiet_since: u64,
 }
 
 impl Idler {
-    pub(super) const fn new(mode: Idle) -> Self {
-        Self { mode, empty: 0 }
+    /// Begins to wait at `now_ticks` of a clock of `ticks_hz`.
+    pub(super) fn new(mode: Idle, ticks_hz: u64, now_ticks: u64) -> Self {
+        let spin_ticks = u128::from(ticks_hz) * SPIN.as_nanos() / 1_000_000_000;
+        Self {
+            mode,
+            spin_ticks: u64::try_from(spin_ticks).unwrap_or(u64::MAX),
+            quiet_since: now_ticks,
+        }
     }
 
-    /// Begins to count anew.
-    pub(super) const fn stay_awake(&mut self) {
-        self.empty = 0;
-    }
-
-    /// Notes the outcome of a pass; returns how long to sleep before the next.
+    /// Begins to wait anew.
     #[inline]
-    pub(super) fn after_pass(&mut self, found_something: bool) -> Option<Duration> {
+    pub(super) const fn stay_awake(&mut self, now_ticks: u64) {
+        self.quiet_since = now_ticks;
+    }
+
+    /// Notes the outcome of a pass that began at `now_ticks`; returns how long to sleep before the next.
+    #[inline]
+    pub(super) fn after_pass(&mut self, found_something: bool, now_ticks: u64) -> Option<Duration> {
         if found_something {
-            self.stay_awake();
+            self.stay_awake(now_ticks);
             return None;
         }
         let Idle::Adaptive { sleep } = self.mode else {
             return None;
         };
-        self.empty = self.empty.saturating_add(1);
-        (self.empty >= SPIN_PASSES).then_some(sleep)
+        (now_ticks.wrapping_sub(self.quiet_since) >= self.spin_ticks).then_some(sleep)
     }
 }
 
@@ -44,18 +54,22 @@ impl Idler {
 mod tests {
     use super::*;
 
+    const HZ: u64 = 2_000_000_000;
+    const SPIN_TICKS: u64 = 400_000;
+
     #[test]
-    fn sleeps_only_after_a_run_of_empty_passes_and_only_when_asked_to() {
+    fn sleeps_only_after_a_time_without_packets_and_only_when_asked_to() {
         let sleep = Duration::from_micros(50);
-        let mut idler = Idler::new(Idle::Adaptive { sleep });
-        assert!((1..SPIN_PASSES).all(|_| idler.after_pass(false).is_none()));
-        assert_eq!(idler.after_pass(false), Some(sleep));
-        assert_eq!(idler.after_pass(true), None);
-        assert_eq!(idler.after_pass(false), None);
-        assert!((2..SPIN_PASSES).all(|_| idler.after_pass(false).is_none()));
-        idler.stay_awake();
-        assert!((1..SPIN_PASSES).all(|_| idler.after_pass(false).is_none()));
-        let mut poller = Idler::new(Idle::Poll);
-        assert!((0..2 * SPIN_PASSES).all(|_| poller.after_pass(false).is_none()));
+        let mut idler = Idler::new(Idle::Adaptive { sleep }, HZ, 1_000);
+        assert_eq!(idler.after_pass(false, 1_000 + SPIN_TICKS - 1), None);
+        assert_eq!(idler.after_pass(false, 1_000 + SPIN_TICKS), Some(sleep));
+        let now = 2_000 + SPIN_TICKS;
+        assert_eq!(idler.after_pass(true, now), None);
+        assert_eq!(idler.after_pass(false, now + SPIN_TICKS - 1), None);
+        idler.stay_awake(now + SPIN_TICKS);
+        assert_eq!(idler.after_pass(false, now + 2 * SPIN_TICKS - 1), None);
+        assert_eq!(idler.after_pass(false, now + 2 * SPIN_TICKS), Some(sleep));
+        let mut poller = Idler::new(Idle::Poll, HZ, 0);
+        assert_eq!(poller.after_pass(false, 100 * SPIN_TICKS), None);
     }
 }

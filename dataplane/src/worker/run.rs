@@ -28,10 +28,10 @@ pub(super) struct Loop {
 }
 
 impl Loop {
-    /// Runs until told to stop.
-    pub(super) fn run(mut self, idle: Idle) {
-        let mut idler = Idler::new(idle);
+    /// Runs until told to stop, by a cycle counter of `ticks_hz`.
+    pub(super) fn run(mut self, idle: Idle, ticks_hz: u64) {
         let mut start = tsc();
+        let mut idler = Idler::new(idle, ticks_hz, start);
         loop {
             // Taking from an empty ring costs a fence, asking whether it is empty two loads.
             if !self.commands.is_empty()
@@ -43,10 +43,10 @@ impl Loop {
                 }
                 self.obey(command, start);
                 // Commands come in rows, and some while a queue has no owner: the next finds it awake.
-                idler.stay_awake();
+                idler.stay_awake(start);
             }
             let busy = self.pass(start) > 0;
-            let sleep = idler.after_pass(busy);
+            let sleep = idler.after_pass(busy, start);
             if let Some(sleep) = sleep {
                 self.reader.offline();
                 std::thread::sleep(sleep);

@@ -8,10 +8,15 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(10);
-/// Between two datagrams of one flow: slow enough for the rings of a packet socket to bridge a quarter of a second without a CPU.
+/// Between two datagrams of all flows of one way and family.
 const INTERVAL: Duration = Duration::from_micros(1000);
 /// The first flow's port; each further one of the same two hosts has the next.
 const PORT: u16 = 6000;
+
+/// A lab's configuration with rings of packet sockets that bridge two seconds in which a worker gets no CPU.
+pub(crate) fn patient(lab: &TwoHosts) -> String {
+    lab.config().replace("\" }", ",framecnt=4096\" }")
+}
 
 /// A flow of numbered datagrams.
 pub(crate) struct Flow {
@@ -22,7 +27,13 @@ pub(crate) struct Flow {
 }
 
 impl Flow {
-    fn start(from: &Namespace, to: &Namespace, address: &str, port: u16) -> Self {
+    fn start(
+        from: &Namespace,
+        to: &Namespace,
+        address: &str,
+        port: u16,
+        interval: Duration,
+    ) -> Self {
         let target = SocketAddr::new(address.parse().unwrap(), port);
         let any: SocketAddr = if target.is_ipv4() {
             "0.0.0.0:0".parse().unwrap()
@@ -44,7 +55,7 @@ impl Flow {
             while !told.load(Ordering::Relaxed) {
                 outbound.send(&number.to_be_bytes()).unwrap();
                 number += 1;
-                std::thread::sleep(INTERVAL);
+                std::thread::sleep(interval);
             }
             // The end says how many there were; several, so that one always comes.
             for _ in 0..3 {
@@ -76,12 +87,14 @@ impl Flow {
         let lost: Vec<_> = (0..sent)
             .filter(|n| came.binary_search(n).is_err())
             .collect();
-        assert!(sent > 200, "{} sent only {sent}", self.name);
+        assert!(sent > 50, "{} sent only {sent}", self.name);
         assert!(
             came.iter().copied().eq(0..sent),
-            "{}: {} of {sent} lost: {lost:?}; out of order: {:?}",
+            "{}: {} of {sent} lost, from {:?} to {:?}; out of order: {:?}",
             self.name,
             lost.len(),
+            lost.first(),
+            lost.last(),
             came.windows(2).filter(|n| n[0] >= n[1]).collect::<Vec<_>>()
         );
         println!("{}: {sent} sent, none lost", self.name);
@@ -100,7 +113,13 @@ pub(crate) fn flows(lab: &TwoHosts, count: u16) -> Vec<Flow> {
     (PORT..PORT + count)
         .flat_map(|port| {
             ways.map(|(from, to, address)| {
-                Flow::start(from.namespace(), to.namespace(), address, port)
+                Flow::start(
+                    from.namespace(),
+                    to.namespace(),
+                    address,
+                    port,
+                    INTERVAL * u32::from(count),
+                )
             })
         })
         .collect()
