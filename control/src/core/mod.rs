@@ -13,6 +13,7 @@
 //! * [`forwarding`], [`adjacency`], [`plane`]: the compiler from truth to what workers read.
 
 pub mod adjacency;
+mod backlog;
 mod bridge;
 mod dispatch;
 mod endpoint;

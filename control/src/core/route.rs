@@ -23,53 +23,105 @@ use crate::nexthop::{
 };
 use crate::rib::{self, Attributes, Session, Undo};
 
-/// What of a batch was done, to be taken back if it must.
+/// How far a batch came.
+#[derive(Default)]
+pub(super) struct Progress {
+    /// Whether its sets are made.
+    begun: bool,
+    /// Its next change.
+    place: usize,
+    applied: usize,
+    refused: Vec<Refusal>,
+}
+
+impl Progress {
+    /// What became of the batch.
+    pub(super) fn into_outcome(self) -> BatchOutcome {
+        BatchOutcome {
+            applied: u32::try_from(self.applied).unwrap_or(u32::MAX),
+            refused: self.refused,
+        }
+    }
+}
+
+/// What of a piece was done, to be taken back if it must.
 #[derive(Default)]
 struct Done {
     sets: Vec<(u32, Option<Arc<NextHopSet>>)>,
-    routes: Vec<Undo>,
+    /// Each with the place of its change in the batch.
+    routes: Vec<(u32, Undo)>,
 }
 
 impl Router {
-    /// Applies a batch. When this returns, the workers see it.
+    /// Applies a batch in one piece. When this returns, the workers see it.
     ///
     /// # Errors
     /// [`OwnerError::SessionClosed`]; nothing was applied then.
     pub(super) fn apply_batch(&mut self, batch: &RouteBatch) -> Result<BatchOutcome, OwnerError> {
+        let mut progress = Progress::default();
+        while self.apply_piece(batch, &mut progress, batch.changes.len())? {}
+        Ok(progress.into_outcome())
+    }
+
+    /// Goes on with a batch by at most so many changes, or all if it stands or falls as a whole. When this returns, the
+    /// workers see them. False at the end of the batch.
+    ///
+    /// # Errors
+    /// [`OwnerError::SessionClosed`]; nothing more was applied then.
+    pub(super) fn apply_piece(
+        &mut self,
+        batch: &RouteBatch,
+        progress: &mut Progress,
+        most: usize,
+    ) -> Result<bool, OwnerError> {
         let (session, owner) = self.sessions.get(batch.session)?;
         let vrfs: Vec<Option<VrfId>> = batch.vrfs.iter().map(|name| self.vrfs.id(name)).collect();
-        let keep = batch.policy == BatchPolicy::AllOrNothing;
+        let whole = batch.policy == BatchPolicy::AllOrNothing;
         let mut done = Done::default();
-        let mut outcome = BatchOutcome::default();
-        let mut refuse = |item, error| outcome.refused.push(Refusal { item, error });
-        for set in &batch.sets {
-            match self.put_set(session, set) {
-                Ok(before) => done.sets.push((set.id.get(), before)),
-                Err(error) => refuse(BatchItem::Set(set.id.get()), error),
-            }
-        }
-        let sets = done.sets.len();
-        let mut routes = 0;
-        for (place, change) in (0..).zip(&batch.changes) {
-            match self.apply_change(session, &vrfs, batch, change) {
-                Ok(undo) => {
-                    routes += 1;
-                    if keep {
-                        done.routes.push(undo);
-                    }
+        let mut refused = Vec::new();
+        if !progress.begun {
+            progress.begun = true;
+            for set in &batch.sets {
+                match self.put_set(session, set) {
+                    Ok(before) => done.sets.push((set.id.get(), before)),
+                    Err(error) => refused.push(Refusal {
+                        item: BatchItem::Set(set.id.get()),
+                        error,
+                    }),
                 }
-                Err(error) => refuse(BatchItem::Route(place), error),
             }
         }
-        let take_back = keep && !outcome.refused.is_empty();
-        if take_back {
+        let left = batch.changes.get(progress.place..).unwrap_or_default();
+        let piece = &left[..if whole {
+            left.len()
+        } else {
+            left.len().min(most)
+        }];
+        for (place, change) in (progress.place as u32..).zip(piece) {
+            match self.apply_change(session, &vrfs, batch, change) {
+                Ok(undo) => done.routes.push((place, undo)),
+                Err(error) => refused.push(Refusal {
+                    item: BatchItem::Route(place),
+                    error,
+                }),
+            }
+        }
+        progress.place += piece.len();
+        let more = piece.len() < left.len();
+        if refused.is_empty() || !whole {
+            self.settle();
+            self.refuse_unwritten(&mut done, &mut refused);
+        }
+        if whole && !refused.is_empty() {
             self.take_back(session, done);
         } else {
-            outcome.applied = u32::try_from(sets + routes).unwrap_or(u32::MAX);
+            progress.applied += done.sets.len() + done.routes.len();
+        }
+        if !more && (refused.is_empty() || !whole) {
             for number in &batch.deleted_sets {
                 match self.delete_set(session, *number) {
-                    Ok(()) => outcome.applied += 1,
-                    Err(error) => outcome.refused.push(Refusal {
+                    Ok(()) => progress.applied += 1,
+                    Err(error) => refused.push(Refusal {
                         item: BatchItem::Set(number.get()),
                         error,
                     }),
@@ -77,18 +129,43 @@ impl Router {
             }
         }
         self.finish();
-        if let Some(first) = outcome.refused.first() {
+        if let Some(first) = refused.first().filter(|_| progress.refused.is_empty()) {
             self.tell(Happening::Refusal {
                 owner: Some(owner),
                 reason: first.error.reason(),
                 message: first.error.to_string(),
             });
         }
-        Ok(outcome)
+        progress.refused.append(&mut refused);
+        Ok(more)
+    }
+
+    /// Takes the routes back for which the FIB had no room, so that RIB and FIB agree, and refuses them.
+    fn refuse_unwritten(&mut self, done: &mut Done, refused: &mut Vec<Refusal>) {
+        let unwritten = std::mem::take(&mut self.unwritten);
+        if unwritten.is_empty() {
+            return;
+        }
+        let is_written = |(_, undo): &(u32, Undo)| !unwritten.contains(&undo.place());
+        let (kept, lost): (Vec<_>, Vec<_>) = std::mem::take(&mut done.routes)
+            .into_iter()
+            .partition(is_written);
+        done.routes = kept;
+        for (place, undo) in lost.into_iter().rev() {
+            self.rib.undo(&mut self.hops, undo, &mut self.changes);
+            refused.push(Refusal {
+                item: BatchItem::Route(place),
+                error: RouteError::TableFull {
+                    table: "FIB",
+                    limit: self.rib.len() as u64,
+                },
+            });
+        }
+        self.settle();
     }
 
     fn take_back(&mut self, session: Session, done: Done) {
-        for undo in done.routes.into_iter().rev() {
+        for (_, undo) in done.routes.into_iter().rev() {
             self.rib.undo(&mut self.hops, undo, &mut self.changes);
         }
         for (number, before) in done.sets.into_iter().rev() {

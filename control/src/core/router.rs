@@ -4,7 +4,7 @@
 //! the files of this module by what they are about. None of them waits for a client; the longest
 //! wait is a grace period of the workers, some microseconds.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -134,6 +134,8 @@ pub struct Router {
     pub(super) neighbour_routes: BTreeMap<NeighbourKey, VrfId>,
     /// Changes that the FIB does not show yet.
     pub(super) changes: Vec<BestChange>,
+    /// Routes that the FIB had no room for since the last [`finish`](Self::finish).
+    pub(super) unwritten: HashSet<(VrfId, IpNet)>,
     pub(super) samples: Samples,
     /// Reads the workers' clock.
     pub(super) ticks: Ticks,
@@ -192,6 +194,7 @@ impl Router {
             route_vrf: HashMap::new(),
             neighbour_routes: BTreeMap::new(),
             changes: Vec::new(),
+            unwritten: HashSet::new(),
             samples: Samples::default(),
             ticks: parts.ticks,
             started: parts.started,
@@ -236,6 +239,15 @@ impl Router {
     /// The order is load-bearing (see [`super::plane`]): next hops first, a grace period, then the FIB, then what is
     /// not named any more.
     pub(super) fn finish(&mut self) {
+        self.settle();
+        // Nobody asked for these now, so there is nobody to refuse them to.
+        self.unwritten.clear();
+        self.collect();
+    }
+
+    /// [`finish`](Self::finish) without forgetting what is not named any more, so that changes can still be
+    /// taken back.
+    pub(super) fn settle(&mut self) {
         let mut elect = false;
         loop {
             let settled = self.hops.settle(&self.rib, SETTLE_BUDGET);
@@ -261,7 +273,6 @@ impl Router {
                 break;
             }
         }
-        self.collect();
     }
 
     /// Goes on with sweeps and with FIBs' roots, a piece at a time. False when there is nothing to do.
@@ -335,6 +346,7 @@ impl Router {
         };
         if let Err(error) = vrf.write(prefix, next_hop, covering) {
             tracing::error!(%prefix, vrf = %vrf.spec.name, %error, "a route is not in the FIB");
+            self.unwritten.insert((id, prefix));
         }
         self.vrfs.written(id);
     }

@@ -1,4 +1,4 @@
-//! The core's thread: one question at a time, and between them what is due.
+//! The core's thread: one question or one piece of a batch at a time, and between them what is due.
 
 use std::time::{Duration, Instant};
 
@@ -6,6 +6,7 @@ use crossbeam::channel::{Receiver, RecvTimeoutError, TryRecvError, never};
 use crossbeam::select;
 use ferroute_dataplane::ids::WorkerIndex;
 
+use super::backlog::Backlog;
 use super::handle::CoreInbox;
 use super::request::Request;
 use super::router::Router;
@@ -20,29 +21,40 @@ const TICK: Duration = Duration::from_millis(100);
 /// How often it is looked which neighbours traffic goes to.
 const USE_INTERVAL: Duration = Duration::from_secs(2);
 
+/// While routes come in, sweeps and the like have one turn in this many.
+const BACKGROUND_TURNS: u32 = 16;
+
 /// Runs the router until every handle is gone. What the exception path tells comes through `told`.
 pub fn run(mut router: Router, inbox: CoreInbox, told: Receiver<Told>) -> Router {
     let mut told = told;
     let mut clock = Clock::default();
+    let mut backlog = Backlog::default();
+    let mut turns = 0_u32;
     loop {
-        if router.background() {
-            // Sweeps go on in pieces, and whoever asks comes between them.
-            match inbox.requests.try_recv() {
-                Ok(request) => router.handle(request),
-                Err(TryRecvError::Empty) => {}
-                Err(TryRecvError::Disconnected) => return router,
+        turns = turns.wrapping_add(1);
+        let in_the_background = backlog.is_empty() || turns.is_multiple_of(BACKGROUND_TURNS);
+        let busy = in_the_background && router.background();
+        if busy || !backlog.is_empty() {
+            // Sweeps and batches go on in pieces, and whoever asks comes between them.
+            for _ in 0..inbox.requests.len().max(1) {
+                match inbox.requests.try_recv() {
+                    Ok(request) => backlog.take(&mut router, request),
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) => return router,
+                }
             }
             while let Ok(news) = told.try_recv() {
                 router.learn(news);
             }
         } else {
             match next(&inbox.requests, &mut told) {
-                Ok(Next::Request(request)) => router.handle(*request),
+                Ok(Next::Request(request)) => backlog.take(&mut router, *request),
                 Ok(Next::Told(news)) => router.learn(news),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return router,
             }
         }
+        backlog.step(&mut router);
         clock.tick(&mut router);
     }
 }

@@ -52,6 +52,12 @@ pub struct Undo {
 }
 
 impl Undo {
+    /// Where the route is or was.
+    #[must_use]
+    pub const fn place(&self) -> (VrfId, IpNet) {
+        (self.vrf, self.prefix)
+    }
+
     /// What the owner's route was before.
     #[must_use]
     pub fn before(&self) -> Option<Attributes> {

@@ -151,6 +151,19 @@ impl<K: Key> Lane<K> {
         self.views[self.found.len - 1] = view;
     }
 
+    /// Adds the packet at `slot` in a later round of its burst, to be looked up in any trie: the first
+    /// one's is then the lane's.
+    #[inline]
+    pub(super) fn push_later(&mut self, slot: usize, key: K, view: View) {
+        if self.found.len == 0 {
+            self.start(view);
+        }
+        if !self.mixed && view.is_of_trie(self.view) {
+            return self.push(slot, key);
+        }
+        self.push_to(slot, key, view);
+    }
+
     /// Looks all of it up.
     #[inline]
     pub(super) fn lookup(&mut self, arena: &Arena) {

@@ -84,7 +84,14 @@ impl Forwarder {
         let Some(mbuf) = &mut self.batch.packets[slot] else {
             return;
         };
-        let taken = match decap::read(endpoint, mbuf, l3, facts.ip_bytes.into()) {
+        let ip_bytes = usize::from(facts.ip_bytes);
+        let packet = mbuf.data().get(l3..).unwrap_or_default();
+        let plain = decap::read_plain(endpoint, packet, ip_bytes);
+        let read = plain.map_or_else(
+            || decap::read(endpoint, mbuf, l3, ip_bytes),
+            |p| Ok(Some(p)),
+        );
+        let taken = match read {
             Ok(Some(taken)) => taken,
             Ok(None) => {
                 let (reason, class) = local::classify(mbuf, &facts, PuntReason::Local);
@@ -245,17 +252,19 @@ impl Forwarder {
         if let Verdict::Drop(reason) = verdict {
             return self.drop_packet(slot, reason);
         }
-        let packet = mbuf.data_mut().get_mut(EthernetHeader::LEN..);
-        match mark_packet(packet.unwrap_or_default(), marks) {
-            Ok(ttl) => facts.ttl = ttl,
-            Err(_) => return self.drop_packet(slot, DropReason::TunnelEcn),
+        if !marks.are_none() {
+            let packet = mbuf.data_mut().get_mut(EthernetHeader::LEN..);
+            match mark_packet(packet.unwrap_or_default(), marks) {
+                Ok(ttl) => facts.ttl = ttl,
+                Err(_) => return self.drop_packet(slot, DropReason::TunnelEcn),
+            }
         }
         match (verdict, onward) {
             (Verdict::Ipv4(key), Onward::Lookup) => {
-                self.batch.ipv4.push_to(slot, key, vrf.ipv4.view());
+                self.batch.ipv4.push_later(slot, key, vrf.ipv4.view());
             }
             (Verdict::Ipv6(key), Onward::Lookup) => {
-                self.batch.ipv6.push_to(slot, key, vrf.ipv6.view());
+                self.batch.ipv6.push_later(slot, key, vrf.ipv6.view());
             }
             (Verdict::Ipv4(_), Onward::NextHop(next_hop)) => {
                 self.detour::<4>(snapshot, slot as u8, next_hop, now_ticks);

@@ -78,6 +78,7 @@ impl TxPort {
     }
 
     /// Adds one received frame of `bytes` that leaves by `interface`, and counts it.
+    #[inline]
     pub(super) fn push_one(
         &mut self,
         mbuf: Mbuf,

@@ -23,6 +23,8 @@ use crate::wire::{Header, Protocol, checksum};
 
 /// The shortest frame out of a VNI in bytes: an Ethernet header.
 const FRAME_MIN_BYTES: usize = 14;
+/// What stands in front of a tunnel's own header in most packets, in bytes.
+const PLAIN_BYTES: usize = Ipv4Header::LEN + UdpHeader::LEN;
 
 /// What a tunnel packet carries.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -168,6 +170,47 @@ impl OuterIp {
             Peers::Known(_) => Err(DecapError::UnknownPeer(self.source)),
         }
     }
+}
+
+/// Reads what nearly all tunnel packets are: VXLAN or labels in UDP without a checksum, in IPv4 without options and whole,
+/// where anybody is listened to. `None` for any other, which [`read`] knows.
+#[inline(always)]
+pub fn read_plain(endpoint: &Endpoint, packet: &[u8], ip_bytes: usize) -> Option<Taken> {
+    let (ip, rest) = Ipv4Header::split(packet)?;
+    let (udp, rest) = UdpHeader::split(rest)?;
+    let udp_bytes = usize::from(udp.length());
+    let plain = ip.is_plain()
+        & !ip.is_fragment()
+        & (ip.protocol() == Protocol::UDP)
+        & (udp.checksum() == 0)
+        & (Ipv4Header::LEN + udp_bytes == ip_bytes)
+        & (packet.len() >= ip_bytes)
+        & matches!(endpoint.peers, Peers::Any);
+    if !plain {
+        return None;
+    }
+    let (carried, start) = if udp.destination_port() == endpoint.vxlan_port {
+        let (header, frame) = VxlanHeader::split(rest)?;
+        if frame.len() < FRAME_MIN_BYTES {
+            return None;
+        }
+        let vni = header.vni()?;
+        (
+            Carried::Frame(vni, endpoint.vnis.get(vni)?),
+            PLAIN_BYTES + VxlanHeader::LEN,
+        )
+    } else if (udp.destination_port() == MPLS_UDP_PORT) & endpoint.mpls {
+        (Carried::Stack, PLAIN_BYTES)
+    } else {
+        return None;
+    };
+    Some(Taken {
+        carried,
+        start,
+        end: ip_bytes,
+        traffic_class: ip.traffic_class(),
+        ttl: ip.ttl(),
+    })
 }
 
 /// Reads a packet of `ip_bytes` whose outer IP header starts at `l3`. `None` when it is no tunnel's, and

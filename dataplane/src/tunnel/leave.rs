@@ -19,6 +19,18 @@ pub struct Marks {
     pub ttl: Option<u8>,
 }
 
+impl Marks {
+    /// Whether no packet is changed by them: an outer header that bears no ECN marks leaves the inner ones (RFC 6040
+    /// section 4.2).
+    #[inline(always)]
+    #[must_use]
+    pub fn are_none(&self) -> bool {
+        self.ttl.is_none()
+            && self.dscp_mode == Mode::Pipe
+            && self.traffic_class.is_none_or(|class| class & ECN_BITS == 0)
+    }
+}
+
 /// Marks an IP packet whose header was validated, and mends its checksum. Answers its TTL.
 ///
 /// # Errors
@@ -106,6 +118,12 @@ mod tests {
                 dscp_mode: if uniform { Mode::Uniform } else { Mode::Pipe },
                 ttl: Some(limit),
             };
+            let ecn_only = Marks { ttl: None, dscp_mode: Mode::Pipe, ..marks };
+            if ecn_only.are_none() {
+                let mut packet = ipv4(inner, ttl).bytes().to_vec();
+                prop_assert_eq!(mark_packet(&mut packet, ecn_only), Ok(ttl));
+                prop_assert_eq!(packet, ipv4(inner, ttl).bytes().to_vec());
+            }
             let mut v4 = ipv4(inner, ttl).bytes().to_vec();
             let mut v6 = Ipv6Header::new(
                 Ipv6Addr::LOCALHOST, Ipv6Addr::LOCALHOST, Protocol::UDP, ttl, 0);

@@ -123,6 +123,18 @@ impl EthernetHeader {
         }
     }
 
+    /// The header of a frame with these addresses: destination, then source.
+    #[inline(always)]
+    #[must_use]
+    pub const fn of_addresses(addresses: &[u8; 12], ethertype: EtherType) -> Self {
+        let [a, b, c, d, e, f, g, h, i, j, k, l] = *addresses;
+        Self {
+            destination: [a, b, c, d, e, f],
+            source: [g, h, i, j, k, l],
+            ethertype: ethertype.0.to_be_bytes(),
+        }
+    }
+
     /// To whom it goes.
     #[inline(always)]
     #[must_use]

@@ -10,4 +10,5 @@ mod template;
 pub use spec::{
     DontFragment, EcnMode, Encapsulation, Ends, Mode, TunnelPolicy, TunnelSpec, UdpChecksum,
 };
+pub(crate) use template::FRONT_BYTES;
 pub use template::{Outer, TUNNEL_HEADER_MAX, Tunnel, TunnelKind};

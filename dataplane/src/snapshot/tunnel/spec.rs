@@ -77,6 +77,17 @@ pub struct TunnelPolicy {
     pub entropy_label: bool,
 }
 
+impl TunnelPolicy {
+    /// Whether outer headers take nothing of the inner packet but its ECN bits, and need no identification.
+    pub(super) fn takes_ecn_only(&self) -> bool {
+        self.ttl_mode == Mode::Pipe
+            && self.dscp_mode == Mode::Pipe
+            && self.ecn == EcnMode::Normal
+            && self.dont_fragment == DontFragment::Set
+            && !self.entropy_label
+    }
+}
+
 impl Default for TunnelPolicy {
     fn default() -> Self {
         Self {

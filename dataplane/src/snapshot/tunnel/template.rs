@@ -17,6 +17,10 @@ use crate::wire::{Header, Protocol, checksum};
 /// entries of an entropy label; or IPv6, UDP, VXLAN and an Ethernet header.
 pub const TUNNEL_HEADER_MAX: usize = Ipv6Header::LEN + UdpHeader::LEN + 4 * (MAX_PUSHED + 2);
 
+/// What is written in front of a packet for a plain tunnel, in bytes: the longest is VXLAN's header over IPv4, with both
+/// Ethernet headers.
+pub(crate) const FRONT_BYTES: usize = 64;
+
 /// The encapsulation of a tunnel, without its numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -75,15 +79,17 @@ impl Outer {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(C, align(64))]
 pub struct Tunnel {
+    /// The header, at the end of it.
     header: [u8; TUNNEL_HEADER_MAX],
     header_len: u8,
+    is_plain: bool,
     labels: u8,
     kind: TunnelKind,
     outer: Outer,
     payload_mtu_bytes: u16,
     underlay: NextHopId,
-    /// Of the pseudo header over IPv6, without the length.
-    pseudo_sum: checksum::Sum,
+    /// Over IPv4 of the IP header, over IPv6 of the pseudo header, without the length (and the traffic class).
+    outer_sum: checksum::Sum,
     policy: TunnelPolicy,
 }
 
@@ -114,13 +120,15 @@ impl Tunnel {
         };
         // The inner packet's type; IP in IP patches it.
         let protocol = udp_port.map_or(Protocol::IPV4, |_| Protocol::UDP);
-        let (outer, pseudo_sum) = match ends {
+        let (outer, outer_sum) = match ends {
             None => (Outer::Label, checksum::Sum::ZERO),
             Some(Ends::Ipv4 { source, remote }) => {
                 let mut ip = Ipv4Header::new(*source, *remote, protocol, policy.ttl, 0);
                 ip.set_dont_fragment(policy.dont_fragment == DontFragment::Set);
                 header.add(&ip);
-                (Outer::Ipv4, checksum::Sum::ZERO)
+                ip.set_checksum(0);
+                let sum = checksum::Sum::ZERO.add_bytes(ip.bytes());
+                (Outer::Ipv4, sum)
             }
             Some(Ends::Ipv6 { source, remote }) => {
                 header.add(&Ipv6Header::new(*source, *remote, protocol, policy.ttl, 0));
@@ -162,16 +170,21 @@ impl Tunnel {
             .saturating_sub(header.0.len() + inner_ethernet)
             .max(ipv4::MIN_MTU);
         let mut bytes = [0; TUNNEL_HEADER_MAX];
-        bytes[..header.0.len()].copy_from_slice(&header.0);
+        bytes[TUNNEL_HEADER_MAX - header.0.len()..].copy_from_slice(&header.0);
+        let is_plain = outer == Outer::Ipv4
+            && matches!(kind, TunnelKind::VxlanRouted | TunnelKind::MplsUdp)
+            && policy.takes_ecn_only()
+            && header.0.len() + EthernetHeader::LEN <= FRONT_BYTES;
         Self {
             header: bytes,
             header_len: header.0.len() as u8,
+            is_plain,
             labels,
             kind,
             outer,
             payload_mtu_bytes: payload as u16,
             underlay,
-            pseudo_sum,
+            outer_sum,
             policy,
         }
     }
@@ -181,7 +194,15 @@ impl Tunnel {
     #[inline]
     #[must_use]
     pub fn header(&self) -> &[u8] {
-        &self.header[..usize::from(self.header_len) % (TUNNEL_HEADER_MAX + 1)]
+        let start = TUNNEL_HEADER_MAX.saturating_sub(self.header_len.into());
+        &self.header[start..]
+    }
+
+    /// The bytes that end with the header, room for a link header in front of it included; `None` where more than the
+    /// lengths, the source port, the ECN bits and the checksum of IPv4 differ from packet to packet.
+    #[inline(always)]
+    pub(crate) fn plain_front(&self) -> Option<&[u8; FRONT_BYTES]> {
+        self.header.last_chunk().filter(|_| self.is_plain)
     }
 
     /// The encapsulation.
@@ -227,11 +248,11 @@ impl Tunnel {
         &self.policy
     }
 
-    /// The sum that the outer UDP checksum over IPv6 starts with: that of the pseudo header, without the
-    /// length.
+    /// The sum that a checksum starts with: over IPv4 that of the IP header without length and traffic class, over IPv6
+    /// UDP's, without the length.
     #[inline]
-    pub(crate) const fn pseudo_sum(&self) -> checksum::Sum {
-        self.pseudo_sum
+    pub(crate) const fn outer_sum(&self) -> checksum::Sum {
+        self.outer_sum
     }
 }
 
