@@ -2,8 +2,8 @@
 
 use crate::common::{LIMIT, Routed, forwarder, wait_ping};
 use crate::evpn_leaves::{self, Leaf, TENANTS, defaults, instances, l3vnis, networks};
-use ferroute_tests::daemon::Release;
 use ferroute_tests::daemon::frr::FrrConfig;
+use ferroute_tests::daemon::{Frr, Release};
 use ferroute_tests::{Namespace, Node, keep};
 use std::io::{self, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -30,6 +30,7 @@ struct Lab {
     /// Hosts behind the router, as in [`TENANTS`].
     hosts: Vec<Namespace>,
     leaves: Vec<Leaf>,
+    spine: Frr,
 }
 
 impl Lab {
@@ -72,7 +73,12 @@ impl Lab {
         let r1 = Routed::start(node, release, &config);
         let spine_frr = evpn_leaves::reflect(&spine, release, &[1, 2, ROUTER]);
         r1.frr.wait_established(None, "192.168.3.2").unwrap();
-        let lab = Self { r1, hosts, leaves };
+        let lab = Self {
+            r1,
+            hosts,
+            leaves,
+            spine: spine_frr,
+        };
         let boxes: Vec<_> = (lab.hosts.iter())
             .chain(lab.leaves.iter().flat_map(|leaf| {
                 let tenants = leaf.tenants.iter();
@@ -84,21 +90,19 @@ impl Lab {
             ("leafa", lab.leaves[0].frr.way_in()),
             ("leafb", lab.leaves[1].frr.way_in()),
             ("r1", lab.r1.frr.way_in()),
-            ("spine", spine_frr.way_in()),
+            ("spine", lab.spine.way_in()),
         ];
         lab.converge();
         keep::ready(&format!("S2{PICTURE}"), &boxes, &ways).unwrap();
-        // It ends with its sessions; what leaves and router know stays.
-        std::mem::forget(spine_frr);
         lab
     }
 
     /// Both kinds of prefixes of each leaf in the router, and the router's in each leaf.
     fn converge(&self) {
-        for (place, (vrf, _, third)) in TENANTS.iter().enumerate() {
+        for (vrf, _, third) in TENANTS {
             for (leaf, number) in self.leaves.iter().zip(1..) {
-                let [v4, v6] = networks(number, *third);
-                let own = networks(ROUTER, *third);
+                let [v4, v6] = networks(number, third);
+                let own = networks(ROUTER, third);
                 let prefixes = |[v4, v6]: [String; 2]| [format!("{v4}0/24"), format!("{v6}/64")];
                 for prefix in prefixes([v4, v6]) {
                     self.r1.wait_forwarding(vrf, &prefix, 1);
@@ -106,7 +110,6 @@ impl Lab {
                 for prefix in prefixes(own) {
                     leaf.frr.wait_route(Some(vrf), &prefix, 1).unwrap();
                 }
-                let _ = place;
             }
         }
     }

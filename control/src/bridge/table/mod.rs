@@ -282,6 +282,8 @@ impl Table {
 }
 
 #[cfg(test)]
+mod evpn_tests;
+#[cfg(test)]
 mod played;
 #[cfg(test)]
 mod proptests;

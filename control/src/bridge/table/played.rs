@@ -1,7 +1,9 @@
 //! A router that is played: it takes batches, and insists on what the real one insists on.
 
 use super::{Names, Table};
+use ferroute_dataplane::mac::Mac;
 use ferroute_proto::v1;
+use ferroute_proto::v1::encap::Kind;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -91,7 +93,19 @@ pub(super) fn hops(hops: &[v1::NextHop]) -> String {
         if let Ok(gateway) = crate::model::prefix::address(&hop.gateway) {
             words.push(format!("via {gateway}"));
         }
-        words.push(format!("dev {}", hop.interface));
+        if !hop.interface.is_empty() {
+            words.push(format!("dev {}", hop.interface));
+        }
+        match hop.encap.as_ref().and_then(|encap| encap.kind.as_ref()) {
+            None => {}
+            Some(Kind::Mpls(labels)) => words.push(format!("mpls {:?}", labels.labels)),
+            Some(Kind::MplsUdp(labels)) => words.push(format!("mpls-udp {:?}", labels.labels)),
+            Some(Kind::Vxlan(vxlan)) => {
+                let mac = vxlan.router_mac[..].try_into().map(Mac::new).unwrap();
+                words.push(format!("vxlan {} {mac}", vxlan.vni));
+            }
+            Some(other) => panic!("{other:?}"),
+        }
         if hop.onlink {
             words.push("onlink".to_owned());
         }
