@@ -72,6 +72,9 @@ pub struct Interface {
     /// Whether it is administratively up.
     #[serde(default = "yes")]
     pub up: bool,
+    /// Whether packets with labels are taken on it.
+    #[serde(default)]
+    pub mpls: bool,
     /// Its addresses. The IPv6 link-local address comes by itself.
     #[serde(default)]
     pub addresses: Vec<InterfaceAddress>,

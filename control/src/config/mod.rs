@@ -6,7 +6,7 @@
 //! the latter over whatever part has the right form. The types also give the published JSON Schema.
 //!
 //! * [`document`] is the parsed YAML with positions, [`decode`] reads it into types through serde;
-//! * [`text`], [`number`], [`cpus`] are the values, [`system`], [`links`], [`routes`], [`exception`], [`limits`] the sections;
+//! * [`text`], [`number`], [`cpus`] are the values, [`system`], [`links`], [`overlay`], [`routes`], [`exception`], [`limits`] the sections;
 //! * [`check`] holds the rules between fields, [`mistake`] what can be said about a file.
 
 mod check;
@@ -18,6 +18,7 @@ pub mod limits;
 pub mod links;
 mod mistake;
 pub mod number;
+pub mod overlay;
 mod publish;
 pub mod routes;
 pub mod system;
@@ -78,6 +79,12 @@ pub struct Config {
     pub interfaces: Vec<links::Interface>,
     /// Permanent neighbours.
     pub neighbours: Vec<links::Neighbour>,
+    /// The router's own ends of tunnels.
+    pub endpoints: Vec<overlay::Endpoint>,
+    /// VXLAN networks.
+    pub vnis: Vec<overlay::Vni>,
+    /// The label table.
+    pub labels: Vec<overlay::Label>,
     /// Static routes.
     pub routes: Vec<routes::Route>,
 }

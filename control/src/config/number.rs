@@ -219,6 +219,23 @@ number!(
     NodeCount(u32) 4096..=4_194_304
 );
 
+number!(
+    /// A UDP port.
+    UdpPort(u16) 1..=65535
+);
+number!(
+    /// A TTL that a packet can be sent with.
+    Ttl(u8) 1..=255
+);
+number!(
+    /// A label that the router can give out (RFC 3032 section 2.1).
+    GivenLabel(u32) 16..=1_048_575
+);
+number!(
+    /// A label that can be pushed.
+    PushedLabel(u32) 0..=1_048_575
+);
+
 /// A number known at compile time.
 macro_rules! fixed {
     ($($name:ident($repr:ty)),* $(,)?) => {$(
@@ -240,6 +257,8 @@ fixed!(
     Kibibytes(u32),
     NeighbourCount(u32),
     RouteCount(u32),
+    UdpPort(u16),
+    Ttl(u8),
 );
 
 impl Buffers {

@@ -1,11 +1,13 @@
 //! Static routes and what becomes of routes whose owner went away.
 
 use super::number::Seconds;
+use super::overlay::HopEncap;
 use super::text::Address;
 use crate::model::name::{InterfaceName, VrfName};
-use crate::model::nexthop::Via;
+use crate::model::nexthop::{NextHopSpec, NextHops, TunnelHop, Via};
 use crate::model::number::{Distance, Weight};
 use crate::model::prefix::Prefix;
+use crate::model::refusal::RouteError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +49,7 @@ pub struct Route {
     pub metric: u32,
 }
 
-/// A next hop. These forms are valid: address; address and dev; address and vrf; dev; vrf.
+/// A next hop. These forms are valid: address; address and dev; address and vrf; address and encap; dev; vrf.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NextHop {
@@ -63,6 +65,9 @@ pub struct NextHop {
     /// The gateway is on the link of `dev` though no address of it says so.
     #[serde(default)]
     pub onlink: bool,
+    /// What is put around packets on the way to `address`, the remote end of a tunnel.
+    #[serde(default)]
+    pub encap: Option<HopEncap>,
     /// Its share of the load.
     #[serde(default = "single_weight")]
     pub weight: Weight,
@@ -73,6 +78,14 @@ impl NextHop {
     #[must_use]
     pub fn via(&self) -> Option<Via> {
         let gateway = self.address.map(Address::ip);
+        if let Some(encap) = &self.encap {
+            let alone = self.dev.is_none() && self.vrf.is_none() && !self.onlink;
+            return Some(Via::Tunnel(Box::new(TunnelHop {
+                remote: gateway.filter(|_| alone)?,
+                endpoint: encap.endpoint,
+                encap: encap.encap()?,
+            })));
+        }
         match (gateway, self.dev, self.vrf, self.onlink) {
             (Some(gateway), None, vrf, false) => Some(Via::Recursive { gateway, vrf }),
             (Some(gateway), Some(interface), None, onlink) => Some(Via::Neighbour {
@@ -85,6 +98,23 @@ impl NextHop {
             _ => None,
         }
     }
+}
+
+/// Next hops in the core's terms.
+///
+/// # Errors
+/// [`RouteError`]: there are none or too many, or one has none of the valid forms.
+pub fn next_hops(hops: &[NextHop]) -> Result<NextHops, RouteError> {
+    let form = RouteError::NextHopForm {
+        problem: "a next hop has none of the valid forms",
+    };
+    let specs = hops.iter().map(|hop| {
+        Some(NextHopSpec {
+            via: hop.via()?,
+            weight: hop.weight,
+        })
+    });
+    NextHops::try_from(specs.collect::<Option<Vec<_>>>().ok_or(form)?)
 }
 
 /// Routes of clients that went away.

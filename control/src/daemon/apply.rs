@@ -6,16 +6,18 @@
 
 use crate::config::Config;
 use crate::config::links::{Interface, Port, Vrf};
-use crate::config::routes::{Route, RouteKind};
+use crate::config::routes::{Route, RouteKind, next_hops};
 use crate::core::handle::{Call, CallError, CoreHandle};
-use crate::core::request::{InterfaceRequest, NeighbourRequest, PortRequest, VrfRequest};
+use crate::core::request::{
+    InterfaceRequest, NeighbourRequest, OverlayRequest, PortRequest, VrfRequest,
+};
 use crate::model::interface::{
     InterfaceChange, InterfaceError, InterfaceKind, InterfaceSpec, VirtualKind,
 };
 use crate::model::name::{NameError, VrfName};
 use crate::model::neighbour::{NeighbourError, NeighbourSpec};
-use crate::model::nexthop::{NextHopSpec, NextHops};
 use crate::model::number::{Choice, Metric};
+use crate::model::overlay::OverlayError;
 use crate::model::owner::{OwnerError, OwnerLife, OwnerOpen};
 use crate::model::port::{PortError, PortSettings, PortSpec};
 use crate::model::refusal::RouteError;
@@ -52,6 +54,9 @@ pub enum Refusal {
     /// An interface or an address.
     #[error(transparent)]
     Interface(#[from] InterfaceError),
+    /// An endpoint, a VNI or a label.
+    #[error(transparent)]
+    Overlay(#[from] OverlayError),
     /// A neighbour.
     #[error(transparent)]
     Neighbour(#[from] NeighbourError),
@@ -100,6 +105,13 @@ pub async fn apply(config: &Config, core: &CoreHandle) -> Result<(), Vec<ApplyEr
                     .call(|reply| InterfaceRequest::Create(spec, reply).into())
                     .await;
                 errors.note(|| format!("interfaces[{place}]"), made);
+                if interface.mpls {
+                    let change = InterfaceChange {
+                        mpls: Some(true),
+                        ..InterfaceChange::default()
+                    };
+                    change_interface(place, interface, change, core, &mut errors).await;
+                }
             }
             Some(InterfaceKind::Port) => own_interface(place, interface, core, &mut errors).await,
             // The configuration's check lets no such entry pass, and the others come with VNIs, labels and endpoints.
@@ -125,6 +137,7 @@ pub async fn apply(config: &Config, core: &CoreHandle) -> Result<(), Vec<ApplyEr
                 .await,
         );
     }
+    overlays(config, core, &mut errors).await;
     for (place, chunk) in config.routes.chunks(MAX_BATCH_ROUTES).enumerate() {
         routes(place * MAX_BATCH_ROUTES, chunk, core, &mut errors).await;
     }
@@ -213,17 +226,64 @@ async fn own_interface(
         admin_up: Some(interface.up),
         mtu: interface.mtu.map(Choice::Exactly),
         vrf: Some(interface.vrf),
-        mpls: None,
+        mpls: Some(interface.mpls),
     };
-    let changed = core
-        .call(|reply| InterfaceRequest::Change(interface.name, change, reply).into())
-        .await;
-    errors.note(|| format!("interfaces[{place}]"), changed);
+    change_interface(place, interface, change, core, errors).await;
     for (item, address) in interface.addresses.iter().enumerate() {
         let added = core
             .call(|reply| InterfaceRequest::AddAddress(interface.name, *address, reply).into())
             .await;
         errors.note(|| format!("interfaces[{place}].addresses[{item}]"), added);
+    }
+}
+
+async fn change_interface(
+    place: usize,
+    interface: &Interface,
+    change: InterfaceChange,
+    core: &CoreHandle,
+    errors: &mut Errors,
+) {
+    let changed = core
+        .call(|reply| InterfaceRequest::Change(interface.name, change, reply).into())
+        .await;
+    errors.note(|| format!("interfaces[{place}]"), changed);
+}
+
+/// Endpoints before what is on them, all before the routes that lead into tunnels.
+async fn overlays(config: &Config, core: &CoreHandle, errors: &mut Errors) {
+    for (place, endpoint) in config.endpoints.iter().enumerate() {
+        let field = || format!("endpoints[{place}]");
+        match endpoint.spec().map(Box::new) {
+            Ok(spec) => errors.note(
+                field,
+                core.call(|reply| OverlayRequest::CreateEndpoint(spec, reply).into())
+                    .await,
+            ),
+            Err(error) => errors.add(field(), error),
+        }
+    }
+    for (place, vni) in config.vnis.iter().enumerate() {
+        let field = || format!("vnis[{place}]");
+        match vni.spec() {
+            Ok(spec) => errors.note(
+                field,
+                core.call(|reply| OverlayRequest::CreateVni(spec, reply).into())
+                    .await,
+            ),
+            Err(error) => errors.add(field(), error),
+        }
+    }
+    for (place, label) in config.labels.iter().enumerate() {
+        let field = || format!("labels[{place}]");
+        match label.spec().map(Box::new) {
+            Ok(spec) => errors.note(
+                field,
+                core.call(|reply| OverlayRequest::PutLabel(spec, reply).into())
+                    .await,
+            ),
+            Err(error) => errors.add(field(), error),
+        }
     }
 }
 
@@ -300,20 +360,7 @@ fn route_spec(route: &Route, vrfs: &mut Vec<VrfName>) -> Result<RouteSpec, Route
         RouteKind::Blackhole => RouteTarget::Special(SpecialRoute::Blackhole),
         RouteKind::Unreachable => RouteTarget::Special(SpecialRoute::Unreachable),
         RouteKind::Prohibit => RouteTarget::Special(SpecialRoute::Prohibit),
-        RouteKind::Unicast => {
-            let form = RouteError::NextHopForm {
-                problem: "a next hop has none of the valid forms",
-            };
-            let hops = route.via.iter().map(|hop| {
-                Some(NextHopSpec {
-                    via: hop.via()?,
-                    weight: hop.weight,
-                })
-            });
-            RouteTarget::NextHops(NextHops::try_from(
-                hops.collect::<Option<Vec<_>>>().ok_or(form)?,
-            )?)
-        }
+        RouteKind::Unicast => RouteTarget::NextHops(next_hops(&route.via)?),
     };
     let (distance, metric) = (route.distance, Metric(route.metric));
     Ok(RouteSpec {

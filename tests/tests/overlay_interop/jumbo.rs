@@ -28,7 +28,7 @@ fn with_pcap(outer: Outer, mtu: u16) -> Pcaps {
     }
     // The driver wants a frame in one buffer.
     text += "mempool: { buffers: 4095, data_room_bytes: 9600 }\n";
-    let router = start(&lab, &text, "");
+    let router = start(&lab, &text);
     let inner_mtu = mtu - outer.of([50, 70]);
     let linux = Linux::attach(&lab, &router, outer, false, inner_mtu);
     Pcaps {

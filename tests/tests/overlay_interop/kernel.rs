@@ -10,7 +10,7 @@ const OVERHEAD: [u16; 2] = [50, 70];
 
 fn lab(outer: Outer, bridged: bool) -> (TwoHosts, Router, Linux) {
     let lab = TwoHosts::build().unwrap();
-    let router = start(&lab, &config(&lab), "");
+    let router = start(&lab, &config(&lab));
     let mtu = 1500 - outer.of(OVERHEAD);
     let linux = Linux::attach(&lab, &router, outer, bridged, mtu);
     (lab, router, linux)

@@ -55,13 +55,11 @@ pub(crate) fn config(lab: &TwoHosts) -> String {
 }
 
 /// Starts the router with an endpoint at its tunnel addresses.
-pub(crate) fn start(lab: &TwoHosts, config: &str, endpoint: &str) -> Router {
+pub(crate) fn start(lab: &TwoHosts, config: &str) -> Router {
     let router = Router::start(&lab.wires, config, &[&lab.node]).unwrap();
     let [v4, v6] = OWN;
     router
-        .cli(&format!(
-            "endpoint add default address {v4} address {v6} {endpoint}"
-        ))
+        .cli(&format!("endpoint add default address {v4} address {v6}"))
         .unwrap();
     router
 }

@@ -1,7 +1,8 @@
 //! Tunnels that this kernel has no device for, with a peer that scapy plays.
 
-use crate::lab::{FAR, Outer, config, route_into, start};
-use ferroute_tests::{Capture, TwoHosts};
+use crate::lab::{FAR, OWN, Outer, config, route_into};
+use ferroute_tests::wait::{Seen, until};
+use ferroute_tests::{Capture, Router, TwoHosts};
 use std::time::Duration;
 
 /// The peer's tunnel addresses. Its kernel does not have them, so that it has no word in this.
@@ -13,8 +14,13 @@ const LABEL: u32 = 16;
 /// Every kind of tunnel over this family, with both families in it.
 fn tunnels_carry_both_families(outer: Outer) {
     let lab = TwoHosts::build().unwrap();
-    let router = start(&lab, &config(&lab), "ip-vrf red");
-    router.cli(&format!("label add {LABEL} vrf red")).unwrap();
+    // The endpoint and the label come from the file here, and over the API in the other labs.
+    let [own4, own6] = OWN;
+    let overlay = format!(
+        "endpoints: [{{ addresses: [{own4}, \"{own6}\"], ip_vrf: red }}]\nlabels: [{{ label: {LABEL}, vrf: red }}]\n"
+    );
+    let text = config(&lab) + &overlay;
+    let router = Router::start(&lab.wires, &text, &[&lab.node]).unwrap();
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/overlay_interop/peer.py");
     let [v4, v6] = PEER;
     let peer = lab
@@ -44,8 +50,13 @@ fn tunnels_carry_both_families(outer: Outer) {
                 assert!(printed.contains(" 2 received"), "{encap}: {printed}");
             }
             let seen = format!("{kind} 64 {labels} {host}\n");
-            let log = peer.log();
-            assert_eq!(log.matches(&seen).count(), 4, "{seen}{log}");
+            // The answer may be here before the peer's own line about it.
+            until("the peer's account", LIMIT, || {
+                let log = peer.log();
+                let told = log.matches(&seen).count() == 4;
+                Ok(Seen::when(told, || format!("{seen}{log}")))
+            })
+            .unwrap();
         }
         for far in FAR {
             router.cli(&format!("route del {far} --vrf red")).unwrap();

@@ -7,6 +7,7 @@ mod addresses;
 mod limits;
 mod machine;
 mod names;
+mod overlay;
 mod routes;
 
 use super::Config;
@@ -31,6 +32,7 @@ pub(super) fn check(config: &Config, document: &Document, allowed: &CpuList) -> 
     limits::check(&mut checker);
     names::check(&mut checker);
     addresses::check(&mut checker);
+    overlay::check(&mut checker);
     routes::check(&mut checker);
     checker.mistakes
 }

@@ -18,7 +18,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
 }
 
 /// Reports every key of `keys` that an earlier element of the same list has already.
-fn unique<K: Ord + ToString>(
+pub(super) fn unique<K: Ord + ToString>(
     checker: &mut Checker<'_>,
     list: &str,
     field: &str,
@@ -174,6 +174,12 @@ fn interfaces(checker: &mut Checker<'_>) {
             .iter()
             .find(|candidate| Some(candidate.name) == port);
         mtu(checker, place, interface, port);
+        if interface.mpls && interface.loopback {
+            checker.report(
+                at!["interfaces", place, "mpls"],
+                Problem::Rule("packets with labels come by ports and VLANs only"),
+            );
+        }
     }
 }
 

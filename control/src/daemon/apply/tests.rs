@@ -54,6 +54,13 @@ fn answer(request: Request) -> String {
         Request::Interface(InterfaceRequest::AddAddress(name, address, _)) => {
             format!("address {address} on {name}")
         }
+        Request::Overlay(OverlayRequest::CreateEndpoint(spec, reply)) => {
+            let endpoint = spec.name;
+            drop(reply.send(Err(OverlayError::EndpointTaken { endpoint })));
+            format!("{spec:?}")
+        }
+        Request::Overlay(OverlayRequest::CreateVni(spec, _)) => format!("{spec:?}"),
+        Request::Overlay(OverlayRequest::PutLabel(spec, _)) => format!("{spec:?}"),
         Request::Neighbour(NeighbourRequest::Add(spec, _)) => format!("{spec:?}"),
         Request::Route(RouteRequest::Open(open, reply)) => {
             drop(reply.send(Ok(OwnerOpened {
@@ -84,9 +91,14 @@ async fn everything_is_asked_for_in_the_order_of_need() {
     let (_, notes) = play(
         "vrfs: [{name: red, table: 100, netns: r}]\n\
          ports: [{name: p0, device: net_null0, rx_queues: 2, workers: [0], mtu: 9000, promiscuous: true}]\n\
-         interfaces: [{name: p0, addresses: [10.0.0.1/24]}, {name: p0.7, vrf: red, up: false}, {name: lo, loopback: true}]\n\
+         interfaces: [{name: p0, addresses: [10.0.0.1/24]}, {name: p0.7, vrf: red, up: false, mpls: true}, {name: lo, loopback: true}]\n\
          neighbours: [{interface: p0, address: 10.0.0.9, mac: \"02:00:00:00:00:09\"}]\n\
+         endpoints: [{addresses: [10.0.0.1], ttl: 9, ttl_mode: uniform, ip_vrf: red, known_peers_only: true}]\n\
+         vnis: [{vni: 100, vrf: red, router_mac: \"02:00:00:00:01:01\"}]\n\
+         labels: [{label: 100, vrf: red, payload: ipv6}, {label: 101, via: [{address: 10.0.0.2}]}]\n\
          routes:\n\
+         - {prefix: 10.4.0.0/16, vrf: red, via: [{address: 10.0.0.2, encap: {type: vxlan, vni: 7, router_mac: \"02:00:00:00:02:02\"}},\
+            {address: 10.0.0.2, encap: {type: mpls_udp, labels: [16, 17]}}]}\n\
          - {prefix: 10.1.0.0/16, via: [{address: 10.0.0.2, weight: 3}, {address: \"fe80::1\", dev: p0, onlink: true}], metric: 4}\n\
          - {prefix: 10.2.0.0/16, vrf: red, via: [{vrf: default}]}\n\
          - {prefix: 10.3.0.0/16, type: prohibit, distance: 9}\n",
@@ -96,24 +108,33 @@ async fn everything_is_asked_for_in_the_order_of_need() {
         "vrf red table Some(100) netns Some(Namespace(\"r\"))",
         "port p0 on net_null0 PortSettings { rx_queues: Exactly(2), tx_queues: Auto, rx_descriptors: Auto, tx_descriptors: Auto, \
          mtu: Exactly(Mtu(9000)), promiscuous: true, workers: [WorkerIndex(0)], twin: true }",
-        "change p0 InterfaceChange { admin_up: Some(true), mtu: None, vrf: Some(\"default\")",
+        "change p0 InterfaceChange { admin_up: Some(true), mtu: None, vrf: Some(\"default\"), mpls: Some(false) }",
         "address 10.0.0.1/24 on p0",
         "InterfaceSpec { name: \"p0.7\", kind: Vlan { parent: \"p0\", vlan_id: VlanId(7) }, vrf: \"red\", mtu: Auto, admin_up: false, addresses: [] }",
+        "change p0.7 InterfaceChange { admin_up: None, mtu: None, vrf: None, mpls: Some(true) }",
         "InterfaceSpec { name: \"lo\", kind: Loopback, vrf: \"default\", mtu: Auto, admin_up: true, addresses: [] }",
         "NeighbourSpec { interface: \"p0\", address: 10.0.0.9, mac: 02:00:00:00:00:09 }",
+        "EndpointSpec { name: \"default\", vrf: \"default\", addresses: Ipv4(10.0.0.1), vxlan_port: 4789, gue_port: 6080, ttl: 9, \
+         ttl_mode: Uniform, dscp_mode: Pipe, ecn_mode: Normal, df: Set, udp6_zero_tx: false, udp6_zero_rx: false, \
+         known_peers_only: true, mpls_udp: true, ip_vrf: Some(\"red\") }",
+        "VniSpec { key: VniKey { endpoint: \"default\", vni: Vni(100) }, target: Routed { vrf: \"red\", router_mac: 02:00:00:00:01:01",
+        "LabelSpec { label: Label(100), target: Vrf(\"red\"), payload: Ipv6, ttl_mode: Pipe }",
+        "LabelSpec { label: Label(101), target: NextHops(",
         "open static Persistent",
-        "RouteBatch { session: SessionId(9), policy: BestEffort, vrfs: [\"default\", \"red\"]",
+        "RouteBatch { session: SessionId(9), policy: BestEffort, vrfs: [\"red\", \"default\"]",
         "gone SessionId(9)",
     ];
     assert_eq!(notes.len(), starts.len(), "{notes:#?}");
     for (note, start) in notes.iter().zip(starts) {
         assert!(note.starts_with(start), "{note}\nis not\n{start}");
     }
-    let batch = &notes[8];
+    let batch = &notes[13];
     for part in [
         "Recursive { gateway: 10.0.0.2, vrf: None }, weight: Weight(3)",
         "Neighbour { gateway: fe80::1, interface: \"p0\", onlink: true }, weight: Weight(1)",
-        "vrf: VrfPlace(1), prefix: 10.2.0.0/16",
+        "vrf: VrfPlace(0), prefix: 10.2.0.0/16",
+        "Tunnel(TunnelHop { remote: 10.0.0.2, endpoint: \"default\", encap: Vxlan { vni: Vni(7), router_mac: 02:00:00:00:02:02 } })",
+        "encap: MplsUdp(LabelStack([Label(16), Label(17)]))",
         "via: Vrf(\"default\")",
         "prefix: 10.3.0.0/16, distance: Distance(9), metric: Metric(0), target: Special(Prohibit)",
     ] {
