@@ -1,6 +1,7 @@
 //! FRR beside the router: its routes by the kernel's tables, and by its own channel.
 
-use super::lab::{Bridge, LIMIT, routes, until, until_route};
+use super::lab::{LIMIT, routes, until, until_route};
+use ferroute_tests::Bridge;
 use ferroute_tests::daemon::frr::{Bgp, Daemon, FrrConfig, Neighbour, Remote};
 use ferroute_tests::daemon::{Frr, Release};
 use ferroute_tests::{Router, TwoHosts};
@@ -22,7 +23,7 @@ impl Lab {
     fn start(release: Release, source: &str, fpm: Option<bool>) -> Self {
         let lab = TwoHosts::build().unwrap();
         let router = lab.start("").unwrap();
-        let bridge = Bridge::start(&lab.node, &router, source, &[]);
+        let bridge = Bridge::start(&lab.node, &router, source, &[]).unwrap();
         let networks = [lab.b.v4.prefix, lab.b.v6.prefix].map(|net| net.parse().unwrap());
         let far = Bgp::new(64512, [10, 255, 0, 2])
             .neighbour(Neighbour::at([10, 0, 2, 1], Remote::As(64514)))
@@ -81,10 +82,13 @@ fn by_the_kernel(release: Release) {
 
 fn by_its_channel(release: Release, groups: bool) {
     let mut lab = Lab::start(release, FPM, Some(groups));
-    let status = lab.bridge.until("the end of what zebra says", |status| {
-        status["sources"][0]["complete"] == true
-            && status["sources"][0]["router"]["end_of_rib"] == true
-    });
+    let status = lab
+        .bridge
+        .until("the end of what zebra says", |status| {
+            status["sources"][0]["complete"] == true
+                && status["sources"][0]["router"]["end_of_rib"] == true
+        })
+        .unwrap();
     let source = &status["sources"][0];
     assert_eq!(source["fpm"]["connections"], 1, "{status:#}");
     assert_eq!(
@@ -100,14 +104,19 @@ fn by_its_channel(release: Release, groups: bool) {
     // zebra dies and says nothing of it: forwarding goes on, also while it comes back.
     lab.under_traffic(|lab| {
         lab.frr.kill(Daemon::Zebra).unwrap();
-        lab.bridge.until("zebra gone", |status| {
-            status["sources"][0]["fpm"]["peer"] == ""
-        });
+        lab.bridge
+            .until("zebra gone", |status| {
+                status["sources"][0]["fpm"]["peer"] == ""
+            })
+            .unwrap();
     });
     lab.frr.restart(Daemon::Zebra).unwrap();
-    lab.bridge.until("another zebra", |status| {
-        status["sources"][0]["fpm"]["connections"] == 2 && status["sources"][0]["fpm"]["peer"] != ""
-    });
+    lab.bridge
+        .until("another zebra", |status| {
+            status["sources"][0]["fpm"]["connections"] == 2
+                && status["sources"][0]["fpm"]["peer"] != ""
+        })
+        .unwrap();
     lab.until_routed();
 }
 

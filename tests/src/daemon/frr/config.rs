@@ -274,7 +274,8 @@ impl Neighbour {
     }
 
     /// How FRR calls it: its address or interface, or the group of a range.
-    fn name(&self) -> String {
+    #[must_use]
+    pub fn name(&self) -> String {
         match &self.peer {
             Peer::Address(address) => address.to_string(),
             Peer::Interface(interface) => interface.clone(),
