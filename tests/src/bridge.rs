@@ -1,46 +1,54 @@
-//! The bridge beside a routing suite: what daemons write into the kernels of a node goes to its router.
+//! The bridge beside a routing suite: what daemons say goes to the router.
 
 use crate::error::LabError;
-use crate::node::Node;
+use crate::netns::Namespace;
 use crate::process::{Process, output};
+use crate::relay::Relay;
 use crate::router::{Router, program};
 use crate::wait::{Seen, until};
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// How long a bridge may take to have told the router everything.
-const START: Duration = Duration::from_secs(20);
+/// How long a bridge may take to start, to end, or to see something.
+const LIMIT: Duration = Duration::from_secs(20);
 
-/// A `ferroute-bridge` that follows the kernels of a node, each for its VRF. Dropping it kills it; in a test that failed, its log is
-/// printed then.
+/// A `ferroute-bridge`. Dropping it kills it; in a test that failed, its log is printed then.
 #[derive(Debug)]
 pub struct Bridge {
     process: Process,
     directory: TempDir,
-    node: Node,
-    router: PathBuf,
+    namespace: Namespace,
+    named: Vec<Namespace>,
+    relay: Relay,
 }
 
 impl Bridge {
-    /// Starts one in the kernel namespace of a node and waits until each of its sources is connected to the router.
+    /// Starts one in a namespace with this configuration (YAML), and waits until each of them is connected to the router. It finds the
+    /// `named` namespaces below `/run/netns`.
     ///
     /// # Errors
     /// As for [`Process::start`]; [`LabError::Timeout`] with its log.
-    pub fn start(router: &Router, node: &Node) -> Result<Self, LabError> {
+    pub fn start(
+        namespace: &Namespace,
+        router: &Router,
+        config: &str,
+        named: &[&Namespace],
+    ) -> Result<Self, LabError> {
         let directory = tempfile::tempdir().map_err(LabError::system("making a directory"))?;
-        std::fs::write(directory.path().join("bridge.yaml"), node.bridge_config())
+        std::fs::write(directory.path().join("bridge.yaml"), config)
             .map_err(LabError::system("configuring the bridge"))?;
-        let (node, router) = (node.clone(), router.socket());
-        let process = spawn(&node, &directory, &router)?;
+        let relay = Relay::start(&directory.path().join("router.sock"), &router.socket())?;
+        let named: Vec<_> = named.iter().map(|&namespace| namespace.clone()).collect();
+        let process = spawn(namespace, &named, &directory)?;
         let bridge = Self {
             process,
             directory,
-            node,
-            router,
+            namespace: namespace.clone(),
+            named,
+            relay,
         };
         bridge.wait_connected()?;
         Ok(bridge)
@@ -52,7 +60,7 @@ impl Bridge {
     /// [`LabError::Timeout`].
     pub fn kill(&mut self) -> Result<(), LabError> {
         self.process.signal(Signal::SIGKILL);
-        self.process.wait(START).map(drop)
+        self.process.wait(LIMIT).map(drop)
     }
 
     /// Starts it again after it was killed.
@@ -60,26 +68,38 @@ impl Bridge {
     /// # Errors
     /// As for [`Bridge::start`].
     pub fn restart(&mut self) -> Result<(), LabError> {
-        self.process = spawn(&self.node, &self.directory, &self.router)?;
+        self.process = spawn(&self.namespace, &self.named, &self.directory)?;
         self.wait_connected()
     }
 
+    /// Cuts its connection to the router.
+    pub fn cut(&self) {
+        self.relay.cut();
+    }
+
     fn wait_connected(&self) -> Result<(), LabError> {
-        let look = || {
-            let status = match self.status() {
-                Ok(status) => status,
-                Err(error) => return Ok(Seen::NotYet(format!("{error}\n{}", self.process.log()))),
-            };
+        self.until("the bridge's connection to the router", |status| {
             let sources = status["sources"].as_array().map_or(&[][..], Vec::as_slice);
-            let all = sources.len() == 1 + self.node.vrf_namespaces().len()
-                && sources
-                    .iter()
-                    .all(|source| source["router"]["connected"] == true);
-            Ok(Seen::when(all, || {
-                format!("{status:#}\n{}", self.process.log())
-            }))
+            let mut each = sources.iter();
+            !sources.is_empty() && each.all(|source| source["router"]["connected"] == true)
+        })
+        .map(drop)
+    }
+
+    /// Waits until its state is so, and answers it.
+    ///
+    /// # Errors
+    /// [`LabError::Timeout`] with the state and its log.
+    pub fn until(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Result<Value, LabError> {
+        let look = || {
+            Ok(match self.status() {
+                Ok(status) if wanted(&status) => Seen::Yes(status),
+                Ok(status) => Seen::NotYet(format!("{status:#}\n{}", self.process.log())),
+                // It does not listen yet.
+                Err(error) => Seen::NotYet(format!("{error}\n{}", self.process.log())),
+            })
         };
-        until("the bridge's connection to the router", START, look).map(drop)
+        until(what, LIMIT, look).map(|(status, _)| status)
     }
 
     /// What `ferroute bridge status` says.
@@ -106,17 +126,17 @@ impl Drop for Bridge {
     }
 }
 
-fn spawn(node: &Node, directory: &TempDir, router: &PathBuf) -> Result<Process, LabError> {
+fn spawn(
+    namespace: &Namespace,
+    named: &[Namespace],
+    directory: &TempDir,
+) -> Result<Process, LabError> {
     let program = program("ferroute-bridge");
-    let mut command = node
-        .kernel()
-        .command_with_names(&program.to_string_lossy(), &node.vrf_namespaces())?;
-    command
-        .arg("--config")
-        .arg(directory.path().join("bridge.yaml"))
-        .arg("--router")
-        .arg(router)
-        .arg("--socket")
-        .arg(directory.path().join("bridge.sock"));
+    let named: Vec<_> = named.iter().collect();
+    let mut command = namespace.command_with_names(&program.to_string_lossy(), &named)?;
+    let file = |name: &str| directory.path().join(name);
+    command.arg("-v").arg("--config").arg(file("bridge.yaml"));
+    command.arg("--router").arg(file("router.sock"));
+    command.arg("--socket").arg(file("bridge.sock"));
     Process::start(&mut command)
 }

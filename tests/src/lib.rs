@@ -14,6 +14,7 @@ pub mod netns;
 pub mod node;
 pub mod packet;
 pub mod process;
+pub mod relay;
 pub mod router;
 mod sys;
 pub mod topology;

@@ -124,6 +124,14 @@ impl Interface {
         self.set("arp off")
     }
 
+    /// Swallows all that is sent at this end from now on. The carrier stays, as behind a switch whose far side broke.
+    ///
+    /// # Errors
+    /// What `tc` says.
+    pub fn swallow(&self) -> Result<(), LabError> {
+        self.run("tc qdisc replace dev", "root blackhole")
+    }
+
     fn wait_up(&self) -> Result<(), LabError> {
         let deadline = Instant::now() + UP;
         while !self

@@ -221,9 +221,10 @@ impl Node {
         text += "ports:\n";
         for Port { name, wire, .. } in &self.ports {
             if let Some(wire) = wire {
+                // Frames sent pass the kernel's queue, where a lab can swallow them.
                 let _ = writeln!(
                     text,
-                    "  - {{ name: {name}, device: \"net_af_packet_{name},iface={}\" }}",
+                    "  - {{ name: {name}, device: \"net_af_packet_{name},iface={},qdisc_bypass=0\" }}",
                     wire.name()
                 );
             }

@@ -3,6 +3,8 @@
 
 use crate::error::LabError;
 use crate::netns::Namespace;
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::RcvBufForce;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -13,6 +15,8 @@ use std::time::{Duration, Instant};
 
 /// How long a packet may be under way before it counts as lost.
 const UNDER_WAY: Duration = Duration::from_millis(500);
+/// What the kernel keeps for a receiver, in bytes.
+const RECEIVE_BYTES: usize = 8 << 20;
 /// How often a waiting receiver sees whether it is to end.
 const LOOK: Duration = Duration::from_millis(100);
 /// How long a flow waits for its answer.
@@ -67,6 +71,9 @@ impl Stream {
             .map_err(LabError::system("naming a socket"))?;
         sink.set_read_timeout(Some(LOOK))
             .map_err(LabError::system("setting a timeout"))?;
+        // A receiver that waits for a CPU has lost nothing.
+        setsockopt(&sink, RcvBufForce, &RECEIVE_BYTES)
+            .map_err(LabError::system("enlarging a buffer"))?;
         let stop = Arc::new(AtomicBool::new(false));
         let (stop_sending, stop_receiving) = (Arc::clone(&stop), Arc::clone(&stop));
         let interval = Duration::from_secs(1) / packets_per_second;
@@ -133,7 +140,7 @@ fn send(
 fn receive(socket: &UdpSocket, stop: &AtomicBool) -> io::Result<Received> {
     let mut received = Received::default();
     let mut last: Option<Instant> = None;
-    let mut stopped: Option<Instant> = None;
+    let mut silent_since: Option<Instant> = None;
     let mut buffer = [0; 64];
     loop {
         match socket.recv(&mut buffer) {
@@ -142,6 +149,7 @@ fn receive(socket: &UdpSocket, stop: &AtomicBool) -> io::Result<Received> {
                     continue;
                 };
                 let now = Instant::now();
+                silent_since = None;
                 if let Some(last) = last.replace(now) {
                     received.longest_gap = received.longest_gap.max(now - last);
                 }
@@ -153,7 +161,7 @@ fn receive(socket: &UdpSocket, stop: &AtomicBool) -> io::Result<Received> {
             Err(error) => return Err(error),
         }
         if stop.load(Ordering::Relaxed)
-            && stopped.get_or_insert_with(Instant::now).elapsed() >= UNDER_WAY
+            && silent_since.get_or_insert_with(Instant::now).elapsed() >= UNDER_WAY
         {
             return Ok(received);
         }

@@ -1,6 +1,7 @@
 //! FRR beside the router: its routes by the kernel's tables, and by its own channel.
 
-use super::lab::{Bridge, LIMIT, routes, until, until_route};
+use super::lab::{LIMIT, routes, until, until_route};
+use ferroute_tests::Bridge;
 use ferroute_tests::daemon::frr::{Bgp, Daemon, FrrConfig, Neighbour, Remote};
 use ferroute_tests::daemon::{Frr, Release};
 use ferroute_tests::{Router, TwoHosts};
@@ -19,17 +20,20 @@ struct Lab {
 }
 
 impl Lab {
-    fn start(release: Release, source: &str, fpm: Option<bool>) -> Self {
+    fn start(release: Release, source: &str, fpm: Option<bool>, graceful: bool) -> Self {
         let lab = TwoHosts::build().unwrap();
         let router = lab.start("").unwrap();
-        let bridge = Bridge::start(&lab.node, &router, source, &[]);
+        let bridge = Bridge::start(&lab.node, &router, source, &[]).unwrap();
         let networks = [lab.b.v4.prefix, lab.b.v6.prefix].map(|net| net.parse().unwrap());
-        let far = Bgp::new(64512, [10, 255, 0, 2])
+        let speaker = |asn, number| {
+            let bgp = Bgp::new(asn, [10, 255, 0, number]);
+            if graceful { bgp.graceful() } else { bgp }
+        };
+        let far = speaker(64512, 2)
             .neighbour(Neighbour::at([10, 0, 2, 1], Remote::As(64514)))
             .networks(&networks);
         let far = Frr::start(lab.b.namespace(), release, &FrrConfig::bgp(far), &[]).unwrap();
-        let bgp = Bgp::new(64514, [10, 255, 0, 1])
-            .neighbour(Neighbour::at([10, 0, 2, 2], Remote::As(64512)));
+        let bgp = speaker(64514, 1).neighbour(Neighbour::at([10, 0, 2, 2], Remote::As(64512)));
         let config = FrrConfig {
             bgp: vec![bgp],
             statics: vec![(lab.a.v4.prefix.parse().unwrap(), lab.a.v4.host.to_owned())],
@@ -72,19 +76,34 @@ impl Lab {
 }
 
 fn by_the_kernel(release: Release) {
-    let mut lab = Lab::start(release, KERNEL, None);
+    let mut lab = Lab::start(release, KERNEL, None, false);
     // bgpd dies: zebra takes its routes from the kernel, and so they go from the router; the static one stays.
     lab.frr.kill(Daemon::Bgpd).unwrap();
     let left = || routes(&lab.router, "frr");
     assert!(until(|| left().len() == 1), "{:?}", left());
 }
 
-fn by_its_channel(release: Release, groups: bool) {
-    let mut lab = Lab::start(release, FPM, Some(groups));
-    let status = lab.bridge.until("the end of what zebra says", |status| {
-        status["sources"][0]["complete"] == true
-            && status["sources"][0]["router"]["end_of_rib"] == true
+/// With graceful restart, as operators have it, bgpd's routes stay while it is away, and not a packet is lost.
+fn bgpd_starts_again(release: Release) {
+    let mut lab = Lab::start(release, KERNEL, None, true);
+    lab.under_traffic(|lab| {
+        lab.frr.kill(Daemon::Bgpd).unwrap();
+        assert_eq!(routes(&lab.router, "frr").len(), 2);
+        lab.frr.restart(Daemon::Bgpd).unwrap();
+        lab.frr.wait_established(None, "10.0.2.2").unwrap();
     });
+    lab.until_routed();
+}
+
+fn by_its_channel(release: Release, groups: bool) {
+    let mut lab = Lab::start(release, FPM, Some(groups), false);
+    let status = lab
+        .bridge
+        .until("the end of what zebra says", |status| {
+            status["sources"][0]["complete"] == true
+                && status["sources"][0]["router"]["end_of_rib"] == true
+        })
+        .unwrap();
     let source = &status["sources"][0];
     assert_eq!(source["fpm"]["connections"], 1, "{status:#}");
     assert_eq!(
@@ -100,15 +119,69 @@ fn by_its_channel(release: Release, groups: bool) {
     // zebra dies and says nothing of it: forwarding goes on, also while it comes back.
     lab.under_traffic(|lab| {
         lab.frr.kill(Daemon::Zebra).unwrap();
-        lab.bridge.until("zebra gone", |status| {
-            status["sources"][0]["fpm"]["peer"] == ""
-        });
+        lab.bridge
+            .until("zebra gone", |status| {
+                status["sources"][0]["fpm"]["peer"] == ""
+            })
+            .unwrap();
     });
     lab.frr.restart(Daemon::Zebra).unwrap();
-    lab.bridge.until("another zebra", |status| {
-        status["sources"][0]["fpm"]["connections"] == 2 && status["sources"][0]["fpm"]["peer"] != ""
-    });
+    lab.bridge
+        .until("another zebra", |status| {
+            status["sources"][0]["fpm"]["connections"] == 2
+                && status["sources"][0]["fpm"]["peer"] != ""
+        })
+        .unwrap();
     lab.until_routed();
+}
+
+/// What zebra knows of a route in the data path.
+fn offload(frr: &Frr, prefix: &str) -> (bool, bool) {
+    let shown = frr
+        .show(Daemon::Zebra, &format!("show ip route {prefix} json"))
+        .unwrap();
+    let route = &shown[prefix][0];
+    (route["offloaded"] == true, route["offloadFailed"] == true)
+}
+
+#[test]
+fn frr_10_hears_which_routes_are_in_the_data_path() {
+    let lab = TwoHosts::build().unwrap();
+    let router = lab.start("").unwrap();
+    // An interface that the router does not have.
+    lab.node.run("ip link add shadow type bridge").unwrap();
+    lab.node.run("ip link set shadow up").unwrap();
+    lab.node
+        .run("ip address add 10.7.0.1/24 dev shadow")
+        .unwrap();
+    let source = "sources: [{owner: frr, kind: fpm, fpm: {feedback: true}}]\n";
+    let bridge = Bridge::start(&lab.node, &router, source, &[]).unwrap();
+    let good = lab.a.v4.prefix;
+    let config = FrrConfig {
+        statics: vec![
+            (good.parse().unwrap(), lab.a.v4.host.to_owned()),
+            ("198.51.100.0/24".parse().unwrap(), "10.7.0.2".to_owned()),
+        ],
+        fpm: Some(("127.0.0.1:2620".parse().unwrap(), true)),
+        offload: true,
+        ..FrrConfig::default()
+    };
+    let mut frr = Frr::start(&lab.node, Release::Debian13, &config, &[]).unwrap();
+    let heard = |frr: &Frr| {
+        assert!(
+            until(|| offload(frr, good) == (true, false)
+                && offload(frr, "198.51.100.0/24") == (false, true)),
+            "{:#}\n{:#}",
+            frr.show(Daemon::Zebra, "show ip route json").unwrap(),
+            bridge.status().unwrap()
+        );
+    };
+    heard(&frr);
+    until_route(&router, "frr", good, |route| route["state"] == "active");
+    // Another zebra repeats what the router has already, and hears of it all the same.
+    frr.kill(Daemon::Zebra).unwrap();
+    frr.restart(Daemon::Zebra).unwrap();
+    heard(&frr);
 }
 
 #[test]
@@ -119,6 +192,16 @@ fn frr_8_by_the_kernel() {
 #[test]
 fn frr_10_by_the_kernel() {
     by_the_kernel(Release::Debian13);
+}
+
+#[test]
+fn bgpd_of_frr_8_starts_again() {
+    bgpd_starts_again(Release::Debian12);
+}
+
+#[test]
+fn bgpd_of_frr_10_starts_again() {
+    bgpd_starts_again(Release::Debian13);
 }
 
 #[test]

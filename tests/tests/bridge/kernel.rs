@@ -1,6 +1,7 @@
 //! The kernel's own tables, followed by rtnetlink.
 
-use super::lab::{Bridge, LIMIT, lab, routes, until, until_route};
+use super::lab::{LIMIT, lab, routes, until, until_route};
+use ferroute_tests::Bridge;
 use std::time::{Duration, Instant};
 
 pub(crate) const SOURCE: &str = "sources: [{owner: kernel, kind: kernel}]\n";
@@ -14,7 +15,7 @@ fn routes_of_a_daemon_forward_and_outlive_the_bridge() {
     lab.node
         .run("ip -6 route add 2001:db8:b::/48 via 2001:db8:2::2 dev p1 proto bgp")
         .unwrap();
-    let bridge = Bridge::start(&lab.node, &router, SOURCE, &[]);
+    let mut bridge = Bridge::start(&lab.node, &router, SOURCE, &[]).unwrap();
     lab.node
         .run("ip route add 10.1.0.0/16 via 10.0.1.2 dev p0 proto bird")
         .unwrap();
@@ -52,17 +53,19 @@ fn routes_of_a_daemon_forward_and_outlive_the_bridge() {
     );
     let mut pinging = lab.a.namespace().spawn(&line).unwrap();
     pinging.wait_for("icmp_seq=10 ", LIMIT).unwrap();
-    bridge.kill();
+    bridge.kill().unwrap();
     lab.node
         .run("ip -6 route del 2001:db8:b::/48 proto bgp")
         .unwrap();
     assert!(until(|| routes(&router, "kernel")
         .iter()
         .all(|route| route["stale"] == true)));
-    let bridge = Bridge::start(&lab.node, &router, SOURCE, &[]);
-    bridge.until("the end of the replay", |status| {
-        status["sources"][0]["router"]["end_of_rib"] == true
-    });
+    bridge.restart().unwrap();
+    bridge
+        .until("the end of the replay", |status| {
+            status["sources"][0]["router"]["end_of_rib"] == true
+        })
+        .unwrap();
     assert!(until(|| routes(&router, "kernel").len() == 3));
     assert!(
         routes(&router, "kernel")
@@ -80,7 +83,7 @@ fn routes_of_a_daemon_forward_and_outlive_the_bridge() {
 #[test]
 fn next_hop_objects_groups_and_every_kind_of_route_arrive() {
     let (lab, router) = lab();
-    let bridge = Bridge::start(&lab.node, &router, SOURCE, &[]);
+    let bridge = Bridge::start(&lab.node, &router, SOURCE, &[]).unwrap();
     for line in [
         "ip nexthop add id 1 via 10.0.1.2 dev p0",
         "ip nexthop add id 2 via 10.0.2.2 dev p1",
@@ -148,9 +151,11 @@ fn next_hop_objects_groups_and_every_kind_of_route_arrive() {
         );
     }
     // The kernel's loopback is no interface of the router.
-    let status = bridge.until("a held route", |status| {
-        status["sources"][0]["pending"] == 1
-    });
+    let status = bridge
+        .until("a held route", |status| {
+            status["sources"][0]["pending"] == 1
+        })
+        .unwrap();
     assert_eq!(
         status["sources"][0]["problems"][0]["prefix"],
         "198.51.107.0/24"
@@ -195,29 +200,34 @@ fn a_route_waits_for_its_interface() {
         &router,
         "sources: [{owner: kernel, kind: kernel, interfaces: [{kernel: shadow, router: p0.7}]}]\n",
         &[],
-    );
+    )
+    .unwrap();
     lab.node
         .run("ip route add 198.51.100.0/24 via 10.7.0.2 dev shadow proto bgp")
         .unwrap();
-    bridge.until("the held route", |status| {
-        status["sources"][0]["pending"] == 1
-    });
+    bridge
+        .until("the held route", |status| {
+            status["sources"][0]["pending"] == 1
+        })
+        .unwrap();
     assert!(routes(&router, "kernel").is_empty());
     router.cli("link add p0.7 type vlan link p0 id 7").unwrap();
     router.cli("addr add 10.7.0.1/24 dev p0.7").unwrap();
     until_route(&router, "kernel", "198.51.100.0/24", |route| {
         route.to_string().contains("p0.7")
     });
-    bridge.until("nothing held", |status| {
-        status["sources"][0]["pending"] == 0 && status["sources"][0]["refused"] == 0
-    });
+    bridge
+        .until("nothing held", |status| {
+            status["sources"][0]["pending"] == 0 && status["sources"][0]["refused"] == 0
+        })
+        .unwrap();
 }
 
 #[test]
 fn n_13_a_neighbour_of_the_kernel_reaches_the_data_path() {
     let (lab, router) = lab();
     let source = "sources: [{owner: kernel, kind: kernel, neighbours: all}]\n";
-    let bridge = Bridge::start(&lab.node, &router, source, &[]);
+    let bridge = Bridge::start(&lab.node, &router, source, &[]).unwrap();
     let mac = |wanted: Option<&str>| {
         let started = Instant::now();
         let done = until(|| {
@@ -233,7 +243,7 @@ fn n_13_a_neighbour_of_the_kernel_reaches_the_data_path() {
                 None => found.is_none(),
             }
         });
-        assert!(done, "{wanted:?}: {}", bridge.status());
+        assert!(done, "{wanted:?}: {}", bridge.status().unwrap());
         started.elapsed()
     };
     for (words, wanted) in [

@@ -1,12 +1,13 @@
 //! What the kernel changes without a word, and what it says of groups of next hops.
 
 use super::kernel::SOURCE;
-use super::lab::{Bridge, lab, routes, until, until_route};
+use super::lab::{lab, routes, until, until_route};
+use ferroute_tests::Bridge;
 
 #[test]
 fn a_link_that_goes_down_takes_its_routes_along() {
     let (lab, router) = lab();
-    let _bridge = Bridge::start(&lab.node, &router, SOURCE, &[]);
+    let _bridge = Bridge::start(&lab.node, &router, SOURCE, &[]).unwrap();
     lab.node
         .run("ip route add 198.51.100.0/24 via 10.0.1.2 dev p0 proto bgp")
         .unwrap();
@@ -28,7 +29,7 @@ fn a_link_that_goes_down_takes_its_routes_along() {
 fn a_group_follows_its_members_whatever_takes_them() {
     const PREFIX: &str = "198.51.100.0/24";
     let (lab, router) = lab();
-    let _bridge = Bridge::start(&lab.node, &router, SOURCE, &[]);
+    let _bridge = Bridge::start(&lab.node, &router, SOURCE, &[]).unwrap();
     let run = |line: &str| {
         lab.node
             .run(line)
@@ -75,11 +76,13 @@ fn routes_go_with_the_last_address_of_their_link() {
     ] {
         lab.node.run(line).unwrap();
     }
-    let bridge = Bridge::start(&lab.node, &router, SOURCE, &[]);
+    let bridge = Bridge::start(&lab.node, &router, SOURCE, &[]).unwrap();
     let held = |count| {
-        bridge.until("so many held routes", |status| {
-            status["sources"][0]["pending"] == count
-        })
+        bridge
+            .until("so many held routes", |status| {
+                status["sources"][0]["pending"] == count
+            })
+            .unwrap()
     };
     held(1);
     lab.node

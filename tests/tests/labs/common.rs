@@ -59,10 +59,21 @@ impl Drop for Tables {
 impl Routed {
     /// Starts the router of a node, and FRR of this release.
     pub(crate) fn start(node: Node, release: Release, config: &FrrConfig) -> Self {
+        let sources = node.bridge_config();
+        Self::with_sources(node, release, config, &sources)
+    }
+
+    /// The same, with these sources of the bridge.
+    pub(crate) fn with_sources(
+        node: Node,
+        release: Release,
+        config: &FrrConfig,
+        sources: &str,
+    ) -> Self {
         let router = node.start().unwrap();
         let vrfs = node.vrf_namespaces();
         let frr = Frr::start(node.kernel(), release, config, &vrfs).unwrap();
-        let bridge = Bridge::start(&router, &node).unwrap();
+        let bridge = Bridge::start(node.kernel(), &router, sources, &vrfs).unwrap();
         Self {
             node,
             bridge,

@@ -1,6 +1,6 @@
-//! S11: daemons die, packets do not.
+//! S11: programs die and come back, packets do not.
 
-use crate::uplinks::{PREFIXES, TARGETS, Uplinks};
+use crate::uplinks::{PREFIXES, Plan, TARGETS, Uplinks};
 use ferroute_tests::daemon::Release;
 use ferroute_tests::daemon::frr::Daemon;
 use ferroute_tests::traffic::Stream;
@@ -9,59 +9,123 @@ use std::time::Duration;
 /// How long each absence lasts.
 const ABSENCE: Duration = Duration::from_secs(2);
 
-#[test]
-fn s11_no_packet_is_lost_while_bgpd_zebra_and_the_bridge_are_killed_and_come_back() {
-    let mut lab = Uplinks::start(Release::Debian13, None, true);
+/// Who dies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Victim {
+    Daemon(Daemon),
+    Bridge,
+    /// The bridge's connection to the router.
+    Connection,
+}
+
+const VICTIMS: [Victim; 5] = [
+    Victim::Daemon(Daemon::Bgpd),
+    Victim::Daemon(Daemon::Staticd),
+    Victim::Bridge,
+    Victim::Connection,
+    Victim::Daemon(Daemon::Zebra),
+];
+
+/// Has each die, be away and come back under two streams of 1,000 packets a second.
+fn deaths(plan: Plan) {
+    let mut lab = Uplinks::start(plan);
     lab.keep("S11");
-    // A new zebra reads IPv4 routes with IPv6 next hops back from the kernel without the next hops, and writes them so (seen
-    // with FRR 10.3): that loss is not the router's, so the IPv4 stream sits out zebra's death.
-    for (daemon, targets) in [(Daemon::Bgpd, &TARGETS[..]), (Daemon::Zebra, &TARGETS[1..])] {
+    for victim in VICTIMS {
+        // A new zebra of FRR 10.3 reads IPv4 routes with IPv6 next hops back from the kernel without the next hops, and writes
+        // them so: that loss is not the router's, so the IPv4 stream sits out its death where the uplinks have no addresses.
+        let misread = victim == Victim::Daemon(Daemon::Zebra) && !plan.numbered;
+        let targets = if misread { &TARGETS[1..] } else { &TARGETS[..] };
         let streams = targets.iter().map(|(source, target)| {
             let ends = (source.parse().unwrap(), target.parse().unwrap());
             Stream::start((&lab.host, ends.0), (&lab.far, ends.1), 1000).unwrap()
         });
         let streams: Vec<_> = streams.collect();
-        lab.r1.frr.kill(daemon).unwrap();
-        std::thread::sleep(ABSENCE);
-        lab.r1.frr.restart(daemon).unwrap();
-        for port in ["p0", "p1"] {
-            lab.r1.frr.wait_established(None, port).unwrap();
+        match victim {
+            Victim::Daemon(daemon) => {
+                lab.r1.frr.kill(daemon).unwrap();
+                std::thread::sleep(ABSENCE);
+                lab.r1.frr.restart(daemon).unwrap();
+            }
+            Victim::Bridge => {
+                lab.r1.bridge.kill().unwrap();
+                std::thread::sleep(ABSENCE);
+                lab.r1.bridge.restart().unwrap();
+            }
+            Victim::Connection => {
+                let sessions = |status: &serde_json::Value| {
+                    status["sources"][0]["router"]["sessions"].as_u64()
+                };
+                let before = sessions(&lab.r1.bridge.status().unwrap());
+                lab.r1.bridge.cut();
+                lab.r1
+                    .bridge
+                    .until("another session", |status| sessions(status) > before)
+                    .unwrap();
+            }
         }
-        lab.r1.wait_forwarding("default", PREFIXES[1], 2);
+        if misread {
+            for session in lab.sessions() {
+                lab.r1.frr.wait_established(None, &session).unwrap();
+            }
+            lab.r1.wait_forwarding("default", PREFIXES[1], 2);
+        } else {
+            lab.converge();
+        }
+        lab.r1
+            .bridge
+            .until("the end of what the source says", |status| {
+                status["sources"][0]["router"]["end_of_rib"] == true
+            })
+            .unwrap();
         std::thread::sleep(ABSENCE);
-        for stream in streams {
+        for (stream, (_, target)) in streams.into_iter().zip(targets) {
             let account = stream.stop().unwrap();
             println!(
-                "S11: {} killed: {} sent, {} lost, longest gap {:?}",
-                daemon.name(),
+                "S11: {victim:?} killed: {} sent to {target}, {} lost, longest gap {:?}",
                 account.sent,
                 account.lost.len(),
                 account.longest_gap
             );
             assert!(
-                account.sent > 3000 && account.lost.is_empty(),
-                "{account:?}"
+                account.sent > 2000 && account.lost.is_empty(),
+                "{victim:?}, {target}: {:?} to {:?} of {}",
+                account.lost.first(),
+                account.lost.last(),
+                account.sent
             );
         }
     }
-    let (source, target) = TARGETS[1];
-    let ends = (source.parse().unwrap(), target.parse().unwrap());
-    let stream = Stream::start((&lab.host, ends.0), (&lab.far, ends.1), 1000).unwrap();
-    lab.r1.bridge.kill().unwrap();
-    std::thread::sleep(ABSENCE);
-    lab.r1.bridge.restart().unwrap();
-    lab.r1.wait_forwarding("default", PREFIXES[1], 2);
-    std::thread::sleep(ABSENCE);
-    let account = stream.stop().unwrap();
-    println!(
-        "S11: the bridge killed: {} sent, {} lost, longest gap {:?}",
-        account.sent,
-        account.lost.len(),
-        account.longest_gap
-    );
-    assert!(
-        account.sent > 3000 && account.lost.is_empty(),
-        "{account:?}"
-    );
     lab.r1.stop();
+}
+
+/// Everybody keeps the routes of those that start again. Without BFD: to neighbours that watch it, a node whose bfdd died is
+/// gone (3.4 s without routes were seen), and a bgpd of FRR 10.3 that starts again takes its routes from the kernel before its
+/// sessions are up (1.2 s).
+const PLAN: Plan = Plan {
+    numbered: true,
+    graceful: true,
+    ..Plan::of(Release::Debian13)
+};
+
+#[test]
+fn s11_no_packet_is_lost_while_programs_die_and_come_back() {
+    deaths(PLAN);
+}
+
+#[test]
+fn s11_no_packet_is_lost_with_routes_by_frrs_own_channel() {
+    let by_channel = true;
+    deaths(Plan { by_channel, ..PLAN });
+}
+
+#[test]
+fn s11_no_packet_is_lost_over_uplinks_without_addresses() {
+    let numbered = false;
+    deaths(Plan { numbered, ..PLAN });
+}
+
+#[test]
+fn s11_no_packet_is_lost_with_frr_8() {
+    let release = Release::Debian12;
+    deaths(Plan { release, ..PLAN });
 }

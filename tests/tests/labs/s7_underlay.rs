@@ -1,7 +1,7 @@
 //! S7: the sessions of an underlay.
 
 use crate::common::{LIMIT, Routed, forwarder, wait_ping};
-use crate::uplinks::{PREFIXES, TARGETS, Uplinks};
+use crate::uplinks::{PREFIXES, Plan, TARGETS, Uplinks};
 use ferroute_tests::daemon::frr::{Bfd, Bgp, Daemon, FrrConfig, Neighbour, Remote};
 use ferroute_tests::daemon::{Frr, Release};
 use ferroute_tests::traffic::{Flows, Responder};
@@ -13,7 +13,11 @@ use std::net::{IpAddr, SocketAddr};
 const FLOWS: usize = 200;
 
 fn two_uplinks(release: Release) {
-    let lab = Uplinks::start(release, Some(Bfd::USUAL), false);
+    let bfd = Some(Bfd::USUAL);
+    let lab = Uplinks::start(Plan {
+        bfd,
+        ..Plan::of(release)
+    });
     lab.keep("S7");
     for (source, target) in TARGETS {
         let at = SocketAddr::new(target.parse().unwrap(), 7);

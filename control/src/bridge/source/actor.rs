@@ -172,6 +172,7 @@ impl Source {
         });
         let scope = Scope {
             meaning,
+            feedback: config.kind == Kind::Fpm && config.fpm.feedback,
             tables: tables.collect(),
         };
         let overrides = config.interfaces.iter();
@@ -271,6 +272,14 @@ impl Source {
             self.in_flight.push_back(batch.said);
             failed = session.send(What::Batch(batch.message)).err();
         }
+        if failed.is_none() && self.in_flight.is_empty() {
+            // The router knows all that zebra said, also of routes that no batch spoke of.
+            let owed = self.table.take_owed();
+            self.feed_back(&owed);
+        }
+        let Some(session) = self.link.session() else {
+            return;
+        };
         let done = self.complete && self.in_flight.is_empty() && self.table.is_settled();
         if failed.is_none() && done && !self.end_of_rib {
             self.end_of_rib = true;

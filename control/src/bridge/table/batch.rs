@@ -156,6 +156,7 @@ impl Table {
         }
         self.refused.remove(&key);
         if now == told && !matches!(word, Word::Special(_)) {
+            self.owe(key);
             return None;
         }
         if let Sent::Set(number) = told {
@@ -221,19 +222,31 @@ impl Table {
         }
     }
 
-    /// What FRR is to be told of the routes of a batch that the workers see now: prefix, table, protocol, kind, and whether the
-    /// router took it. Withdrawn ones need no word.
+    /// Prefixes of which the source waits for a word, though no batch brings one.
+    pub(in crate::bridge) fn take_owed(&mut self) -> Said {
+        Said {
+            routes: std::mem::take(&mut self.owed),
+            ..Said::default()
+        }
+    }
+
+    /// What FRR is to be told of routes of which the router has been told all: prefix, table, protocol, kind, and whether the
+    /// router took it. Withdrawn ones need no word, and those that are queued again get theirs later.
     pub(in crate::bridge) fn outcomes<'a>(
         &'a self,
         said: &'a Said,
     ) -> impl Iterator<Item = (Prefix, u32, Protocol, Option<Special>, bool)> + 'a {
         said.routes.iter().filter_map(|key| {
-            let entry = self.routes.get(key)?;
+            let entry = self.routes.get(key).filter(|entry| !entry.dirty)?;
             let best = entry.best()?;
             let table = self.scope.tables.get(usize::from(key.place))?.table;
             let special = match best.aim {
                 Aim::Special(special) => Some(special),
-                Aim::Set(_) => None,
+                Aim::Set(number) => match self.sets.get(&number)?.shape {
+                    // It is not decided yet.
+                    Shape::Held(Hold::UnknownObject(_)) | Shape::New => return None,
+                    _ => None,
+                },
             };
             // One that was withdrawn because the router cannot follow it is not done either.
             let done = entry.sent != Sent::Nothing && !self.refused.contains_key(key);

@@ -3,7 +3,7 @@
 use super::played::Router;
 use super::*;
 use crate::bridge::netlink::update::{
-    Encapsulation, FdbKey, Hop, Link, LinkKind, RouteChange, RouteUpdate, Target,
+    Encapsulation, FdbKey, Hop, Link, LinkKind, RouteChange, RouteUpdate, Signs, Target,
 };
 use ferroute_dataplane::mac::Mac;
 use std::net::IpAddr;
@@ -22,8 +22,7 @@ struct Lab {
 fn link(name: &str, kind: LinkKind, controller: Option<u32>) -> Link {
     Link {
         name: name.to_owned(),
-        up: true,
-        carrier: true,
+        signs: Signs::default(),
         mac: Some(mac(1)),
         controller,
         kind,
@@ -51,6 +50,7 @@ fn over(interface: u32, gateway: &str, encapsulation: Encapsulation) -> Hop {
 impl Lab {
     fn new() -> Self {
         let scope = Scope {
+            feedback: false,
             meaning: Meaning::Kernel,
             tables: vec![ScopeTable {
                 table: 254,

@@ -51,6 +51,8 @@ pub(in crate::bridge) enum Meaning {
 pub(in crate::bridge) struct Scope {
     /// How messages are meant.
     pub(in crate::bridge) meaning: Meaning,
+    /// Whether the source is told what became of each route.
+    pub(in crate::bridge) feedback: bool,
     /// The VRF of each table of the kernel that is served, and the protocols taken there.
     pub(in crate::bridge) tables: Vec<ScopeTable>,
 }
@@ -144,6 +146,8 @@ pub(in crate::bridge) struct Table {
     /// Sets that went and take their routes along.
     dead_sets: FxHashSet<SetNumber>,
     refused: FxHashMap<Key, Refusal>,
+    /// Prefixes of which the source waits for a word that no batch brings: nothing changed, or the router cannot follow.
+    owed: Vec<Key>,
     last_batch: u64,
     /// Routes that the router cannot express, because they hold only for some packets.
     selective: u64,
@@ -166,6 +170,7 @@ impl Table {
             changed_sets: FxHashSet::default(),
             dead_sets: FxHashSet::default(),
             refused: FxHashMap::default(),
+            owed: Vec::new(),
             last_batch: 0,
             selective: 0,
         }
@@ -268,6 +273,13 @@ impl Table {
         let concerned: Vec<SetNumber> = sets.map(|(number, _)| *number).collect();
         for number in concerned {
             self.mark_set(number);
+        }
+    }
+
+    /// Notes that the source waits for a word on a prefix.
+    fn owe(&mut self, key: Key) {
+        if self.scope.feedback {
+            self.owed.push(key);
         }
     }
 

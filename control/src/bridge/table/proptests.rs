@@ -356,6 +356,7 @@ fn update(op: &Op) -> Option<Update> {
 fn run(meaning: Meaning, ops: &[Op]) {
     let mut table = Table::new(Scope {
         meaning,
+        feedback: false,
         tables: vec![ScopeTable {
             table: 254,
             vrf: VrfName::default(),

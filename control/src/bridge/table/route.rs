@@ -79,6 +79,7 @@ impl Table {
         });
         entry.candidates.push(new);
         let changed = entry.best().map(|best| best.aim) != before;
+        let queued = entry.dirty;
         if let Aim::Set(number) = aim {
             self.use_set(number);
         }
@@ -87,6 +88,8 @@ impl Table {
         }
         if changed {
             self.mark(key);
+        } else if !queued {
+            self.owe(key);
         }
     }
 

@@ -21,6 +21,7 @@ fn table(meaning: Meaning) -> Table {
     };
     Table::new(Scope {
         meaning,
+        feedback: meaning == Meaning::Fpm,
         tables: vec![
             served(254, "default"),
             served(100, "red"),
@@ -231,6 +232,65 @@ fn a_refused_route_is_shown_and_retried() {
     let again = replay.table.next_batch(&replay.names, 100).unwrap();
     assert_eq!(again.message.routes[0], batch.message.routes[0]);
     assert_eq!(replay.table.census(10).refused, 0);
+}
+
+/// Also of what no batch brings: routes that are repeated, and those that the router cannot follow.
+#[test]
+fn each_route_that_zebra_says_gets_a_word() {
+    use crate::bridge::netlink::update::{Encapsulation, Hop, RouteChange, RouteUpdate, Target};
+    let route = |prefix: &str, target| {
+        Update::Route(RouteUpdate {
+            change: RouteChange::Replace,
+            table: 254,
+            prefix: prefix.parse::<ipnet::IpNet>().unwrap().try_into().unwrap(),
+            selective: false,
+            metric: 0,
+            protocol: Protocol(186),
+            target,
+        })
+    };
+    let over = |interface, encapsulation| {
+        Target::Hops(Hops::from_iter([Hop {
+            gateway: Some([10, 0, 0, 1].into()),
+            interface,
+            onlink: false,
+            weight: 1,
+            encapsulation,
+        }]))
+    };
+    let said = [
+        route("10.1.0.0/16", over(2, Encapsulation::None)),
+        route("10.2.0.0/16", over(2, Encapsulation::Vxlan(7))),
+        // The loopback is no interface of the router.
+        route("10.3.0.0/16", over(1, Encapsulation::None)),
+        route("10.4.0.0/16", Target::Object(9)),
+    ];
+    let (mut table, names) = (table(Meaning::Fpm), names());
+    let words = |table: &Table, said: &Said| -> Vec<_> {
+        let outcomes = table.outcomes(said);
+        let mut words: Vec<_> = outcomes.map(|word| (word.0.to_string(), word.4)).collect();
+        words.sort();
+        words
+    };
+    let word = |prefix: &str, done| (prefix.to_owned(), done);
+    for update in said.clone() {
+        table.apply(update);
+    }
+    let batch = table.next_batch(&names, 100).unwrap();
+    assert_eq!(words(&table, &batch.said), [word("10.1.0.0/16", true)]);
+    let owed = table.take_owed();
+    let held = [word("10.2.0.0/16", false), word("10.3.0.0/16", false)];
+    assert_eq!(words(&table, &owed), held);
+    // Another connection says the same, and more once: the object.
+    table.begin();
+    for update in said {
+        table.apply(update);
+    }
+    assert!(table.next_batch(&names, 100).is_none());
+    let owed = table.take_owed();
+    assert_eq!(words(&table, &owed).len(), 3);
+    assert_eq!(words(&table, &owed)[0], word("10.1.0.0/16", true));
+    assert!(table.take_owed().routes.is_empty());
 }
 
 fn v1_refused(id: u64, place: u32) -> ferroute_proto::v1::Refused {

@@ -15,6 +15,8 @@ pub struct FrrConfig {
     pub l3vnis: Vec<(String, u32)>,
     /// Where zebra tells its routes besides to the kernel, and whether by next hop groups.
     pub fpm: Option<(SocketAddr, bool)>,
+    /// Whether zebra waits there for word that a route is in the data path (since FRR 8.5).
+    pub offload: bool,
 }
 
 impl FrrConfig {
@@ -274,7 +276,8 @@ impl Neighbour {
     }
 
     /// How FRR calls it: its address or interface, or the group of a range.
-    fn name(&self) -> String {
+    #[must_use]
+    pub fn name(&self) -> String {
         match &self.peer {
             Peer::Address(address) => address.to_string(),
             Peer::Interface(interface) => interface.clone(),

@@ -67,6 +67,7 @@ pub struct Frr {
     release: Release,
     daemons: BTreeMap<Daemon, Process>,
     vrfs: bool,
+    offload: bool,
 }
 
 impl Frr {
@@ -92,6 +93,7 @@ impl Frr {
             release,
             daemons: BTreeMap::new(),
             vrfs: !vrfs.is_empty(),
+            offload: config.offload,
         };
         use Daemon::{Bfdd, Bgpd, Mgmtd, Staticd, Zebra};
         // The others look for these two once, and then only every few seconds.
@@ -125,6 +127,9 @@ impl Frr {
             .args(daemon.arguments());
         if daemon == Daemon::Zebra && self.vrfs {
             command.arg("-n");
+        }
+        if daemon == Daemon::Zebra && self.offload {
+            command.arg("--asic-offload=notify_on_offload");
         }
         // What an earlier one left there would look like readiness.
         let _ = fs::remove_file(self.socket(daemon));
