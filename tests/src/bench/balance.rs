@@ -13,9 +13,9 @@ pub fn check_worker(counters: &WorkerCounters) {
     let ends =
         counters.tx.get() + counters.punted.get() + counters.consumed.get() + counters.dropped();
     assert_eq!(
-        counters.rx.get(),
+        counters.rx.get() + counters.copied.get(),
         ends,
-        "received packets have one end each: {counters:?}"
+        "received packets and copies have one end each: {counters:?}"
     );
     let ends = counters.inject_tx.get() + counters.inject_dropped.get();
     assert_eq!(

@@ -14,6 +14,7 @@
 //!
 //! * [`world`]: ports, addresses, routes, neighbours in the words of `ip`.
 //! * [`overlay`]: endpoints, VNIs, labels.
+//! * [`bridge`]: bridge domains and stations.
 //! * [`hardware`]: memory ports behind the core's `Hardware`.
 //! * [`worker`]: the forwarder with its reader; a test may take it to a thread of its own.
 //! * [`balance`]: the law of conservation that is checked after every step.
@@ -28,6 +29,7 @@
 )]
 
 pub mod balance;
+pub mod bridge;
 pub mod frames;
 pub mod hardware;
 pub mod overlay;

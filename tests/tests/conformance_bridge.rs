@@ -1,0 +1,12 @@
+//! Conformance of bridge domains: what the router is told and what it sees, and which frames then leave its ports.
+
+#![allow(clippy::unwrap_used, reason = "what cannot go on has failed")]
+
+#[path = "conformance_bridge/gateway.rs"]
+mod gateway;
+#[path = "conformance_bridge/lab.rs"]
+mod lab;
+#[path = "conformance_bridge/learning.rs"]
+mod learning;
+#[path = "conformance_bridge/remote.rs"]
+mod remote;
