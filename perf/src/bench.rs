@@ -3,8 +3,9 @@
 use crate::error::PerfError;
 use crate::machine::huge::Pages;
 use crate::machine::{Cpus, HugePages, Priority, cpus, priority::NICE};
+use crate::router::overlay::ENDPOINT;
 use crate::sample::Method;
-use crate::traffic::{Ends, Table, capture};
+use crate::traffic::{Ends, Overlay, Table, capture};
 use ferroute_tests::Namespace;
 use std::fs::File;
 use std::io::BufWriter;
@@ -115,11 +116,11 @@ impl Bench {
         command
     }
 
-    /// Writes the capture of a table's flows.
+    /// Writes the capture of a table's flows, inside tunnels where they are to come out of such.
     ///
     /// # Errors
     /// The disk is full.
-    pub fn capture(&self, table: &Table) -> Result<PathBuf, PerfError> {
+    pub fn capture(&self, table: &Table, overlay: Option<Overlay>) -> Result<PathBuf, PerfError> {
         let path = self.directory.path().join("in.pcap");
         let failed = || PerfError::system("writing a capture");
         let file = File::create(&path).map_err(failed())?;
@@ -127,7 +128,12 @@ impl Bench {
             source: SENDER_MAC,
             destination: SOURCE_MAC,
         };
-        capture::write(&mut BufWriter::new(file), ends, &table.flows).map_err(failed())?;
+        let inside = match overlay {
+            Some(Overlay::OutOf(encap)) => Some((encap, ENDPOINT)),
+            Some(Overlay::Into(_)) | None => None,
+        };
+        let mut out = BufWriter::new(file);
+        capture::write(&mut out, ends, &table.flows, inside).map_err(failed())?;
         Ok(path)
     }
 

@@ -4,7 +4,8 @@ use crate::cases::forward::Load;
 use crate::cases::{adversarial, failover, fib, latency, updates};
 use crate::router::setup::NEIGHBOURS;
 use crate::sample::Method;
-use crate::traffic::Family;
+use crate::traffic::overlay::TUNNELS;
+use crate::traffic::{Encap, Family, Overlay};
 use std::str::FromStr;
 
 /// One thing to measure.
@@ -27,17 +28,24 @@ pub enum Case {
 }
 
 /// Loads by their names.
-const LOADS: [(&str, Load); 10] = [
+const LOADS: [(&str, Load); 14] = [
     ("ipv4-1", load(Family::V4, 1, 1)),
     ("ipv4-1k", load(Family::V4, 1_000, 1)),
     ("ipv4-10k", load(Family::V4, 10_000, 1)),
-    ("ipv4-10k-hops", load(Family::V4, 10_000, NEIGHBOURS)),
+    ("ipv4-10k-hops", load(Family::V4, 10_000, NEIGHBOURS as u16)),
     ("ipv4-100k", load(Family::V4, 100_000, 1)),
     ("ipv4-1m", load(Family::V4, 1_000_000, 1)),
     ("ipv6-1", load(Family::V6, 1, 1)),
     ("ipv6-10k", load(Family::V6, 10_000, 1)),
-    ("ipv6-10k-hops", load(Family::V6, 10_000, NEIGHBOURS)),
+    ("ipv6-10k-hops", load(Family::V6, 10_000, NEIGHBOURS as u16)),
     ("ipv6-100k", load(Family::V6, 100_000, 1)),
+    ("vxlan-encap", overlay(Overlay::Into(Encap::Vxlan), TUNNELS)),
+    ("vxlan-decap", overlay(Overlay::OutOf(Encap::Vxlan), 1)),
+    (
+        "mplsudp-encap",
+        overlay(Overlay::Into(Encap::MplsUdp), TUNNELS),
+    ),
+    ("mplsudp-decap", overlay(Overlay::OutOf(Encap::MplsUdp), 1)),
 ];
 const OTHERS: [(&str, Case); 6] = [
     ("updates", Case::Updates),
@@ -50,11 +58,19 @@ const OTHERS: [(&str, Case); 6] = [
 /// What `quick` stands for: the corners of the tables, and what has no corners.
 const QUICK: &str = "ipv4-1,ipv4-10k,ipv4-1m,ipv6-10k,updates,fib,latency";
 
-const fn load(family: Family, routes: usize, next_hops: u8) -> Load {
+const fn load(family: Family, routes: usize, next_hops: u16) -> Load {
     Load {
         family,
         routes,
         next_hops,
+        overlay: None,
+    }
+}
+
+const fn overlay(overlay: Overlay, next_hops: u16) -> Load {
+    Load {
+        overlay: Some(overlay),
+        ..load(Family::V4, 10_000, next_hops)
     }
 }
 
@@ -69,7 +85,7 @@ pub struct Plan {
 
 /// A word that names no case.
 #[derive(Debug, thiserror::Error)]
-#[error("no case is called {word:?}; there are all, quick, forward, {}", names().join(", "))]
+#[error("no case is called {word:?}; there are all, quick, forward, overlay, {}", names().join(", "))]
 pub struct UnknownCase {
     word: String,
 }
@@ -105,6 +121,9 @@ fn expand(word: &str) -> Result<Vec<Case>, UnknownCase> {
     match word {
         "all" => Ok(forward().chain(others()).collect()),
         "forward" => Ok(forward().collect()),
+        "overlay" => Ok(forward()
+            .filter(|case| matches!(case, Case::Forward(load) if load.overlay.is_some()))
+            .collect()),
         "quick" => QUICK.split(',').try_fold(Vec::new(), |mut cases, word| {
             cases.extend(expand(word)?);
             Ok(cases)

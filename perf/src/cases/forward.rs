@@ -1,20 +1,26 @@
 //! The rate at which one worker forwards, beside testpmd's on the same input.
 
-use super::inject;
+use super::{SET, inject, neighbours};
 use crate::bench::Bench;
 use crate::error::PerfError;
 use crate::progress::Progress;
-use crate::router::{Router, Setup, setup};
+use crate::router::inject::{Batch, Change};
+use crate::router::{Injector, Router, Setup, overlay, setup};
 use crate::sample::{Rate, rate};
 use crate::testpmd::Testpmd;
-use crate::traffic::{Family, Table};
-use ferroute_proto::v1;
+use crate::traffic::overlay::REMOTES;
+use crate::traffic::{Family, Overlay, Table};
+use ferroute_proto::v1::{self, NextHopSet};
+use ipnet::Ipv4Net;
 use serde::Serialize;
 use std::path::Path;
 use std::time::Duration;
 
 /// Caches and branch predictors come to rest before the first sample.
 const WARM_UP: Duration = Duration::from_millis(300);
+
+/// The owner of the route to the remote ends of tunnels.
+const UNDERLAY_OWNER: &str = "underlay";
 
 /// What is forwarded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -23,8 +29,23 @@ pub struct Load {
     pub family: Family,
     /// Routes of the table.
     pub routes: usize,
-    /// Neighbours to which they lead, one after the other.
-    pub next_hops: u8,
+    /// Neighbours or tunnels to which they lead, one after the other.
+    pub next_hops: u16,
+    /// Which way packets go through tunnels, if they do.
+    pub overlay: Option<Overlay>,
+}
+
+impl Load {
+    /// What it is, as people say it.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let family = self.family.name();
+        match self.overlay {
+            None => family.to_owned(),
+            Some(Overlay::Into(encap)) => format!("{family} into {}", encap.name()),
+            Some(Overlay::OutOf(encap)) => format!("{family} out of {}", encap.name()),
+        }
+    }
 }
 
 /// The cost of one stage of the router.
@@ -64,7 +85,7 @@ pub struct Forwarding {
 /// Either could not be run.
 pub fn run(bench: &Bench, load: Load, progress: &Progress) -> Result<Forwarding, PerfError> {
     let table = Table::draw(load.family, load.routes);
-    let capture = bench.capture(&table)?;
+    let capture = bench.capture(&table, load.overlay)?;
     let testpmd = of_testpmd(bench, &capture, progress)?;
 
     progress.say("ferrouted starts");
@@ -74,7 +95,7 @@ pub fn run(bench: &Bench, load: Load, progress: &Progress) -> Result<Forwarding,
             capture: Some(&capture),
         },
     )?;
-    let _injector = inject(&router, &table, load.next_hops)?;
+    let _injectors = inject_load(&mut router, &table, &load)?;
     router.wait_until_it_forwards(setup::SINKS[0])?;
     std::thread::sleep(WARM_UP);
     progress.say("ferrouted forwards");
@@ -95,6 +116,37 @@ pub fn run(bench: &Bench, load: Load, progress: &Progress) -> Result<Forwarding,
         packets_per_burst: after.packets_per_burst,
         lost: lost(&before, &after),
     })
+}
+
+/// Injects the routes of a load, and what tunnels need.
+fn inject_load(
+    router: &mut Router,
+    table: &Table,
+    load: &Load,
+) -> Result<Vec<Injector>, PerfError> {
+    let by_neighbours = |router: &Router| {
+        let next_hops = neighbours(load.family, load.next_hops);
+        inject(router, table, next_hops)
+    };
+    match load.overlay {
+        None => Ok(vec![by_neighbours(router)?]),
+        Some(Overlay::OutOf(encap)) => {
+            overlay::add_endpoint(router.api(), encap)?;
+            Ok(vec![by_neighbours(router)?])
+        }
+        Some(Overlay::Into(encap)) => {
+            overlay::add_endpoint(router.api(), encap)?;
+            let mut below = router.injector(UNDERLAY_OWNER)?;
+            below.send(&[Batch::sets(vec![NextHopSet {
+                id: SET,
+                next_hops: vec![overlay::underlay()],
+            }])])?;
+            let remotes = Ipv4Net::new_assert(REMOTES, 16).into();
+            below.send(&[Batch::changes([Change::Set(remotes, SET)])])?;
+            let above = inject(router, table, overlay::next_hops(encap))?;
+            Ok(vec![below, above])
+        }
+    }
 }
 
 fn of_testpmd(bench: &Bench, capture: &Path, progress: &Progress) -> Result<Rate, PerfError> {

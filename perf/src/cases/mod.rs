@@ -12,23 +12,36 @@ pub mod updates;
 use crate::error::PerfError;
 use crate::router::inject::{Batch, Change};
 use crate::router::{Injector, Router, setup};
-use crate::traffic::Table;
-use ferroute_proto::v1::NextHopSet;
+use crate::traffic::{Family, Table};
+use ferroute_proto::v1::{NextHop, NextHopSet};
 
 /// The owner of the routes that are measured.
 const OWNER: &str = "perf";
 /// The set of next hops that a table leads to, or the first of its sets.
 const SET: u32 = 1;
 
-/// Injects a table whose routes lead to these many neighbours behind the first sink, one after the other.
-fn inject(router: &Router, table: &Table, next_hops: u8) -> Result<Injector, PerfError> {
-    let sets = (0..next_hops).map(|host| NextHopSet {
-        id: SET + u32::from(host),
-        next_hops: vec![setup::next_hop(table.family, 0, host)],
-    });
+/// The next hops by these many neighbours behind the first sink.
+fn neighbours(family: Family, count: u16) -> impl Iterator<Item = NextHop> {
+    (0..count as u8).map(move |host| setup::next_hop(family, 0, host))
+}
+
+/// Injects a table whose routes lead to these next hops, one after the other.
+fn inject(
+    router: &Router,
+    table: &Table,
+    next_hops: impl Iterator<Item = NextHop>,
+) -> Result<Injector, PerfError> {
+    let sets: Vec<NextHopSet> = (SET..)
+        .zip(next_hops)
+        .map(|(id, next_hop)| NextHopSet {
+            id,
+            next_hops: vec![next_hop],
+        })
+        .collect();
+    let numbers: Vec<u32> = sets.iter().map(|set| set.id).collect();
     let mut injector = router.injector(OWNER)?;
-    injector.send(&[Batch::sets(sets.collect())])?;
-    let sets = (SET..SET + u32::from(next_hops.max(1))).cycle();
+    injector.send(&[Batch::sets(sets)])?;
+    let sets = numbers.into_iter().cycle();
     let changes: Vec<Change> = table
         .prefixes
         .iter()

@@ -64,7 +64,11 @@ fn rates(rows: &[Forwarding]) -> Result<String, PerfError> {
             name: format!("{program} {}", family.name()),
             points: rows
                 .iter()
-                .filter(|row| row.load.family == family && row.load.next_hops == 1)
+                .filter(|row| {
+                    row.load.family == family
+                        && row.load.next_hops == 1
+                        && row.load.overlay.is_none()
+                })
                 .map(|row| (row.load.routes as f64, rate(row)))
                 .collect(),
         };
@@ -164,7 +168,7 @@ fn stages(rows: &[Forwarding]) -> Result<String, PerfError> {
             ", hops"
         };
         Bar {
-            name: format!("{} {routes}{hops}", row.load.family.name()),
+            name: format!("{} {routes}{hops}", row.load.name()),
             pieces: stages.chain([rest]).collect(),
         }
     });

@@ -103,7 +103,7 @@ pub(super) fn grouped(count: usize) -> String {
 fn forwarding(results: &Results) -> Titled {
     let rows = results.forwarding.iter().map(|row| {
         vec![
-            row.load.family.name().to_owned(),
+            row.load.name(),
             grouped(row.load.routes),
             grouped(row.flows),
             row.load.next_hops.to_string(),
@@ -144,7 +144,7 @@ fn stages(results: &Results) -> Titled {
     let names = names.into_iter().flatten().map(|stage| stage.name.clone());
     let rows = results.forwarding.iter().map(|row| {
         let load = [
-            row.load.family.name().to_owned(),
+            row.load.name(),
             grouped(row.load.routes),
             row.load.next_hops.to_string(),
         ];

@@ -8,6 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Response, Status};
 use v1::interface_service_client::InterfaceServiceClient;
+use v1::overlay_service_client::OverlayServiceClient;
 use v1::port_service_client::PortServiceClient;
 use v1::route_service_client::RouteServiceClient;
 use v1::stats_service_client::StatsServiceClient;
@@ -95,6 +96,43 @@ impl Api {
     /// The API does not answer.
     pub fn memory(&mut self) -> Result<v1::MemoryResponse, PerfError> {
         self.call(self.stats().memory(v1::MemoryRequest {}))
+    }
+
+    fn overlay(&self) -> OverlayServiceClient<Channel> {
+        OverlayServiceClient::new(self.channel.clone())
+    }
+
+    /// Makes an end of tunnels.
+    ///
+    /// # Errors
+    /// The router refuses.
+    pub fn create_endpoint(&mut self, spec: v1::EndpointSpec) -> Result<(), PerfError> {
+        let spec = Some(spec);
+        self.call(
+            self.overlay()
+                .create_endpoint(v1::CreateEndpointRequest { spec }),
+        )
+        .map(drop)
+    }
+
+    /// Makes a VNI.
+    ///
+    /// # Errors
+    /// The router refuses.
+    pub fn create_vni(&mut self, spec: v1::VniSpec) -> Result<(), PerfError> {
+        let spec = Some(spec);
+        self.call(self.overlay().create_vni(v1::CreateVniRequest { spec }))
+            .map(drop)
+    }
+
+    /// Makes an entry of the label table.
+    ///
+    /// # Errors
+    /// The router refuses.
+    pub fn put_label(&mut self, spec: v1::LabelSpec) -> Result<(), PerfError> {
+        let spec = Some(spec);
+        self.call(self.overlay().put_label(v1::PutLabelRequest { spec }))
+            .map(drop)
     }
 
     /// Sets an interface administratively up or down.

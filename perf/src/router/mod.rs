@@ -3,6 +3,7 @@
 mod api;
 mod codec;
 pub mod inject;
+pub mod overlay;
 pub mod setup;
 
 pub use api::Api;

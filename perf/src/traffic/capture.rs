@@ -1,8 +1,9 @@
 //! Captures in the classic pcap format, which DPDK's driver reads.
 
-use super::frames::{Ends, Frame, frame};
+use super::frames::{Ends, frame};
+use super::overlay::{Encap, wrap};
 use std::io::{self, Write};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// The format's magic number for stamps in microseconds, its version, and the link type Ethernet.
 const MAGIC: u32 = 0xa1b2_c3d4;
@@ -10,15 +11,26 @@ const VERSION: [u16; 2] = [2, 4];
 const SNAP_BYTES: u32 = 65_535;
 const ETHERNET: u32 = 1;
 
-/// Writes one frame for each flow, in order.
+/// Writes one frame for each flow, in order; `inside` tunnels to this end, if so.
 ///
 /// # Errors
 /// Writing fails.
-pub fn write(out: &mut impl Write, ends: Ends, flows: &[IpAddr]) -> io::Result<()> {
+pub fn write(
+    out: &mut impl Write,
+    ends: Ends,
+    flows: &[IpAddr],
+    inside: Option<(Encap, Ipv4Addr)>,
+) -> io::Result<()> {
     head(out)?;
-    for (number, flow) in flows.iter().enumerate() {
-        let bytes = frame(ends, number as u16, *flow).map_err(io::Error::other)?;
-        record(out, &bytes)?;
+    for (number, flow) in (0..).zip(flows) {
+        let plain = frame(ends, number, *flow).map_err(io::Error::other)?;
+        match inside {
+            None => record(out, &plain)?,
+            Some((encap, to)) => {
+                let wrapped = wrap(encap, ends, to, number, &plain).map_err(io::Error::other)?;
+                record(out, &wrapped)?;
+            }
+        }
     }
     out.flush()
 }
@@ -35,7 +47,7 @@ fn head(out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn record(out: &mut impl Write, bytes: &Frame) -> io::Result<()> {
+fn record(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
     let length = bytes.len() as u32;
     // Seconds and microseconds of the stamp, the captured and the true length.
     for word in [0, 0, length, length] {
@@ -56,7 +68,7 @@ mod tests {
             destination: [2, 0, 0, 0, 0, 1],
         };
         let mut bytes = Vec::new();
-        write(&mut bytes, ends, &Table::draw(Family::V6, 5).flows).unwrap();
+        write(&mut bytes, ends, &Table::draw(Family::V6, 5).flows, None).unwrap();
         assert_eq!(bytes.len(), 24 + 1_024 * (16 + 60));
         assert_eq!(bytes[..4], MAGIC.to_ne_bytes());
         assert_eq!(bytes[24 + 16..][..6], ends.destination);

@@ -2,7 +2,9 @@
 
 pub mod capture;
 pub mod frames;
+pub mod overlay;
 pub mod table;
 
 pub use frames::{Ends, Frame};
+pub use overlay::{Encap, Overlay};
 pub use table::{Family, Table};
