@@ -55,7 +55,7 @@ pub struct Churn {
 pub fn run(bench: &Bench, progress: &Progress) -> Result<Churn, PerfError> {
     let mut table = Table::draw(Family::V4, ROUTES + COMING);
     let coming = table.prefixes.split_off(ROUTES);
-    let capture = bench.capture(&table)?;
+    let capture = bench.capture(&table, None)?;
     let mut router = Router::start(
         bench,
         &Setup {

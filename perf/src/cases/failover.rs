@@ -42,7 +42,7 @@ pub struct Failover {
 /// The router could not be run.
 pub fn run(bench: &Bench, progress: &Progress) -> Result<Failover, PerfError> {
     let table = Table::draw(Family::V4, ROUTES);
-    let capture = bench.capture(&table)?;
+    let capture = bench.capture(&table, None)?;
     progress.say("a million prefixes are injected over a group of two");
     let mut router = Router::start(
         bench,

@@ -398,6 +398,7 @@ mod tests {
                 family,
                 routes,
                 next_hops: 1,
+                overlay: None,
             },
             flows: 64,
             testpmd: rate(2.0 * mpps),
