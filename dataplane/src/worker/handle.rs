@@ -17,6 +17,7 @@ use crate::forward::tx::TxPort;
 use crate::forward::{Forwarder, Inject, Supplies};
 use crate::ids::{PortId, QueueId, WorkerIndex};
 use crate::snapshot::{Snapshot, cell::Reader};
+use crate::trace::Watch;
 
 /// Frames that may wait for a worker to send them.
 const INJECT_RING: usize = 4096;
@@ -213,6 +214,17 @@ impl Worker {
     ) -> Result<Option<Box<TxPort>>, CommandError> {
         match self.tell(Command::SetTx(port, tx))? {
             Reply::Tx(old) => Ok(old),
+            _ => Ok(None),
+        }
+    }
+
+    /// Shows packets from now on as `watch` says; returns what was shown before.
+    ///
+    /// # Errors
+    /// [`CommandError::Hung`].
+    pub fn watch(&self, watch: Option<Box<Watch>>) -> Result<Option<Box<Watch>>, CommandError> {
+        match self.tell(Command::Watch(watch))? {
+            Reply::Watch(old) => Ok(old),
             _ => Ok(None),
         }
     }

@@ -106,6 +106,7 @@ impl Loop {
                 Reply::Rx(place.map(|place| self.queues.remove(place).1))
             }
             Command::SetTx(port, tx) => Reply::Tx(self.forwarder.set_tx(port, tx)),
+            Command::Watch(watch) => Reply::Watch(self.forwarder.set_watch(watch)),
             Command::Stop => Reply::Done,
         };
         // The control plane has one command under way at a time, and takes its reply.
