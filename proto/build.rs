@@ -13,6 +13,7 @@ const FILES: &[&str] = &[
     "overlay",
     "neighbour",
     "stats",
+    "trace",
     "event",
     "system",
     "bridge",

@@ -10,7 +10,7 @@
 
 use super::request::{
     InFlight, InterfaceRequest, NeighbourRequest, NextHopRequest, OverlayRequest, PortRequest,
-    Reply, Request, RouteRequest, StatsRequest, SystemRequest, VrfRequest,
+    Reply, Request, RouteRequest, StatsRequest, SystemRequest, TraceRequest, VrfRequest,
 };
 use crate::model::event::{Event, Happening};
 use crate::model::owner::{OwnerError, OwnerOpen, OwnerOpened, SessionId};
@@ -240,6 +240,7 @@ from!(
     Overlay(OverlayRequest),
     Neighbour(NeighbourRequest),
     Stats(StatsRequest),
+    Trace(TraceRequest),
     System(SystemRequest),
 );
 

@@ -22,6 +22,7 @@ use super::plane::{Plane, Retired};
 use super::port::Ports;
 use super::sample::Samples;
 use super::session::Sessions;
+use super::trace::Watching;
 use super::vrf::Vrfs;
 use crate::exception::command::Command;
 use crate::exception::counters::ExceptionCounters;
@@ -123,6 +124,7 @@ pub struct Router {
     /// Changes that the FIB does not show yet.
     pub(super) changes: Vec<BestChange>,
     pub(super) samples: Samples,
+    pub(super) watching: Watching,
     pub(super) started: Instant,
 }
 
@@ -174,6 +176,7 @@ impl Router {
             neighbour_routes: BTreeMap::new(),
             changes: Vec::new(),
             samples: Samples::default(),
+            watching: Watching::default(),
             started: parts.started,
             settings,
         };
