@@ -14,6 +14,7 @@ const FILES: &[&str] = &[
     "bridge_domain",
     "neighbour",
     "stats",
+    "trace",
     "event",
     "system",
     "bridge",

@@ -15,6 +15,7 @@ pub mod mac;
 pub mod policer;
 pub mod punt;
 pub mod snapshot;
+pub mod trace;
 pub mod tunnel;
 pub mod wire;
 pub mod worker;

@@ -65,6 +65,49 @@ pub enum PuntReason {
 }
 
 impl PuntReason {
+    /// The stable names of all reasons, in snake case.
+    pub const NAMES: [&'static str; 16] = [
+        "arp",
+        "neighbour_discovery",
+        "suppress",
+        "local",
+        "link_multicast",
+        "non_ip",
+        "ttl_expired",
+        "too_big",
+        "no_route",
+        "route_unreachable",
+        "route_prohibited",
+        "glean",
+        "unresolved",
+        "originated",
+        "ipv4_options",
+        "beyond_scope",
+    ];
+
+    /// The stable name, in snake case.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        Self::NAMES[match self {
+            Self::Arp => 0,
+            Self::NeighbourDiscovery => 1,
+            Self::Suppress => 2,
+            Self::Local => 3,
+            Self::LinkMulticast => 4,
+            Self::NonIp => 5,
+            Self::TtlExpired => 6,
+            Self::TooBig { .. } => 7,
+            Self::NoRoute => 8,
+            Self::RouteUnreachable => 9,
+            Self::RouteProhibited => 10,
+            Self::Glean { .. } => 11,
+            Self::Unresolved { .. } => 12,
+            Self::Originated { .. } => 13,
+            Self::Ipv4Options => 14,
+            Self::BeyondScope => 15,
+        }]
+    }
+
     /// The reason for the drop when the packet may not be punted: its own dead end where it has
     /// one, the policer otherwise.
     #[must_use]

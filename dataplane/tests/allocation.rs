@@ -23,6 +23,9 @@ use ferroute_dataplane::punt::Punt;
 use ferroute_dataplane::snapshot::interface::Interface;
 use ferroute_dataplane::snapshot::nexthop::{Adjacency, AdjacencyState, Group, Hop, NextHop};
 use ferroute_dataplane::snapshot::{Snapshot, Vrf, cell};
+use ferroute_dataplane::trace::{
+    Filter, Frame, Path as TracedPath, Point, Ring, Tap, Tracer, Watch,
+};
 use ferroute_dataplane::wire::flow::FlowHasher;
 use ferroute_dataplane::worker::{Idle, Worker, WorkerSpec};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -261,6 +264,31 @@ fn a_worker_allocates_nothing_while_it_forwards() {
     let epoch = publisher.publish(first);
     publisher.wait(epoch, PATIENCE).unwrap();
     wait_for(&counters, ENOUGH);
+    // Nor does it where each packet is traced and captured, whether somebody reads or not.
+    let (paths, frames) = (
+        Arc::new(Ring::new(256, TracedPath::default)),
+        Arc::new(Ring::new(256, || Frame::with_room(2048))),
+    );
+    let everywhere = [Point::Receive, Point::Transmit, Point::Punt, Point::Drop];
+    let tap = Tap::new(
+        Arc::clone(&frames),
+        Filter::default(),
+        everywhere.into_iter().collect(),
+    );
+    let watch = Watch {
+        tracer: Some(Tracer::new(Arc::clone(&paths), Filter::default())),
+        tap: Some(Arc::new(tap)),
+    };
+    assert!(worker.watch(Some(Box::new(watch))).unwrap().is_none());
+    wait_for(&counters, ENOUGH / 4);
+    let (mut traced, mut captured) = (0, 0);
+    while traced < 1000 || captured < 1000 {
+        traced += paths.drain(64, |path| assert!(path.steps.len() > 1));
+        captured += frames.drain(64, |frame| assert!(frame.bytes().len() >= 60));
+    }
+    drop(worker.watch(None).unwrap());
+    assert!(paths.lost() > 0 && frames.lost() > 0);
+    wait_for(&counters, ENOUGH / 4);
     WATCHED.store(0, Ordering::Relaxed);
 
     assert_eq!(ALLOCATIONS.load(Ordering::Relaxed), 0);

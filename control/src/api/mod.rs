@@ -19,6 +19,7 @@ mod status;
 mod streams;
 mod system;
 pub mod tls;
+mod trace;
 mod vrf;
 
 #[cfg(test)]

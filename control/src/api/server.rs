@@ -14,6 +14,7 @@ use super::stats::Stats;
 use super::streams::Stop;
 use super::system::System;
 use super::tls::TcpEndpoint;
+use super::trace::Traces;
 use super::vrf::Vrfs;
 use crate::core::handle::CoreHandle;
 use ferroute_proto::v1 as pb;
@@ -27,6 +28,7 @@ use pb::port_service_server::PortServiceServer;
 use pb::route_service_server::RouteServiceServer;
 use pb::stats_service_server::StatsServiceServer;
 use pb::system_service_server::SystemServiceServer;
+use pb::trace_service_server::TraceServiceServer;
 use pb::vrf_service_server::VrfServiceServer;
 use std::io;
 use std::time::Duration;
@@ -182,6 +184,10 @@ async fn services(
         }),
         StatsServiceServer(Stats(core.clone())),
         EventServiceServer(Events {
+            core: core.clone(),
+            stop: stop.clone()
+        }),
+        TraceServiceServer(Traces {
             core: core.clone(),
             stop: stop.clone()
         }),

@@ -68,6 +68,14 @@ pub enum CliError {
         /// Why not.
         source: io::Error,
     },
+    /// A file cannot be written.
+    #[error("cannot write {}: {source}", file.display())]
+    Write {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// The words of a command make no sense.
     #[error("{0}")]
     Words(#[from] WordError),

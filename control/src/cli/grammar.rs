@@ -4,8 +4,8 @@ use super::error::CliError;
 use super::output::{Format, Output};
 use super::session::{Server, Session};
 use super::{
-    addr, bridge, domain, endpoint, events, fdb, generate, label, link, neigh, nexthop, port,
-    route, stats, system, tunnel, vni, vrf,
+    addr, bridge, capture, domain, endpoint, events, fdb, generate, label, link, neigh, nexthop,
+    port, route, stats, system, trace, tunnel, vni, vrf,
 };
 use clap::{Parser, Subcommand};
 
@@ -81,6 +81,10 @@ enum Command {
     Workers(stats::Workers),
     /// Prints events as they happen, until interrupted.
     Events(events::Events),
+    /// Prints every decision about sampled packets.
+    Trace(trace::Trace),
+    /// Writes frames into a pcapng file, or to the standard output.
+    Capture(capture::Capture),
     /// The router as a whole.
     #[command(subcommand)]
     System(system::System),
@@ -136,6 +140,8 @@ pub(super) async fn execute(cli: Cli, output: Output) -> Result<(), CliError> {
         Command::Drops(command) => command.run(session).await,
         Command::Workers(command) => command.run(session).await,
         Command::Events(command) => command.run(session).await,
+        Command::Trace(command) => command.run(session).await,
+        Command::Capture(command) => command.run(session).await,
         Command::System(command) => command.run(session).await,
         Command::Bridge(_) | Command::Completion(_) | Command::Man(_) => Ok(()),
     }

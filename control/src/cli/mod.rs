@@ -11,6 +11,7 @@
 
 mod addr;
 mod bridge;
+mod capture;
 mod convert;
 mod domain;
 mod encap;
@@ -26,11 +27,13 @@ mod link;
 mod neigh;
 mod nexthop;
 mod output;
+mod packet;
 mod port;
 mod route;
 mod session;
 mod stats;
 mod system;
+mod trace;
 mod tunnel;
 mod vni;
 mod vrf;

@@ -2,7 +2,7 @@
 
 use super::request::{
     BridgeRequest, InterfaceRequest, NeighbourRequest, NextHopRequest, OverlayRequest, PortRequest,
-    Request, RouteRequest, StatsRequest, SystemRequest, VrfRequest,
+    Request, RouteRequest, StatsRequest, SystemRequest, TraceRequest, VrfRequest,
 };
 use super::router::Router;
 use crate::model::interface::InterfaceError;
@@ -22,6 +22,7 @@ impl Router {
             Request::Bridge(request) => self.handle_bridge(request),
             Request::Neighbour(request) => self.handle_neighbour(request),
             Request::Stats(request) => self.handle_stats(request),
+            Request::Trace(request) => self.handle_trace(request),
             Request::System(SystemRequest::Info(reply)) => drop(reply.send(Ok(self.system_view()))),
             Request::System(SystemRequest::Config(reply)) => {
                 drop(reply.send(Ok(self.settings.config.clone())))
@@ -206,6 +207,17 @@ impl Router {
             }
             NeighbourRequest::Flush(filter, reply) => {
                 drop(reply.send(self.flush_neighbours(filter)))
+            }
+        }
+    }
+
+    fn handle_trace(&mut self, request: TraceRequest) {
+        match request {
+            TraceRequest::Trace(filter, reply) => drop(reply.send(self.start_trace(&filter))),
+            TraceRequest::Capture(spec, reply) => drop(reply.send(self.start_capture(&spec))),
+            TraceRequest::NamePaths(paths, reply) => drop(reply.send(Ok(self.name_paths(&paths)))),
+            TraceRequest::NameInterfaces(ids, reply) => {
+                drop(reply.send(Ok(self.interface_names(&ids))))
             }
         }
     }

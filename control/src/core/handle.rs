@@ -10,7 +10,8 @@
 
 use super::request::{
     BridgeRequest, InFlight, InterfaceRequest, NeighbourRequest, NextHopRequest, OverlayRequest,
-    PortRequest, Reply, Request, RouteRequest, StatsRequest, SystemRequest, VrfRequest,
+    PortRequest, Reply, Request, RouteRequest, StatsRequest, SystemRequest, TraceRequest,
+    VrfRequest,
 };
 use crate::model::event::{Event, Happening};
 use crate::model::owner::{OwnerError, OwnerOpen, OwnerOpened, SessionId};
@@ -241,6 +242,7 @@ from!(
     Bridge(BridgeRequest),
     Neighbour(NeighbourRequest),
     Stats(StatsRequest),
+    Trace(TraceRequest),
     System(SystemRequest),
 );
 

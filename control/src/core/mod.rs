@@ -35,6 +35,7 @@ pub mod sample;
 pub mod session;
 mod stats;
 pub mod thread;
+mod trace;
 mod tunnel;
 mod vni;
 pub mod vrf;

@@ -26,7 +26,10 @@ use crate::model::refusal::RouteError;
 use crate::model::route::{BatchOutcome, RouteBatch, RouteFilter, RouteView};
 use crate::model::stats::{DropView, InterfaceStatsView, MemoryView, PuntView, WorkerView};
 use crate::model::system::{ConfigView, SystemView};
+use crate::model::trace::{CaptureSpec, Observation, PacketFilter, PathView, TraceError};
 use crate::model::vrf::{VrfError, VrfSpec, VrfView};
+use ferroute_dataplane::ids::InterfaceId;
+use ferroute_dataplane::trace::{Frame, Path};
 use ferroute_dataplane::wire::mpls::Label;
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -56,6 +59,8 @@ pub enum Request {
     Neighbour(NeighbourRequest),
     /// About counters.
     Stats(StatsRequest),
+    /// About single packets.
+    Trace(TraceRequest),
     /// About the router as a whole.
     System(SystemRequest),
 }
@@ -274,6 +279,19 @@ pub enum StatsRequest {
     Punts(Reply<Vec<PuntView>>),
     /// Memory.
     Memory(Reply<MemoryView>),
+}
+
+/// About single packets.
+#[derive(Debug)]
+pub enum TraceRequest {
+    /// Traces until the answer is dropped.
+    Trace(Box<PacketFilter>, Reply<Observation<Path>, TraceError>),
+    /// Captures until the answer is dropped.
+    Capture(Box<CaptureSpec>, Reply<Observation<Frame>, TraceError>),
+    /// The same paths with names.
+    NamePaths(Vec<Path>, Reply<Vec<PathView>>),
+    /// The names of interfaces; `None` for those that are gone.
+    NameInterfaces(Vec<InterfaceId>, Reply<Vec<Option<InterfaceName>>>),
 }
 
 /// About the router as a whole.

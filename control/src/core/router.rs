@@ -24,6 +24,7 @@ use super::plane::{Plane, Retired};
 use super::port::Ports;
 use super::sample::Samples;
 use super::session::Sessions;
+use super::trace::Watching;
 use super::vrf::Vrfs;
 use crate::exception::command::Command;
 use crate::exception::counters::ExceptionCounters;
@@ -139,6 +140,7 @@ pub struct Router {
     pub(super) samples: Samples,
     /// Reads the workers' clock.
     pub(super) ticks: Ticks,
+    pub(super) watching: Watching,
     pub(super) started: Instant,
 }
 
@@ -197,6 +199,7 @@ impl Router {
             unwritten: HashSet::new(),
             samples: Samples::default(),
             ticks: parts.ticks,
+            watching: Watching::default(),
             started: parts.started,
             settings,
         };

@@ -105,6 +105,7 @@ impl Clock {
         if due(&mut self.ticked, TICK) {
             router.sample();
             router.age_stations();
+            router.tend_watching();
             self.watch_workers(router);
         }
         if due(&mut self.used, USE_INTERVAL) {

@@ -10,6 +10,7 @@ use ferroute_dataplane::forward::Inject;
 use ferroute_dataplane::forward::tx::{TxPort, TxSink};
 use ferroute_dataplane::ids::{MAX_PORTS, PortId, QueueId, WorkerIndex};
 use ferroute_dataplane::mac::Mac;
+use ferroute_dataplane::trace::Watch;
 use ferroute_dataplane::worker::Worker;
 use ferroute_dataplane::worker::handle::CommandError;
 
@@ -345,6 +346,15 @@ impl Hardware for DpdkHardware {
             reader_slot: w.reader_slot(),
         };
         self.workers.iter().map(facts).collect()
+    }
+
+    fn watch(
+        &mut self,
+        worker: WorkerIndex,
+        watch: Option<Box<Watch>>,
+    ) -> Result<(), HardwareError> {
+        drop(self.worker(worker)?.watch(watch)?);
+        Ok(())
     }
 
     fn pool(&self) -> PoolFacts {

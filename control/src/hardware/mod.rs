@@ -14,6 +14,7 @@ use ferroute_dataplane::counters::WorkerCounters;
 use ferroute_dataplane::forward::Inject;
 use ferroute_dataplane::ids::{PortId, QueueId, WorkerIndex};
 use ferroute_dataplane::mac::Mac;
+use ferroute_dataplane::trace::Watch;
 use ferroute_dataplane::worker::handle::CommandError;
 
 /// How a port is set up.
@@ -192,6 +193,16 @@ pub trait Hardware: Send {
 
     /// The workers.
     fn workers(&self) -> Vec<WorkerFacts>;
+
+    /// Makes a worker show packets from now on as `watch` says, or no longer.
+    ///
+    /// # Errors
+    /// [`HardwareError`].
+    fn watch(
+        &mut self,
+        worker: WorkerIndex,
+        watch: Option<Box<Watch>>,
+    ) -> Result<(), HardwareError>;
 
     /// The packet buffers.
     fn pool(&self) -> PoolFacts;

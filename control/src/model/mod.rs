@@ -22,4 +22,5 @@ pub mod refusal;
 pub mod route;
 pub mod stats;
 pub mod system;
+pub mod trace;
 pub mod vrf;

@@ -175,6 +175,11 @@ impl<K: Key> Lane<K> {
         }
     }
 
+    /// What was looked up.
+    pub(super) const fn found(&self) -> &Found {
+        &self.found
+    }
+
     /// Hands over what was looked up. The lane is empty then.
     #[inline]
     pub(super) fn take(&mut self) -> Found {

@@ -18,7 +18,7 @@ use crate::wire::ipv4::Ipv4Header;
 use crate::wire::ipv6::Ipv6Header;
 
 /// The 12 bits of a tag that name the VLAN.
-const VLAN_ID: u16 = 0x0fff;
+pub(super) const VLAN_ID: u16 = 0x0fff;
 /// How many packets ahead headers are fetched.
 const AHEAD: usize = 4;
 

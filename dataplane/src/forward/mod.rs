@@ -30,6 +30,7 @@ mod resolve;
 #[cfg(test)]
 mod tests;
 pub mod tx;
+mod watch;
 
 use std::sync::Arc;
 
@@ -44,6 +45,7 @@ use crate::ids::{AdjacencyId, InterfaceId, MAX_PORTS, PortId};
 use crate::policer::{Bucket, Policer};
 use crate::punt::{Punt, PuntClass, PuntReason};
 use crate::snapshot::Snapshot;
+use crate::trace::Watch;
 use batch::Batch;
 pub use bridge::Learn;
 use bridge::{Learner, Origin};
@@ -100,6 +102,8 @@ pub struct Forwarder {
     identification: u16,
     bursts: u32,
     flush_is_timed: bool,
+    /// What is shown of single packets.
+    watch: Option<Box<Watch>>,
 }
 
 impl Forwarder {
@@ -119,13 +123,15 @@ impl Forwarder {
             identification: 0,
             bursts: 0,
             flush_is_timed: false,
+            watch: None,
         }
     }
 
     /// Lets this worker send on a port; returns the place's previous holder.
     pub fn set_tx(&mut self, port: PortId, tx: Option<Box<TxPort>>) -> Option<Box<TxPort>> {
         let place = self.tx.get_mut(port.index())?;
-        let mut old = std::mem::replace(place, tx);
+        let tap = self.watch.as_ref().and_then(|watch| watch.tap.as_ref());
+        let mut old = std::mem::replace(place, tx.map(|tx| tx.tapped(tap.cloned())));
         self.tx_places = self
             .tx
             .iter()
@@ -178,6 +184,9 @@ impl Forwarder {
         self.counters.rx.add(count as u64);
         self.counters.bursts.add(1);
         self.bursts = self.bursts.wrapping_add(1);
+        if self.watch.is_some() {
+            return self.process_watched(snapshot, port, count, now_ticks);
+        }
         self.flush_is_timed = self.bursts.is_multiple_of(TIMED);
         if !self.flush_is_timed {
             self.input(snapshot, port, count, now_ticks);
@@ -285,6 +294,9 @@ impl Forwarder {
         self.batch.ipv4.start(View::default());
         self.batch.ipv6.start(View::default());
         self.batch.l2.push_again(0, bridge, origin);
+        if self.watch.is_some() {
+            return self.inject_watched(snapshot, now_ticks);
+        }
         self.go_round(snapshot, now_ticks);
     }
 
@@ -298,6 +310,9 @@ impl Forwarder {
     #[inline(never)]
     fn drop_packet(&mut self, slot: usize, reason: DropReason) {
         if let Some(packet) = self.batch.packets[slot].take() {
+            if self.watch.is_some() {
+                self.show_dropped(slot, reason, &packet);
+            }
             self.counters.drops[reason.index()].add(1);
             self.counters
                 .interface(self.batch.facts[slot].interface)
@@ -330,6 +345,9 @@ impl Forwarder {
         let Some(mbuf) = self.batch.packets[slot].take() else {
             return;
         };
+        if self.watch.is_some() && !self.punts.is_full() {
+            self.show_punted(slot, reason, class, &mbuf);
+        }
         let facts = &self.batch.facts[slot];
         let punt = Punt {
             mbuf,

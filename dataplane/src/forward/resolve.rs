@@ -144,7 +144,7 @@ impl Forwarder {
 
     /// The member of a group that the packet's flow takes.
     #[inline(always)]
-    fn member<const FAMILY: u8>(
+    pub(super) fn member<const FAMILY: u8>(
         &self,
         snapshot: &Snapshot,
         slot: u8,
@@ -170,7 +170,7 @@ impl Forwarder {
     }
 
     /// The next hop of the packet's destination in a VRF of its family.
-    fn lookup_in<const FAMILY: u8>(
+    pub(super) fn lookup_in<const FAMILY: u8>(
         &self,
         snapshot: &Snapshot,
         slot: usize,
@@ -195,7 +195,7 @@ impl Forwarder {
     /// The flow's hash, over the headers. The card's own is not taken: cards differ in what they
     /// hash of fragments, and all fragments of a datagram must take one path.
     #[inline]
-    fn hash<const FAMILY: u8>(&self, snapshot: &Snapshot, slot: usize) -> u32 {
+    pub(super) fn hash<const FAMILY: u8>(&self, snapshot: &Snapshot, slot: usize) -> u32 {
         let Some(mbuf) = &self.batch.packets[slot] else {
             return 0;
         };

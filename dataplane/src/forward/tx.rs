@@ -10,6 +10,7 @@ use super::Inject;
 use crate::counters::WorkerCounters;
 use crate::drops::DropReason;
 use crate::ids::{BURST, InterfaceId, PortId};
+use crate::trace::{Point, Tap};
 
 /// Where a transmit buffer empties itself.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ pub struct TxPort {
     frames: ArrayVec<Mbuf, BURST>,
     interfaces: [InterfaceId; BURST],
     run: Run,
+    /// Who is shown what is sent and what the sink does not take.
+    tap: Option<Arc<Tap>>,
 }
 
 /// Frames in the buffer that leave by one interface, one after the other, and are not yet in its counters.
@@ -53,7 +56,29 @@ impl TxPort {
             frames: ArrayVec::new(),
             interfaces: [InterfaceId::default(); BURST],
             run: Run::default(),
+            tap: None,
         }
+    }
+
+    /// The same buffer, which shows its frames to `tap`.
+    pub(super) fn tapped(mut self: Box<Self>, tap: Option<Arc<Tap>>) -> Box<Self> {
+        self.tap = tap;
+        self
+    }
+
+    /// Shows its frames to `tap` from now on.
+    pub(super) fn set_tap(&mut self, tap: Option<Arc<Tap>>) {
+        self.tap = tap;
+    }
+
+    /// A frame that waits here, with its port and interface.
+    pub(super) fn find(
+        &self,
+        wanted: impl Fn(&Mbuf) -> bool,
+    ) -> Option<(PortId, InterfaceId, &Mbuf)> {
+        let mut frames = self.frames.iter().zip(self.interfaces);
+        let (mbuf, interface) = frames.find(|(mbuf, _)| wanted(mbuf))?;
+        Some((self.port, interface, mbuf))
     }
 
     /// Gives the sink back; the buffer must have been flushed, what is left in it is freed.
@@ -126,6 +151,9 @@ impl TxPort {
             return;
         }
         self.end_run(counters);
+        if self.tap.is_some() {
+            self.show_sent();
+        }
         let mut sent = self.drain(count);
         if !self.frames.is_empty() {
             sent += self.drain(count);
@@ -163,6 +191,17 @@ impl TxPort {
         }
     }
 
+    /// Shows what is about to be sent. What is handed off is shown by the worker that sends it.
+    #[cold]
+    #[inline(never)]
+    fn show_sent(&self) {
+        if let (Some(tap), TxSink::Queue(_)) = (&self.tap, &self.sink) {
+            for (mbuf, interface) in self.frames.iter().zip(self.interfaces) {
+                tap.offer(Point::Transmit, interface, None, mbuf);
+            }
+        }
+    }
+
     #[cold]
     fn drop_rest(&mut self, sent: usize, counters: &WorkerCounters) {
         let reason = match self.sink {
@@ -170,6 +209,12 @@ impl TxPort {
             TxSink::Handoff(_) => DropReason::HandoffRingFull,
         };
         counters.drops[reason.index()].add(self.frames.len() as u64);
+        if let Some(tap) = &self.tap {
+            let interfaces = self.interfaces.iter().skip(sent);
+            for (mbuf, interface) in self.frames.iter().zip(interfaces) {
+                tap.offer(Point::Drop, *interface, Some(reason.name()), mbuf);
+            }
+        }
         for interface in self.interfaces.iter().skip(sent).take(self.frames.len()) {
             counters.interface(*interface).tx_dropped.add(1);
         }
@@ -182,6 +227,9 @@ impl TxPort {
             (frame.interface, frame.adjacency, frame.mbuf.len() as u64);
         self.interfaces[0] = interface;
         self.frames.push(frame.mbuf);
+        if self.tap.is_some() {
+            self.show_sent();
+        }
         let sent = self.drain(1) == 1;
         counters.interface(interface).tx.add(1, bytes);
         if sent {

@@ -4,6 +4,7 @@ use dpdk_sys::RxQueue;
 
 use crate::forward::tx::TxPort;
 use crate::ids::{PortId, QueueId};
+use crate::trace::Watch;
 
 /// A change of what a worker owns. Each is answered by one [`Reply`], in order.
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub enum Command {
     SetTx(PortId, Option<Box<TxPort>>),
     /// Send all that others have handed off so far.
     Settle,
+    /// Show packets from now on as this says, or no longer.
+    Watch(Option<Box<Watch>>),
     /// End the thread.
     Stop,
 }
@@ -29,6 +32,8 @@ pub enum Reply {
     Rx(Option<RxQueue>),
     /// What the worker sent by before, flushed.
     Tx(Option<Box<TxPort>>),
+    /// What it showed before.
+    Watch(Option<Box<Watch>>),
     /// The worker polls as many queues as it can; the queue comes back.
     Full(RxQueue),
 }

@@ -18,6 +18,7 @@ use crate::forward::tx::TxPort;
 use crate::forward::{Forwarder, Inject, Supplies};
 use crate::ids::{PortId, QueueId, WorkerIndex};
 use crate::snapshot::{Snapshot, cell::Reader};
+use crate::trace::Watch;
 
 /// Frames that may wait for a worker to send them.
 const INJECT_RING: usize = 4096;
@@ -228,6 +229,17 @@ impl Worker {
     /// [`CommandError::Hung`].
     pub fn settle(&self) -> Result<(), CommandError> {
         self.tell(Command::Settle).map(drop)
+    }
+
+    /// Shows packets from now on as `watch` says; returns what was shown before.
+    ///
+    /// # Errors
+    /// [`CommandError::Hung`].
+    pub fn watch(&self, watch: Option<Box<Watch>>) -> Result<Option<Box<Watch>>, CommandError> {
+        match self.tell(Command::Watch(watch))? {
+            Reply::Watch(old) => Ok(old),
+            _ => Ok(None),
+        }
     }
 
     fn tell(&self, command: Command) -> Result<Reply, CommandError> {

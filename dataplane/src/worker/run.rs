@@ -116,6 +116,7 @@ impl Loop {
                 self.forwarder.flush();
                 Reply::Done
             }
+            Command::Watch(watch) => Reply::Watch(self.forwarder.set_watch(watch)),
             Command::Stop => Reply::Done,
         };
         // The control plane has one command under way at a time, and takes its reply.

@@ -15,14 +15,20 @@ use ferroute_dataplane::forward::Inject;
 use ferroute_dataplane::forward::tx::{TxPort, TxSink};
 use ferroute_dataplane::ids::{MAX_PORTS, PortId, QueueId, WorkerIndex};
 use ferroute_dataplane::mac::Mac;
+use ferroute_dataplane::trace::Watch;
 
 use super::worker::BenchWorker;
 
 /// Frames that may wait to be injected, and frames that may wait to be looked at.
 pub(super) const RING: usize = 4096;
 
-/// A port that the worker is to send on from now on, or not any more.
-pub(super) type Assignment = (PortId, Option<Box<TxPort>>);
+/// What the worker is to do from now on.
+pub(super) enum Order {
+    /// Send on a port, or not any more.
+    Send(PortId, Option<Box<TxPort>>),
+    /// Show packets, or no longer.
+    Show(Option<Box<Watch>>),
+}
 
 /// What a memory port is at a time.
 #[derive(Clone, Debug)]
@@ -35,7 +41,7 @@ struct MemoryPort {
 #[derive(Debug)]
 pub struct Fabric {
     state: Mutex<State>,
-    orders: Sender<Assignment>,
+    orders: Sender<Order>,
     sent: Arc<ArrayQueue<Inject>>,
     injects: Arc<ArrayQueue<Inject>>,
     worker: Arc<WorkerCounters>,
@@ -109,12 +115,12 @@ impl MemoryHardware {
 
     fn order(&self, port: PortId, tx: Option<Box<TxPort>>) {
         // The worker may be gone with its bench.
-        drop(self.0.orders.send((port, tx)));
+        drop(self.0.orders.send(Order::Send(port, tx)));
     }
 }
 
-/// Both ends of the channel of assignments; the worker keeps them together.
-pub(super) fn orders() -> (Sender<Assignment>, Receiver<Assignment>) {
+/// Both ends of the channel of orders; the worker keeps them together.
+pub(super) fn orders() -> (Sender<Order>, Receiver<Order>) {
     unbounded()
 }
 
@@ -240,6 +246,12 @@ impl Hardware for MemoryHardware {
             queues,
             reader_slot: 0,
         }]
+    }
+
+    fn watch(&mut self, _: WorkerIndex, watch: Option<Box<Watch>>) -> Result<(), HardwareError> {
+        // The worker may be gone with its bench.
+        drop(self.0.orders.send(Order::Show(watch)));
+        Ok(())
     }
 
     fn pool(&self) -> PoolFacts {

@@ -12,14 +12,14 @@ use ferroute_dataplane::punt::Punt;
 use ferroute_dataplane::snapshot::Snapshot;
 use ferroute_dataplane::snapshot::cell::Reader;
 
-use super::hardware::{Assignment, RING, orders};
+use super::hardware::{Order, RING, orders};
 
 /// A forwarder that a test drives: it does what a worker does in one pass, when it is told to.
 pub struct BenchWorker {
     forwarder: Forwarder,
     reader: Reader<Snapshot>,
     learns: Arc<ArrayQueue<Learn>>,
-    pub(super) orders: (Sender<Assignment>, Receiver<Assignment>),
+    pub(super) orders: (Sender<Order>, Receiver<Order>),
     pub(super) sent: Arc<ArrayQueue<Inject>>,
     pub(super) injects: Arc<ArrayQueue<Inject>>,
     pub(super) counters: Arc<WorkerCounters>,
@@ -57,12 +57,15 @@ impl BenchWorker {
         &self.counters
     }
 
-    /// Takes the ports that the core set up or took away.
+    /// Does what the core told it to.
     pub fn obey(&mut self) -> bool {
         let mut any = false;
-        while let Ok((port, tx)) = self.orders.1.try_recv() {
+        while let Ok(order) = self.orders.1.try_recv() {
             any = true;
-            drop(self.forwarder.set_tx(port, tx));
+            match order {
+                Order::Send(port, tx) => drop(self.forwarder.set_tx(port, tx)),
+                Order::Show(watch) => drop(self.forwarder.set_watch(watch)),
+            }
         }
         any
     }

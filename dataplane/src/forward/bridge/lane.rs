@@ -82,6 +82,12 @@ impl Lane {
         Some(self.entries[self.len % BURST].slot)
     }
 
+    /// Slot and bridge domain of each frame that waits.
+    pub(in crate::forward) fn waiting(&self) -> impl Iterator<Item = (usize, BridgeId)> {
+        let entries = self.entries.iter().take(self.len);
+        entries.map(|entry| (entry.slot, entry.bridge))
+    }
+
     /// Whether no frame waits.
     #[inline(always)]
     pub(in crate::forward) const fn is_empty(&self) -> bool {

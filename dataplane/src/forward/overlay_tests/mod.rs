@@ -5,6 +5,7 @@ mod decap;
 mod encap;
 mod hostile;
 mod labels;
+mod watch;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
