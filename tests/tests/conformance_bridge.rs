@@ -1,6 +1,10 @@
 //! Conformance of bridge domains: what the router is told and what it sees, and which frames then leave its ports.
 
-#![allow(clippy::unwrap_used, reason = "what cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what cannot go on has failed"
+)]
 
 #[path = "conformance_bridge/gateway.rs"]
 mod gateway;
