@@ -5,8 +5,9 @@
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use ferroute_control::core::request::StatsRequest;
+use ferroute_control::core::request::{StatsRequest, VrfRequest};
 use ferroute_control::model::event::{Event, Happening};
+use ferroute_control::model::route::RouteChange;
 use ferroute_control::model::stats::MemoryView;
 use ferroute_dataplane::ids::VrfId;
 use ferroute_dataplane::snapshot::Snapshot;
@@ -250,4 +251,46 @@ fn a_thousand_empty_vrfs_take_less_than_64_kib_each() {
         let bytes: u64 = pair.iter().map(|fib| fib.bytes).sum();
         assert!((1..=64 << 10).contains(&bytes), "{}: {bytes}", pair[0].vrf);
     }
+}
+
+/// One of many prefixes beside one another.
+fn dense(n: u32) -> String {
+    format!("{}/24", Ipv4Addr::from_bits(0x1400_0000 + (n << 8)))
+}
+
+#[test]
+fn memory_of_withdrawn_routes_goes_back_to_the_kernel() {
+    const MANY: u32 = 200_000;
+    let resident = |bench: &mut Bench| memory(bench).resident_bytes;
+    let mut bench = lab(0);
+    let in_batches = |bench: &mut Bench, change: fn(u32) -> RouteChange| {
+        for first in (0..MANY).step_by(10_000) {
+            let changes = (first..first + 10_000).map(change).collect();
+            assert_eq!(bench.routes("", changes).refused, []);
+        }
+    };
+    let before = resident(&mut bench);
+    in_batches(&mut bench, |n| announce(&dense(n), "via 10.0.1.2"));
+    let full = resident(&mut bench);
+    assert!(full > before + (8 << 20), "{before} {full}");
+    in_batches(&mut bench, |n| withdraw(&dense(n)));
+    // What stays: chunks that the FIB keeps for the next route, and the C library's own.
+    bench.wait_until("memory is given back", |bench| {
+        resident(bench) < before + (8 << 20)
+    });
+}
+
+#[test]
+fn a_removed_vrf_with_a_full_table_leaves_no_memory_behind() {
+    let mut bench = lab(0);
+    let blocks = |bench: &mut Bench| seen(bench).arena.usage().bytes_in_use;
+    let before = blocks(&mut bench);
+    bench.vrf("red");
+    let changes = (0..60_000).map(|n| announce(&prefix(n), "blackhole"));
+    assert_eq!(bench.routes("red", changes.collect()).refused, []);
+    let red = "red".parse().unwrap();
+    bench
+        .call(|reply| VrfRequest::Delete(red, reply).into())
+        .unwrap();
+    bench.wait_until("its blocks are free", |bench| blocks(bench) == before);
 }

@@ -42,6 +42,8 @@ use crate::twin::TwinManager;
 const SETTLE_BUDGET: usize = 4096;
 /// Prefixes that one piece of background work visits: well under a millisecond's worth.
 const WORK_BUDGET: usize = 8192;
+/// How many routes must have gone for the heap to give memory back: some 5 MB.
+const MANY_ROUTES: usize = 1 << 15;
 
 /// What the core is told once, at the start.
 #[derive(Clone, Debug)]
@@ -137,6 +139,8 @@ pub struct Router {
     pub(super) changes: Vec<BestChange>,
     /// Routes that the FIB had no room for since the last [`finish`](Self::finish).
     pub(super) unwritten: HashSet<(VrfId, IpNet)>,
+    /// Most routes since the heap last gave memory back.
+    pub(super) peak_routes: usize,
     pub(super) samples: Samples,
     /// Reads the workers' clock.
     pub(super) ticks: Ticks,
@@ -197,6 +201,7 @@ impl Router {
             neighbour_routes: BTreeMap::new(),
             changes: Vec::new(),
             unwritten: HashSet::new(),
+            peak_routes: 0,
             samples: Samples::default(),
             ticks: parts.ticks,
             watching: Watching::default(),
@@ -280,6 +285,7 @@ impl Router {
 
     /// Goes on with sweeps and with FIBs' roots, a piece at a time. False when there is nothing to do.
     pub(super) fn background(&mut self) -> bool {
+        self.peak_routes = self.peak_routes.max(self.rib.len());
         self.rib.expire(self.now_ns());
         if !self.rib.has_work() {
             if !self.vrfs.resize() {
@@ -291,6 +297,16 @@ impl Router {
         self.work();
         self.finish();
         true
+    }
+
+    /// Gives memory back to the kernel when there are far fewer routes than there were. For a moment with nothing to do.
+    pub(super) fn tidy(&mut self) {
+        let routes = self.rib.len();
+        let gone = self.peak_routes.saturating_sub(routes);
+        if gone >= MANY_ROUTES && gone > routes {
+            self.peak_routes = routes;
+            dpdk_sys::memory::trim_heap();
+        }
     }
 
     fn work(&mut self) {

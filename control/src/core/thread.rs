@@ -50,7 +50,7 @@ pub fn run(mut router: Router, inbox: CoreInbox, told: Receiver<Told>) -> Router
             match next(&inbox.requests, &mut told) {
                 Ok(Next::Request(request)) => backlog.take(&mut router, *request),
                 Ok(Next::Told(news)) => router.learn(news),
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => router.tidy(),
                 Err(RecvTimeoutError::Disconnected) => return router,
             }
         }

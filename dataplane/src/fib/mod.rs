@@ -35,6 +35,7 @@ mod lookup;
 mod pool;
 mod prefetch;
 mod resize;
+mod ruin;
 #[cfg(target_arch = "x86_64")]
 mod simd;
 pub mod synth;
@@ -50,4 +51,5 @@ pub use error::{ArenaError, FibError};
 pub use key::Key;
 pub use lookup::{TrieReader, View};
 pub(crate) use prefetch::prefetch;
+pub use ruin::Ruin;
 pub use trie::Trie;

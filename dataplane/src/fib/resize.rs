@@ -242,16 +242,4 @@ impl Blocks<'_> {
             self.settle(to + i, self.load(from + i));
         }
     }
-
-    /// Retires all blocks below `block`, and itself.
-    pub(super) fn retire_all(&mut self, block: Block) {
-        for word in block.at..block.at + block.entries() {
-            match self.load(word).kind() {
-                Kind::Leaf(_) => {}
-                Kind::Cell(at) => self.retire_cell(at),
-                Kind::Node(at) => self.retire_all(block.child(at)),
-            }
-        }
-        self.retire_block(block);
-    }
 }

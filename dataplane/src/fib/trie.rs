@@ -10,6 +10,7 @@ use super::key::Key;
 use super::lookup::{HEAD_DEFAULT, HEAD_ROOT, TrieReader};
 use super::pool::Class;
 use super::resize::{Resize, unfit};
+use super::ruin::Walk;
 use crate::ids::NextHopId;
 use std::sync::Arc;
 
@@ -29,6 +30,8 @@ pub struct Trie<K: Key> {
     head: u32,
     root: Block,
     resize: Option<Resize>,
+    /// How far it is taken down, once that began.
+    razed: Option<Walk>,
     /// Without /0.
     prefixes: usize,
     bytes: usize,
@@ -56,6 +59,7 @@ impl<K: Key> Trie<K> {
             head,
             root,
             resize: None,
+            razed: None,
             prefixes: 0,
             bytes,
         })
@@ -196,6 +200,30 @@ impl<K: Key> Trie<K> {
         };
     }
 
+    /// Takes the table down over `entries` entries, as [`Ruin`](super::Ruin) says. True when only its head is left.
+    pub(super) fn raze(&mut self, entries: usize) -> bool {
+        let arena = Arc::clone(&self.arena);
+        let mut blocks = arena.blocks();
+        let done = match self.resize.take() {
+            Some(Resize::Build(build)) => {
+                blocks.give_up(&build);
+                false
+            }
+            Some(Resize::Clear { old, next }) => {
+                self.resize = blocks
+                    .clear(old, next, entries)
+                    .map(|next| Resize::Clear { old, next });
+                false
+            }
+            None => {
+                let walk = self.razed.get_or_insert_with(|| Walk::new(self.root));
+                blocks.raze(walk, entries)
+            }
+        };
+        self.account(&blocks);
+        done
+    }
+
     fn account(&mut self, blocks: &Blocks<'_>) {
         self.bytes = self.bytes.saturating_add_signed(blocks.gained_bytes);
     }
@@ -218,16 +246,8 @@ impl<K: Key> Trie<K> {
 
 impl<K: Key> Drop for Trie<K> {
     fn drop(&mut self) {
-        let mut blocks = self.arena.blocks();
-        match self.resize.take() {
-            Some(Resize::Build(build)) => blocks.give_up(&build),
-            Some(Resize::Clear { old, next }) => {
-                blocks.clear(old, next, old.entries() as usize);
-            }
-            None => {}
-        }
-        blocks.retire_all(self.root);
-        blocks.retire_cell(self.head);
+        while !self.raze(usize::MAX) {}
+        self.arena.blocks().retire_cell(self.head);
     }
 }
 

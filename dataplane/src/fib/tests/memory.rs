@@ -2,7 +2,7 @@
 
 use super::oracle::{Pair, borders4, borders6};
 use crate::fib::synth::ipv4_table;
-use crate::fib::{Arena, ArenaError, Capacity, FibError, Key, Trie, View};
+use crate::fib::{Arena, ArenaError, Capacity, FibError, Key, Ruin, Trie, View};
 use crate::ids::NextHopId;
 use std::sync::Arc;
 
@@ -270,4 +270,58 @@ fn the_default_view_is_an_empty_table() {
     let mut out = [NextHopId::MAX; 70];
     crate::fib::lookup_burst(&pair.arena, View::default(), &[u128::MAX; 70], &mut out);
     assert_eq!(out, [NextHopId::NO_ROUTE; 70]);
+}
+
+#[test]
+fn a_table_is_taken_down_in_pieces() {
+    let arena = Arc::new(Arena::new(Capacity::default()).unwrap());
+    let empty = arena.usage();
+    // Large enough for a root that is being replaced, which is the hardest moment to stop at.
+    let mut trie = Trie::<u32>::new(&arena).unwrap();
+    for net in ipv4_table(50_000, 4) {
+        trie.set(net, NextHopId::new(7)).unwrap();
+    }
+    assert!(trie.is_resizing());
+    arena.seal(1);
+    arena.reclaim(1);
+    let full = arena.usage();
+    let mut ruin = Ruin::from(trie);
+    let (mut steps, mut most) = (0, 0);
+    loop {
+        let done = ruin.step(1024);
+        // Everything but what was built for the new root goes a step's worth at a time.
+        most = most.max(if steps == 0 {
+            0
+        } else {
+            arena.usage().quarantined
+        });
+        arena.seal(steps + 2);
+        arena.reclaim(steps + 2);
+        steps += 1;
+        if done {
+            break;
+        }
+    }
+    assert!(steps > 64, "{steps} steps for {full:?}");
+    assert!(most <= 1024 + 4, "{most} blocks at once");
+    drop(ruin);
+    arena.seal(u64::MAX);
+    arena.reclaim(u64::MAX);
+    assert_eq!(arena.usage(), empty);
+}
+
+#[test]
+fn a_ruin_that_is_dropped_half_way_leaves_nothing() {
+    let arena = Arc::new(Arena::new(Capacity::default()).unwrap());
+    let empty = arena.usage();
+    let mut trie = Trie::<u32>::new(&arena).unwrap();
+    for net in ipv4_table(5_000, 4) {
+        trie.set(net, NextHopId::new(7)).unwrap();
+    }
+    let mut ruin = Ruin::from(trie);
+    assert!(!ruin.step(0) && !ruin.step(30_000));
+    drop(ruin);
+    arena.seal(1);
+    arena.reclaim(1);
+    assert_eq!(arena.usage(), empty);
 }
