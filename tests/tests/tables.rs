@@ -263,20 +263,20 @@ fn memory_of_withdrawn_routes_goes_back_to_the_kernel() {
     const MANY: u32 = 200_000;
     let resident = |bench: &mut Bench| memory(bench).resident_bytes;
     let mut bench = lab(0);
-    let in_batches = |bench: &mut Bench, change: fn(u32) -> RouteChange| {
+    let in_batches = |bench: &mut Bench, change: fn(u32) -> Option<RouteChange>| {
         for first in (0..MANY).step_by(10_000) {
-            let changes = (first..first + 10_000).map(change).collect();
+            let changes = (first..first + 10_000).filter_map(change).collect();
             assert_eq!(bench.routes("", changes).refused, []);
         }
     };
     let before = resident(&mut bench);
-    in_batches(&mut bench, |n| announce(&dense(n), "via 10.0.1.2"));
+    in_batches(&mut bench, |n| Some(announce(&dense(n), "via 10.0.1.2")));
     let full = resident(&mut bench);
     assert!(full > before + (8 << 20), "{before} {full}");
-    in_batches(&mut bench, |n| withdraw(&dense(n)));
-    // What stays: chunks that the FIB keeps for the next route, and the C library's own.
+    // What stays lies among what goes, so that the C library keeps all of it unless it is asked.
+    in_batches(&mut bench, |n| (n % 1024 != 0).then(|| withdraw(&dense(n))));
     bench.wait_until("memory is given back", |bench| {
-        resident(bench) < before + (8 << 20)
+        resident(bench) < before + (full - before) / 2
     });
 }
 

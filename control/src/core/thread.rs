@@ -50,12 +50,12 @@ pub fn run(mut router: Router, inbox: CoreInbox, told: Receiver<Told>) -> Router
             match next(&inbox.requests, &mut told) {
                 Ok(Next::Request(request)) => backlog.take(&mut router, *request),
                 Ok(Next::Told(news)) => router.learn(news),
-                Err(RecvTimeoutError::Timeout) => router.tidy(),
+                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return router,
             }
         }
         backlog.step(&mut router);
-        clock.tick(&mut router);
+        clock.tick(&mut router, !busy && backlog.is_empty());
     }
 }
 
@@ -91,7 +91,7 @@ struct Clock {
 }
 
 impl Clock {
-    fn tick(&mut self, router: &mut Router) {
+    fn tick(&mut self, router: &mut Router, idle: bool) {
         let due = |last: &mut Option<Instant>, interval| {
             let due = last.is_none_or(|at| at.elapsed() >= interval);
             if due {
@@ -107,6 +107,9 @@ impl Clock {
             router.age_stations();
             router.tend_watching();
             self.watch_workers(router);
+            if idle {
+                router.tidy();
+            }
         }
         if due(&mut self.used, USE_INTERVAL) {
             router.note_used();

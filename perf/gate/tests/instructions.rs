@@ -68,6 +68,11 @@ fn ipv4_to_one_neighbour() {
 }
 
 #[test]
+fn ipv4_over_one_route() {
+    hold("ipv4-one", 225);
+}
+
+#[test]
 fn ipv4_to_many_neighbours() {
     hold("ipv4-hops", 320);
 }
