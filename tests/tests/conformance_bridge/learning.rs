@@ -204,6 +204,8 @@ fn a_static_station_does_not_move() {
         interface: "p3".parse().unwrap(),
     }]);
     assert!(refused.is_empty(), "{refused:?}");
+    // A worker tells of a station at a place again after ten milliseconds.
+    bench.advance(SECOND / 50);
     bench.receive("p0", &frame(host(1), ALL));
     let to = frame(host(2), host(1));
     assert_eq!(ways(&bench.receive("p2", &to), &to), ["p3"]);
