@@ -139,3 +139,6 @@ fn answer(taken: &Taken, mac: Mac) -> Option<Answer> {
         packet: reply.packet,
     })
 }
+
+#[cfg(test)]
+mod tests;
