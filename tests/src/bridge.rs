@@ -72,6 +72,22 @@ impl Bridge {
         self.wait_connected()
     }
 
+    /// Stops its time: the kernel and zebras speak to a program that does not listen.
+    pub fn pause(&self) {
+        self.process.signal(Signal::SIGSTOP);
+    }
+
+    /// Lets its time go on.
+    pub fn resume(&self) {
+        self.process.signal(Signal::SIGCONT);
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
     /// Cuts its connection to the router.
     pub fn cut(&self) {
         self.relay.cut();

@@ -8,13 +8,15 @@ use nix::sys::socket::sockopt::RcvBufForce;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How long a packet may be under way before it counts as lost.
-const UNDER_WAY: Duration = Duration::from_millis(500);
+/// How long nothing may arrive before what has not arrived counts as lost: a machine that others use too holds things up.
+const UNDER_WAY: Duration = Duration::from_secs(3);
+/// How much lateness a sender makes up for.
+const MAKE_UP: Duration = Duration::from_millis(50);
 /// What the kernel keeps for a receiver, in bytes.
 const RECEIVE_BYTES: usize = 8 << 20;
 /// How often a waiting receiver sees whether it is to end.
@@ -26,6 +28,8 @@ const ANSWER: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Stream {
     stop: Arc<AtomicBool>,
+    /// How many were sent, when that is known.
+    sent: Arc<OnceLock<u64>>,
     sender: JoinHandle<io::Result<u64>>,
     receiver: JoinHandle<io::Result<Received>>,
 }
@@ -75,13 +79,21 @@ impl Stream {
         setsockopt(&sink, RcvBufForce, &RECEIVE_BYTES)
             .map_err(LabError::system("enlarging a buffer"))?;
         let stop = Arc::new(AtomicBool::new(false));
-        let (stop_sending, stop_receiving) = (Arc::clone(&stop), Arc::clone(&stop));
+        let stop_sending = Arc::clone(&stop);
+        let sent = Arc::new(OnceLock::new());
+        let expected = Arc::clone(&sent);
         let interval = Duration::from_secs(1) / packets_per_second;
         Ok(Self {
             sender: std::thread::spawn(move || send(&source, target, interval, &stop_sending)),
-            receiver: std::thread::spawn(move || receive(&sink, &stop_receiving)),
+            receiver: std::thread::spawn(move || receive(&sink, &expected)),
             stop,
+            sent,
         })
+    }
+
+    /// Sends no more; what is under way may arrive.
+    pub fn end(&self) {
+        self.stop.store(true, Ordering::Relaxed);
     }
 
     /// Stops sending, waits for what is under way, and counts.
@@ -89,9 +101,12 @@ impl Stream {
     /// # Errors
     /// [`LabError::System`] when a socket failed.
     pub fn stop(self) -> Result<Account, LabError> {
-        self.stop.store(true, Ordering::Relaxed);
-        let failed = LabError::system("sending a stream");
-        let sent = finish(self.sender).map_err(failed)?;
+        self.end();
+        let sent = finish(self.sender);
+        // After a failure there is nothing to wait for.
+        self.sent
+            .get_or_init(|| sent.as_ref().map_or(0, |sent| *sent));
+        let sent = sent.map_err(LabError::system("sending a stream"))?;
         let received = finish(self.receiver).map_err(LabError::system("receiving a stream"))?;
         Ok(Account {
             sent,
@@ -110,7 +125,7 @@ fn finish<T>(thread: JoinHandle<T>) -> T {
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// Sends at times that follow from the number alone, so that a late wake-up is made up for.
+/// Sends at an even rate. A late wake-up is made up for, but not all at once: that would try the queues on the way.
 fn send(
     socket: &UdpSocket,
     target: SocketAddr,
@@ -131,13 +146,14 @@ fn send(
             return Err(error);
         }
         number += 1;
-        due += interval;
-        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        let now = Instant::now();
+        due = (due + interval).max(now.checked_sub(MAKE_UP).unwrap_or(now));
+        std::thread::sleep(due.saturating_duration_since(now));
     }
     Ok(number)
 }
 
-fn receive(socket: &UdpSocket, stop: &AtomicBool) -> io::Result<Received> {
+fn receive(socket: &UdpSocket, sent: &OnceLock<u64>) -> io::Result<Received> {
     let mut received = Received::default();
     let mut last: Option<Instant> = None;
     let mut silent_since: Option<Instant> = None;
@@ -160,9 +176,11 @@ fn receive(socket: &UdpSocket, stop: &AtomicBool) -> io::Result<Received> {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(error),
         }
-        if stop.load(Ordering::Relaxed)
-            && silent_since.get_or_insert_with(Instant::now).elapsed() >= UNDER_WAY
-        {
+        let Some(sent) = sent.get() else {
+            continue;
+        };
+        let all = received.numbers.len() as u64 >= *sent;
+        if all || silent_since.get_or_insert_with(Instant::now).elapsed() >= UNDER_WAY {
             return Ok(received);
         }
     }

@@ -8,5 +8,11 @@ mod frr;
 mod kernel;
 #[path = "bridge/lab.rs"]
 mod lab;
+#[path = "bridge/overrun.rs"]
+mod overrun;
 #[path = "bridge/silence.rs"]
 mod silence;
+#[path = "bridge/vrfs.rs"]
+mod vrfs;
+#[path = "bridge/zebra.rs"]
+mod zebra;
