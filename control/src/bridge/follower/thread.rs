@@ -121,7 +121,9 @@ impl Follower {
                 Received::Bytes(length) => self.read(&buffer[..length])?,
                 Received::Overrun => {
                     self.say(Said::Overrun)?;
-                    self.again = true;
+                    self.socket.drain(&mut buffer)?;
+                    // A dump that ran was thrown away with the rest.
+                    (self.running, self.again) = (None, true);
                 }
             }
             self.proceed()?;
