@@ -13,7 +13,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// How long a bridge may take to start, to end, or to see something.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(45);
 
 /// A `ferroute-bridge`. Dropping it kills it; in a test that failed, its log is printed then.
 #[derive(Debug)]

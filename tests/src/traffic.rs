@@ -30,7 +30,7 @@ pub struct Stream {
     stop: Arc<AtomicBool>,
     /// How many were sent, when that is known.
     sent: Arc<OnceLock<u64>>,
-    sender: JoinHandle<io::Result<u64>>,
+    sender: JoinHandle<io::Result<Sent>>,
     receiver: JoinHandle<io::Result<Received>>,
 }
 
@@ -45,6 +45,15 @@ pub struct Account {
     pub repeated: u64,
     /// The longest time in which nothing arrived.
     pub longest_gap: Duration,
+    /// The longest time by which the sender was late, because it got no CPU. Others may have got none either.
+    pub longest_wait: Duration,
+}
+
+/// What a sender did.
+#[derive(Debug)]
+struct Sent {
+    packets: u64,
+    late: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -109,12 +118,13 @@ impl Stream {
         let sent = sent.map_err(LabError::system("sending a stream"))?;
         let received = finish(self.receiver).map_err(LabError::system("receiving a stream"))?;
         Ok(Account {
-            sent,
-            lost: (0..sent)
+            sent: packets,
+            lost: (0..packets)
                 .filter(|number| !received.numbers.contains(number))
                 .collect(),
             repeated: received.repeated,
             longest_gap: received.longest_gap,
+            longest_wait: late,
         })
     }
 }
@@ -131,8 +141,8 @@ fn send(
     target: SocketAddr,
     interval: Duration,
     stop: &AtomicBool,
-) -> io::Result<u64> {
-    let (mut due, mut number) = (Instant::now(), 0_u64);
+) -> io::Result<Sent> {
+    let (mut due, mut number, mut late) = (Instant::now(), 0_u64, Duration::ZERO);
     while !stop.load(Ordering::Relaxed) {
         // An ICMP error of an earlier packet is reported here; that packet is missing at the other end, which counts.
         if let Err(error) = socket.send_to(&number.to_be_bytes(), target)
@@ -147,10 +157,12 @@ fn send(
         }
         number += 1;
         let now = Instant::now();
+        late = late.max(now.saturating_duration_since(due));
         due = (due + interval).max(now.checked_sub(MAKE_UP).unwrap_or(now));
         std::thread::sleep(due.saturating_duration_since(now));
     }
-    Ok(number)
+    let packets = number;
+    Ok(Sent { packets, late })
 }
 
 fn receive(socket: &UdpSocket, sent: &OnceLock<u64>) -> io::Result<Received> {

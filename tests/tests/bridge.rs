@@ -10,6 +10,8 @@ mod kernel;
 mod lab;
 #[path = "bridge/overrun.rs"]
 mod overrun;
+#[path = "bridge/restart.rs"]
+mod restart;
 #[path = "bridge/silence.rs"]
 mod silence;
 #[path = "bridge/vrfs.rs"]
