@@ -114,8 +114,8 @@ impl Stream {
         let sent = finish(self.sender);
         // After a failure there is nothing to wait for.
         self.sent
-            .get_or_init(|| sent.as_ref().map_or(0, |sent| *sent));
-        let sent = sent.map_err(LabError::system("sending a stream"))?;
+            .get_or_init(|| sent.as_ref().map_or(0, |sent| sent.packets));
+        let Sent { packets, late } = sent.map_err(LabError::system("sending a stream"))?;
         let received = finish(self.receiver).map_err(LabError::system("receiving a stream"))?;
         Ok(Account {
             sent: packets,
