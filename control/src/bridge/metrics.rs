@@ -101,7 +101,7 @@ const ROUTER: [Column<BridgeRouterSession, u64>; 2] = [
         |s| s.batches,
     ),
 ];
-const FOLLOWER: [Column<BridgeFollower, u64>; 4] = [
+const FOLLOWER: [Column<BridgeFollower, u64>; 5] = [
     (
         "ferroute_bridge_kernel_updates_total",
         "Changes heard from the kernel.",
@@ -118,12 +118,17 @@ const FOLLOWER: [Column<BridgeFollower, u64>; 4] = [
         |s| s.overruns,
     ),
     (
+        "ferroute_bridge_kernel_ignored_total",
+        "Attributes of the kernel's routes and next hops that are not known.",
+        |s| s.ignored,
+    ),
+    (
         "ferroute_bridge_kernel_unreadable_total",
         "Messages of the kernel that could not be read.",
         |s| s.unreadable,
     ),
 ];
-const FPM: [Column<BridgeFpmSession, u64>; 6] = [
+const FPM: [Column<BridgeFpmSession, u64>; 7] = [
     (
         "ferroute_bridge_fpm_connections_total",
         "Connections of zebra.",
@@ -143,6 +148,11 @@ const FPM: [Column<BridgeFpmSession, u64>; 6] = [
         "ferroute_bridge_fpm_unknown_total",
         "Messages of zebra that mean nothing here.",
         |s| s.unknown,
+    ),
+    (
+        "ferroute_bridge_fpm_ignored_total",
+        "Attributes of zebra's routes and next hops that are not known.",
+        |s| s.ignored,
     ),
     (
         "ferroute_bridge_fpm_unreadable_total",
