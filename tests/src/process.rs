@@ -2,6 +2,7 @@
 //! kills it. So nothing outlives a test, even one that is killed.
 
 use crate::error::LabError;
+use crate::stand::threads;
 use nix::fcntl::{OFlag, open};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
@@ -134,6 +135,11 @@ pub(crate) fn run_to_end(command: &mut Command, limit: Duration) -> Result<Strin
     tell_end(Pid::from_raw(child.id().cast_signed()), sender, ());
     let (stdout, stderr) = (drain(child.stdout.take()), drain(child.stderr.take()));
     let in_time = ended.recv_timeout(limit).is_ok();
+    let stood = if in_time {
+        String::new()
+    } else {
+        threads(Pid::from_raw(child.id().cast_signed()))
+    };
     if !in_time {
         let _ = child.kill();
     }
@@ -156,7 +162,7 @@ pub(crate) fn run_to_end(command: &mut Command, limit: Duration) -> Result<Strin
     Err(LabError::Timeout {
         what: format!("the end of `{}`", show(command)),
         limit,
-        context: format!("; it printed:\n{text}"),
+        context: format!("; its threads stood at\n{stood}it printed:\n{text}"),
     })
 }
 
@@ -296,6 +302,16 @@ impl Process {
         String::from_utf8_lossy(&self.log.lock().bytes).into_owned()
     }
 
+    /// Where its threads stand, and its log: what a reader wants to know of one that is late.
+    #[must_use]
+    pub fn stand(&self) -> String {
+        format!(
+            "; its threads stand at\n{}its log:\n{}",
+            threads(self.pid()),
+            self.log()
+        )
+    }
+
     /// Waits until it has printed this text.
     ///
     /// # Errors
@@ -345,7 +361,7 @@ impl Process {
     /// [`LabError::Timeout`] with its log when it runs on.
     pub fn wait(&mut self, limit: Duration) -> Result<ExitStatus, LabError> {
         if let Err(RecvTimeoutError::Timeout) = self.ended.recv_timeout(limit) {
-            let context = format!("; its log:\n{}", self.log());
+            let context = self.stand();
             return Err(LabError::Timeout {
                 what: format!("the end of `{}`", self.command),
                 limit,

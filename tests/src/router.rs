@@ -82,7 +82,7 @@ impl Router {
                 Err(router.process.failed(status))
             }
             Err(_) => {
-                let context = format!("; its log:\n{}", router.process.log());
+                let context = router.process.stand();
                 Err(LabError::Timeout {
                     what: "readiness of ferrouted".to_owned(),
                     limit: START,
@@ -199,7 +199,7 @@ impl Router {
 impl Drop for Router {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("log of ferrouted:\n{}", self.process.log());
+            eprintln!("ferrouted{}", self.process.stand());
         }
     }
 }
