@@ -118,6 +118,8 @@ impl Recording {
                 .arg("-o")
                 .arg(format!("{protocol}.check_checksum:TRUE"));
         }
+        // Each frame is judged alone: a segment that was sent again in other pieces is no malformed one.
+        tshark.args(["-o", "tcp.desegment_tcp_streams:FALSE"]);
         if !filter.is_empty() {
             tshark.args(["-Y", filter]);
         }
