@@ -38,7 +38,7 @@ impl Router {
                 .zip(rates.stages)
                 .map(|(stage, cycles_per_packet)| StageView {
                     name: stage.name(),
-                    packets: c.stage_packets.get(),
+                    packets: c.stage_packets[*stage as usize].get(),
                     cycles: c.stage_cycles[*stage as usize].get(),
                     cycles_per_packet,
                 });

@@ -81,12 +81,12 @@ const WORKER_GAUGES: [Column<WorkerView, f64>; 4] = [
 const STAGE_COUNTERS: [Column<StageView, u64>; 2] = [
     (
         "ferroute_stage_packets_total",
-        "Packets that went through a stage.",
+        "Packets that went through a stage in bursts that were measured.",
         |s| s.packets,
     ),
     (
         "ferroute_stage_cycles_total",
-        "CPU cycles spent in a stage.",
+        "CPU cycles that a stage spent on these packets.",
         |s| s.cycles,
     ),
 ];
