@@ -18,7 +18,7 @@ use ferroute_proto::v1;
 use ferroute_tests::wait::{Seen, until};
 use ferroute_tests::{Capture, Interface, Namespace, RawSocket, Router, route, veth};
 use std::fmt::Write as _;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 const LIMIT: Duration = Duration::from_secs(60);
 const GATEWAY: &str = "02:00:5e:00:01:01";
@@ -259,5 +259,75 @@ fn stations_are_told_of_at_once_when_they_come_and_move_and_when_they_age() {
     .unwrap();
     let learned = lab.router.cli("fdb show --domain blue").unwrap();
     assert!(learned.contains(&lab.hosts[2].mac().unwrap()), "{learned}");
+    lab.router.stop().unwrap();
+}
+
+/// Networks that are added at once.
+const NETWORKS: u32 = 500;
+/// Memory that each may take, in bytes.
+const NETWORK_BYTES: u64 = 1 << 20;
+
+#[test]
+fn five_hundred_networks_come_over_the_api_and_take_little_memory() {
+    use ferroute_proto::v1::bridge_domain_service_client::BridgeDomainServiceClient;
+    use ferroute_proto::v1::overlay_service_client::OverlayServiceClient;
+    use ferroute_proto::v1::stats_service_client::StatsServiceClient;
+    use ferroute_proto::v1::vrf_service_client::VrfServiceClient;
+
+    let lab = Lab::start();
+    let add = "link add lo0 type loopback address 192.0.2.1/32";
+    lab.router.cli(add).unwrap();
+    lab.router
+        .cli("endpoint add default address 192.0.2.1")
+        .unwrap();
+    let api = lab.router.api().unwrap();
+    let resident = || {
+        let mut stats = StatsServiceClient::new(api.channel());
+        let memory = api.call(stats.memory(v1::MemoryRequest {})).unwrap();
+        memory.resident_bytes
+    };
+    let before = resident();
+    let began = Instant::now();
+    let mut vrfs = VrfServiceClient::new(api.channel());
+    let mut domains = BridgeDomainServiceClient::new(api.channel());
+    let mut overlays = OverlayServiceClient::new(api.channel());
+    for number in 1000..1000 + NETWORKS {
+        let (vrf, domain) = (format!("v{number}"), format!("d{number}"));
+        let spec = v1::VrfSpec {
+            name: vrf.clone(),
+            ..v1::VrfSpec::default()
+        };
+        let spec = Some(spec);
+        api.call(vrfs.create(v1::CreateVrfRequest { spec }))
+            .unwrap();
+        let [.., high, low] = number.to_be_bytes();
+        let spec = Some(v1::BridgeDomainSpec {
+            name: domain.clone(),
+            gateway: Some(v1::BridgeGateway {
+                vrf,
+                mac: vec![2, 0, 0x5e, 0, high, low].into(),
+                ..v1::BridgeGateway::default()
+            }),
+            ..v1::BridgeDomainSpec::default()
+        });
+        api.call(domains.create_domain(v1::CreateDomainRequest { spec }))
+            .unwrap();
+        let target = Some(v1::vni_spec::Target::Bridged(v1::BridgedVni { domain }));
+        let spec = Some(v1::VniSpec {
+            vni: number,
+            target,
+            ..v1::VniSpec::default()
+        });
+        api.call(overlays.create_vni(v1::CreateVniRequest { spec }))
+            .unwrap();
+    }
+    let each = resident().saturating_sub(before) / u64::from(NETWORKS);
+    println!(
+        "{NETWORKS} networks took {:?} and {each} bytes each",
+        began.elapsed()
+    );
+    assert!(each <= NETWORK_BYTES, "{each}");
+    let shown = lab.router.query("domain show").unwrap();
+    assert_eq!(shown.as_array().unwrap().len(), 1 + NETWORKS as usize);
     lab.router.stop().unwrap();
 }
