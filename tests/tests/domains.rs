@@ -275,8 +275,8 @@ fn five_hundred_networks_come_over_the_api_and_take_little_memory() {
     use ferroute_proto::v1::vrf_service_client::VrfServiceClient;
 
     let lab = Lab::start();
-    let add = "link add lo0 type loopback address 192.0.2.1/32";
-    lab.router.cli(add).unwrap();
+    lab.router.cli("link add lo0 type loopback").unwrap();
+    lab.router.cli("addr add 192.0.2.1/32 dev lo0").unwrap();
     lab.router
         .cli("endpoint add default address 192.0.2.1")
         .unwrap();
