@@ -12,5 +12,9 @@ mod gateway;
 mod lab;
 #[path = "conformance_bridge/learning.rs"]
 mod learning;
+#[path = "conformance_bridge/model.rs"]
+mod model;
 #[path = "conformance_bridge/remote.rs"]
 mod remote;
+#[path = "conformance_bridge/scale.rs"]
+mod scale;
