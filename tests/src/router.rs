@@ -189,7 +189,7 @@ impl Router {
 impl Drop for Router {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("log of ferrouted:\n{}", self.process.log());
+            eprintln!("ferrouted{}", self.process.stand());
         }
     }
 }
@@ -217,7 +217,7 @@ fn launch(
             Err(process.failed(status))
         }
         Err(_) => {
-            let context = format!("; its log:\n{}", process.log());
+            let context = process.stand();
             Err(LabError::Timeout {
                 what: "readiness of ferrouted".to_owned(),
                 limit: START,

@@ -8,7 +8,9 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use ferroute_proto::v1::{BridgeFollower, BridgeFpmSession, BridgeRouterSession, BridgeSource};
+use ferroute_proto::v1::{
+    BridgeFollower, BridgeFpmSession, BridgeRouterSession, BridgeSource, BridgeStations,
+};
 use std::io;
 use tokio::net::TcpListener;
 
@@ -128,6 +130,33 @@ const FOLLOWER: [Column<BridgeFollower, u64>; 5] = [
         |s| s.unreadable,
     ),
 ];
+const STATIONS: [Column<BridgeStations, u64>; 5] = [
+    (
+        "ferroute_bridge_bridged_vnis",
+        "Bridged VNIs that the router has.",
+        |s| s.vnis,
+    ),
+    (
+        "ferroute_bridge_flood_ends",
+        "Remote ends of flood lists that the router has.",
+        |s| s.ends,
+    ),
+    (
+        "ferroute_bridge_remote_stations",
+        "Stations behind remote ends that the router has.",
+        |s| s.remote,
+    ),
+    (
+        "ferroute_bridge_local_stations",
+        "Stations of the router that the kernel has.",
+        |s| s.local,
+    ),
+    (
+        "ferroute_bridge_stations_refused",
+        "What the router or the kernel refused of bridged VNIs.",
+        |s| s.refused,
+    ),
+];
 const FPM: [Column<BridgeFpmSession, u64>; 7] = [
     (
         "ferroute_bridge_fpm_connections_total",
@@ -217,6 +246,9 @@ fn render(sources: &[BridgeSource]) -> String {
         &FOLLOWER,
         &followers.collect::<Vec<_>>(),
     );
+    let stations =
+        of().filter_map(|(s, owner)| Some(([("owner", owner.as_str())], s.stations.as_ref()?)));
+    columns(&mut text, Gauge, &STATIONS, &stations.collect::<Vec<_>>());
     let zebras = of().filter_map(|(s, owner)| Some(([("owner", owner.as_str())], s.fpm.as_ref()?)));
     columns(&mut text, Counter, &FPM, &zebras.collect::<Vec<_>>());
     let protocols = of().flat_map(|(s, owner)| {

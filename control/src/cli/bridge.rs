@@ -92,7 +92,18 @@ struct Source {
     labels_failed: u64,
     vnis: u64,
     vnis_failed: u64,
+    stations: Option<Stations>,
     problems: Vec<Problem>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Stations {
+    vnis: u64,
+    ends: u64,
+    remote: u64,
+    local: u64,
+    refused: u64,
+    problems: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -219,6 +230,14 @@ impl From<v1::BridgeSource> for Source {
             labels_failed: source.labels_failed,
             vnis: source.vnis,
             vnis_failed: source.vnis_failed,
+            stations: source.stations.map(|stations| Stations {
+                vnis: stations.vnis,
+                ends: stations.ends,
+                remote: stations.remote,
+                local: stations.local,
+                refused: stations.refused,
+                problems: stations.problems,
+            }),
             problems: problems.collect(),
         }
     }
@@ -308,6 +327,12 @@ impl Source {
             "VNIs",
             format!("{} given, {} failed", self.vnis, self.vnis_failed),
         );
+        if let Some(stations) = &self.stations {
+            line("stations", stations.text());
+            for problem in &stations.problems {
+                line("problem", problem.clone());
+            }
+        }
         line("kept", format!("{} FDB entries", self.fdb_entries));
         for problem in &self.problems {
             let vrf = &problem.vrf;
@@ -321,6 +346,15 @@ impl Source {
         }
         text.lines()
             .fold(String::new(), |text, line| text + line.trim_end() + "\n")
+    }
+}
+
+impl Stations {
+    fn text(&self) -> String {
+        format!(
+            "{} VNIs, {} remote ends, {} remote, {} local, {} refused",
+            self.vnis, self.ends, self.remote, self.local, self.refused
+        )
     }
 }
 

@@ -51,3 +51,15 @@ pub(super) const ENCAP_IP: u16 = 2;
 pub(super) const ENCAP_IP6: u16 = 4;
 /// FRR's own: EVPN type-5 routes, `NET_VXLAN`.
 pub(super) const ENCAP_NET_VXLAN: u16 = 100;
+
+pub(super) const NDA_DST: u16 = 1;
+pub(super) const NDA_LLADDR: u16 = 2;
+pub(super) const NDA_PROTOCOL: u16 = 12;
+/// In `ndm_flags`: of the bridge to which the port belongs.
+pub(super) const NTF_MASTER: u8 = 0x04;
+/// In `ndm_flags`: another program learned it, and takes it away again.
+pub(super) const NTF_EXT_LEARNED: u8 = 0x10;
+pub(super) const NUD_REACHABLE: u16 = 0x02;
+pub(super) const NUD_PERMANENT: u16 = 0x80;
+/// Marks neighbours that the bridge wrote (`NDA_PROTOCOL`); nobody else's in `rtnetlink.h` or FRR.
+pub(super) const OWN_PROTOCOL: u8 = 0x66;

@@ -74,6 +74,19 @@ impl Source {
             labels_failed,
             vnis,
             vnis_failed,
+            stations: self.stations.as_ref().map(|stations| {
+                let state = stations.state();
+                let mut problems = state.problems;
+                problems.truncate(max_problems);
+                v1::BridgeStations {
+                    vnis: state.vnis,
+                    ends: state.ends,
+                    remote: state.remote,
+                    local: state.local,
+                    refused: state.refused,
+                    problems,
+                }
+            }),
         }
     }
 
