@@ -137,12 +137,6 @@ text!(
     |text| Ok(text.parse()?)
 );
 text!(
-    DomainName,
-    "a name (in quotes if it reads as a number)",
-    { "type": "string", "minLength": 1, "maxLength": 32, "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$" },
-    |text| Ok(text.parse()?)
-);
-text!(
     Protocol,
     "the name of a routing protocol, or its number in quotes",
     { "type": "string", "examples": ["bgp", "bird", "186"] },
