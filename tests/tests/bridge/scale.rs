@@ -2,6 +2,7 @@
 //! release build and a machine that does nothing else, so they are no part of the tests.
 
 use super::lab::lab;
+use ferroute_proto::v1;
 use ferroute_tests::daemon::Zebra;
 use ferroute_tests::daemon::zebra::{next_hop, route};
 use ferroute_tests::process::output;
@@ -167,4 +168,44 @@ fn a_million_routes_of_the_kernel() {
     );
     let memory = needed(bridge.process()).1;
     assert!(memory <= MEMORY_BYTES, "{} MiB", memory >> 20);
+}
+
+#[test]
+#[ignore = "a measurement: make bridge-scale"]
+fn a_neighbour_of_the_kernel() {
+    const CHANGES: u8 = 50;
+    let (lab, router) = lab();
+    let _bridge = start(&lab, &router, "kernel");
+    let api = router.api().unwrap();
+    let request = v1::WatchRequest {
+        kinds: vec![v1::EventKind::Neighbour.into()],
+        ..v1::WatchRequest::default()
+    };
+    let mut events = api.watch(request).unwrap();
+    let mut times = Vec::new();
+    for number in 1..=CHANGES {
+        let line = format!(
+            "ip neigh replace 10.0.2.77 dev p1 lladdr 02:00:00:00:01:{number:02x} nud permanent"
+        );
+        let started = Instant::now();
+        lab.node.run(&line).unwrap();
+        let done = Instant::now();
+        loop {
+            let event = events.next(LIMIT).unwrap();
+            let Some(v1::event::What::Neighbour(event)) = event.what else {
+                continue;
+            };
+            let neighbour = event.neighbour.unwrap_or_default();
+            if neighbour.mac[..] == [2, 0, 0, 0, 1, number] {
+                break;
+            }
+        }
+        times.push((done.elapsed(), started.elapsed()));
+    }
+    times.sort();
+    let (half, last) = (times[times.len() / 2], times[times.len() - 1]);
+    println!(
+        "a neighbour: in the data path {:.2?} after ip(8) ended ({:.2?} after it began) in half of {CHANGES} changes, {:.2?} at most",
+        half.0, half.1, last.0
+    );
 }
