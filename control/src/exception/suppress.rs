@@ -32,9 +32,9 @@ impl ExceptionPath {
     /// asked for itself, it answers itself.
     pub(super) fn suppress(&mut self, snapshot: &Snapshot, mut taken: Taken, now_ns: u64) {
         let domain = snapshot.interface(taken.interface).and_then(|i| i.bridge);
-        let gateway = domain.and_then(|id| snapshot.bridge(id)?.gateway);
+        let gateway = domain.and_then(|id| Some((id, snapshot.bridge(id)?.gateway?)));
         let asked = target(&taken);
-        let (Some(gateway), Some(asked)) = (gateway, asked) else {
+        let (Some((domain, gateway)), Some(asked)) = (gateway, asked) else {
             return self.flood_on(taken);
         };
         let own = self.interfaces.get(&gateway).filter(|f| f.has(asked));
@@ -48,7 +48,10 @@ impl ExceptionPath {
         }
         let known = self.neighbours.get(&NeighbourKey::new(gateway, asked));
         match known.and_then(|neighbour| answer(&taken, neighbour.mac?)) {
-            Some(answer) => self.answer_for(snapshot, taken.interface, &answer),
+            Some(answer) => {
+                self.counters.answered(domain).add(1);
+                self.answer_for(snapshot, taken.interface, &answer);
+            }
             None => self.flood_on(taken),
         }
     }
