@@ -15,7 +15,7 @@ NEXTEST_ARGS ?=
 CASES ?= all
 PERF_ARGS ?=
 
-.PHONY: help run lab labs build test test-rust test-labs test-doc lint fmt loom test-matrix perf deps-build deps-run deps-test deps-perf deps-labs clean
+.PHONY: help run lab labs build test test-rust test-labs test-doc lint fmt loom test-matrix perf bridge-scale deps-build deps-run deps-test deps-perf deps-labs clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -91,6 +91,11 @@ test-matrix: ## the tests on Debian 12 and 13, in roots made with mmdebstrap (MA
 perf: deps-perf ## measure against testpmd (CASES=quick takes two minutes; all, forward, ipv4-10k,fib …)
 	$(CARGO) build --release -p ferroute-control -p ferroute-perf --bins
 	@$(PRIVILEGED) $(TARGET_DIR)/release/ferroute-perf --cases $(CASES) --out $(TARGET_DIR)/perf $(PERF_ARGS)
+
+bridge-scale: deps-test ## measure the bridge with a million routes (release build, five minutes)
+	$(CARGO) build --release --locked -p ferroute-control --bins
+	@FERROUTE_PROGRAMS="$(abspath $(TARGET_DIR))/release" \
+	  $(CARGO) test --quiet -p ferroute-tests --test bridge -- --ignored --nocapture --test-threads 1 scale::
 
 clean: ## remove what was built
 	$(CARGO) clean

@@ -12,6 +12,8 @@ mod lab;
 mod overrun;
 #[path = "bridge/restart.rs"]
 mod restart;
+#[path = "bridge/scale.rs"]
+mod scale;
 #[path = "bridge/silence.rs"]
 mod silence;
 #[path = "bridge/vrfs.rs"]

@@ -412,3 +412,6 @@ fn action_of(action: Action) -> NextHop {
         Action::Prohibit => NextHop::Prohibit,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,7 +34,7 @@ impl NextHopSetId {
     }
 
     /// The set of this index, which is below [`MAX_SETS`].
-    pub(super) fn at(index: usize) -> Self {
+    pub(crate) fn at(index: usize) -> Self {
         Self(u32::try_from(index).unwrap_or(u32::MAX))
     }
 }

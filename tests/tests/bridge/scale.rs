@@ -1,0 +1,211 @@
+//! A million routes: rate, memory, and how soon a change is in the data path. Measurements, for `make bridge-scale`: they need a
+//! release build and a machine that does nothing else, so they are no part of the tests.
+
+use super::lab::lab;
+use ferroute_proto::v1;
+use ferroute_tests::daemon::Zebra;
+use ferroute_tests::daemon::zebra::{next_hop, route};
+use ferroute_tests::process::output;
+use ferroute_tests::wait::{Seen, until};
+use ferroute_tests::{Bridge, Interface, Process, Router, TwoHosts};
+use ipnet::{IpNet, Ipv4Net};
+use std::fmt::Write as _;
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+const MILLION: u32 = 1_000_000;
+/// Next hops of all these routes, on one link.
+const NEXT_HOPS: u32 = 64;
+const LIMIT: Duration = Duration::from_secs(300);
+/// The most memory that a bridge with a million routes may need, in bytes.
+const MEMORY_BYTES: u64 = 300 << 20;
+
+/// The prefixes, /24 from 20.0.0.0 on.
+fn prefix(number: u32) -> IpNet {
+    let address = Ipv4Addr::from((20 << 24) + (number << 8));
+    Ipv4Net::new(address, 24).unwrap().into()
+}
+
+/// The next hops under numbers from 1, and routes that lead to them in turn.
+fn stream(lab: &TwoHosts, routes: u32) -> Vec<u8> {
+    let index = Interface::named(&lab.node, lab.b.port).index().unwrap();
+    let gateway = |number: u32| Ipv4Addr::new(10, 0, 2, 100 + number as u8).into();
+    let hops = (0..NEXT_HOPS).flat_map(|number| next_hop(1 + number, gateway(number), index));
+    let routes = (0..routes).flat_map(|number| route(prefix(number), 1 + number % NEXT_HOPS));
+    hops.chain(routes).collect()
+}
+
+/// Waits until the router has acknowledged so many routes.
+fn until_told(bridge: &Bridge, routes: u32) {
+    let look = || {
+        let status = bridge.status()?;
+        let source = &status["sources"][0];
+        let done = source["told"] == routes && source["queued"] == 0;
+        Ok(Seen::when(done, || format!("{source:#}")))
+    };
+    until("all routes in the router", LIMIT, look).unwrap();
+}
+
+/// What a program has needed: CPU time, and memory at most in bytes.
+fn needed(process: &Process) -> (Duration, u64) {
+    let read = |file: &str| {
+        let path = format!("/proc/{}/{file}", process.pid());
+        std::fs::read_to_string(path).unwrap()
+    };
+    let stat = read("stat");
+    // After the name, which ends with a bracket: user and system time are the 12th and 13th.
+    let fields: Vec<_> = stat.rsplit(") ").next().unwrap().split(' ').collect();
+    let ticks: u64 = fields[11..13]
+        .iter()
+        .map(|field| field.parse::<u64>().unwrap())
+        .sum();
+    let status = read("status");
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
+    let kibibytes: u64 = peak.split_whitespace().next().unwrap().parse().unwrap();
+    (Duration::from_millis(ticks * 10), kibibytes << 10)
+}
+
+/// Says what the bridge and the router needed since before, for so many routes.
+fn report(what: &str, routes: u32, took: Duration, bridge: &Bridge, before: (Duration, u64)) {
+    let (cpu, memory) = needed(bridge.process());
+    let cpu = cpu - before.0;
+    println!(
+        "{what}: {routes} routes in {took:.2?}, {:.0} routes/s; the bridge used {cpu:.2?} of CPU, {:.0} routes per CPU second, {} MiB at most",
+        f64::from(routes) / took.as_secs_f64(),
+        f64::from(routes) / cpu.as_secs_f64(),
+        memory >> 20
+    );
+}
+
+fn zebra(lab: &TwoHosts) -> Zebra {
+    Zebra::connect(&lab.node, "127.0.0.1:2620".parse().unwrap()).unwrap()
+}
+
+fn start(lab: &TwoHosts, router: &Router, kind: &str) -> Bridge {
+    let source = format!("sources: [{{owner: scale, kind: {kind}}}]\n");
+    Bridge::start(&lab.node, router, &source, &[]).unwrap()
+}
+
+#[test]
+#[ignore = "a measurement: make bridge-scale"]
+fn a_million_routes_by_frrs_channel() {
+    let (lab, router) = lab();
+    let bridge = start(&lab, &router, "fpm");
+    let frames = stream(&lab, MILLION);
+    let mut old = None;
+    for what in ["first connection", "reconnection"] {
+        let before = needed(bridge.process());
+        let started = Instant::now();
+        let mut zebra = zebra(&lab);
+        zebra.say(&frames).unwrap();
+        println!("{what}: taken in after {:.2?}", started.elapsed());
+        until_told(&bridge, MILLION);
+        let heard = || {
+            let status = bridge.status()?;
+            let frames = status["sources"][0]["fpm"]["frames"].as_u64();
+            let times = 1 + u64::from(old.is_some());
+            let all = frames >= Some(times * u64::from(MILLION + NEXT_HOPS));
+            Ok(Seen::when(all, || format!("{frames:?}")))
+        };
+        until("the end of the stream", LIMIT, heard).unwrap();
+        report(what, MILLION, started.elapsed(), &bridge, before);
+        old = Some(zebra);
+    }
+    let memory = needed(bridge.process()).1;
+    assert!(memory <= MEMORY_BYTES, "{} MiB", memory >> 20);
+}
+
+#[test]
+#[ignore = "a measurement: make bridge-scale"]
+fn a_hundred_thousand_routes_at_once() {
+    const ROUTES: u32 = 100_000;
+    let (lab, router) = lab();
+    let bridge = start(&lab, &router, "fpm");
+    let frames = stream(&lab, ROUTES);
+    let mut zebra = zebra(&lab);
+    let before = needed(bridge.process());
+    let started = Instant::now();
+    zebra.say(&frames).unwrap();
+    let said = started.elapsed();
+    until_told(&bridge, ROUTES);
+    println!(
+        "all told {:.2?} after the last was said",
+        started.elapsed() - said
+    );
+    report("one burst", ROUTES, started.elapsed(), &bridge, before);
+}
+
+#[test]
+#[ignore = "a measurement: make bridge-scale"]
+fn a_million_routes_of_the_kernel() {
+    let (lab, router) = lab();
+    let mut lines = String::new();
+    for number in 0..MILLION {
+        let gateway = 100 + number % NEXT_HOPS;
+        writeln!(
+            lines,
+            "route add {} via 10.0.2.{gateway} dev p1 proto bgp",
+            prefix(number)
+        )
+        .unwrap();
+    }
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    std::io::Write::write_all(&mut file, lines.as_bytes()).unwrap();
+    let mut command = lab.node.command("ip");
+    output(command.arg("-batch").arg(file.path())).unwrap();
+    let started = Instant::now();
+    let bridge = start(&lab, &router, "kernel");
+    until_told(&bridge, MILLION);
+    report(
+        "a dump",
+        MILLION,
+        started.elapsed(),
+        &bridge,
+        (Duration::ZERO, 0),
+    );
+    let memory = needed(bridge.process()).1;
+    assert!(memory <= MEMORY_BYTES, "{} MiB", memory >> 20);
+}
+
+#[test]
+#[ignore = "a measurement: make bridge-scale"]
+fn a_neighbour_of_the_kernel() {
+    const CHANGES: u8 = 50;
+    let (lab, router) = lab();
+    let _bridge = start(&lab, &router, "kernel");
+    let api = router.api().unwrap();
+    let request = v1::WatchRequest {
+        kinds: vec![v1::EventKind::Neighbour.into()],
+        ..v1::WatchRequest::default()
+    };
+    let mut events = api.watch(request).unwrap();
+    let mut times = Vec::new();
+    for number in 1..=CHANGES {
+        let line = format!(
+            "ip neigh replace 10.0.2.77 dev p1 lladdr 02:00:00:00:01:{number:02x} nud permanent"
+        );
+        let started = Instant::now();
+        lab.node.run(&line).unwrap();
+        let done = Instant::now();
+        loop {
+            let event = events.next(LIMIT).unwrap();
+            let Some(v1::event::What::Neighbour(event)) = event.what else {
+                continue;
+            };
+            let neighbour = event.neighbour.unwrap_or_default();
+            if neighbour.mac[..] == [2, 0, 0, 0, 1, number] {
+                break;
+            }
+        }
+        times.push((done.elapsed(), started.elapsed()));
+    }
+    times.sort();
+    let (half, last) = (times[times.len() / 2], times[times.len() - 1]);
+    println!(
+        "a neighbour: in the data path {:.2?} after ip(8) ended ({:.2?} after it began) in half of {CHANGES} changes, {:.2?} at most",
+        half.0, half.1, last.0
+    );
+}
