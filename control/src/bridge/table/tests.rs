@@ -260,7 +260,7 @@ fn each_route_that_zebra_says_gets_a_word() {
     };
     let said = [
         route("10.1.0.0/16", over(2, Encapsulation::None)),
-        route("10.2.0.0/16", over(2, Encapsulation::Vxlan(7))),
+        route("10.2.0.0/16", over(2, Encapsulation::Other(5))),
         // The loopback is no interface of the router.
         route("10.3.0.0/16", over(1, Encapsulation::None)),
         route("10.4.0.0/16", Target::Object(9)),
