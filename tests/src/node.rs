@@ -268,10 +268,11 @@ impl Node {
         text += "ports:\n";
         for Port { name, wire, .. } in &self.ports {
             if let Some(wire) = wire {
-                // Frames sent pass the kernel's queue, where a lab can swallow them.
+                // Frames sent pass the kernel's queue, where a lab can swallow them. The ring is large enough for a worker that
+                // waits for its CPU for a second.
                 let _ = writeln!(
                     text,
-                    "  - {{ name: {name}, device: \"net_af_packet_{name},iface={},qdisc_bypass=0\" }}",
+                    "  - {{ name: {name}, device: \"net_af_packet_{name},iface={},qdisc_bypass=0,framecnt=2048\" }}",
                     wire.name()
                 );
             }

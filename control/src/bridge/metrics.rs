@@ -103,7 +103,7 @@ const ROUTER: [Column<BridgeRouterSession, u64>; 2] = [
         |s| s.batches,
     ),
 ];
-const FOLLOWER: [Column<BridgeFollower, u64>; 4] = [
+const FOLLOWER: [Column<BridgeFollower, u64>; 5] = [
     (
         "ferroute_bridge_kernel_updates_total",
         "Changes heard from the kernel.",
@@ -118,6 +118,11 @@ const FOLLOWER: [Column<BridgeFollower, u64>; 4] = [
         "ferroute_bridge_kernel_overruns_total",
         "Times that notifications of the kernel were lost.",
         |s| s.overruns,
+    ),
+    (
+        "ferroute_bridge_kernel_ignored_total",
+        "Attributes of the kernel's routes and next hops that are not known.",
+        |s| s.ignored,
     ),
     (
         "ferroute_bridge_kernel_unreadable_total",
@@ -152,7 +157,7 @@ const STATIONS: [Column<BridgeStations, u64>; 5] = [
         |s| s.refused,
     ),
 ];
-const FPM: [Column<BridgeFpmSession, u64>; 6] = [
+const FPM: [Column<BridgeFpmSession, u64>; 7] = [
     (
         "ferroute_bridge_fpm_connections_total",
         "Connections of zebra.",
@@ -172,6 +177,11 @@ const FPM: [Column<BridgeFpmSession, u64>; 6] = [
         "ferroute_bridge_fpm_unknown_total",
         "Messages of zebra that mean nothing here.",
         |s| s.unknown,
+    ),
+    (
+        "ferroute_bridge_fpm_ignored_total",
+        "Attributes of zebra's routes and next hops that are not known.",
+        |s| s.ignored,
     ),
     (
         "ferroute_bridge_fpm_unreadable_total",

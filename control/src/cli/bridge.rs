@@ -121,6 +121,7 @@ struct Kernel {
     updates: u64,
     dumps: u64,
     overruns: u64,
+    ignored: u64,
     unreadable: u64,
     last_unreadable: String,
 }
@@ -132,6 +133,7 @@ struct Fpm {
     frames: u64,
     bytes: u64,
     unknown: u64,
+    ignored: u64,
     unreadable: u64,
     feedback_lost: u64,
     last_error: String,
@@ -197,6 +199,7 @@ impl From<v1::BridgeSource> for Source {
                 updates: follower.updates,
                 dumps: follower.dumps,
                 overruns: follower.overruns,
+                ignored: follower.ignored,
                 unreadable: follower.unreadable,
                 last_unreadable: follower.last_unreadable,
             },
@@ -206,6 +209,7 @@ impl From<v1::BridgeSource> for Source {
                 frames: fpm.frames,
                 bytes: fpm.bytes,
                 unknown: fpm.unknown,
+                ignored: fpm.ignored,
                 unreadable: fpm.unreadable,
                 feedback_lost: fpm.feedback_lost,
                 last_error: fpm.last_error,
@@ -274,10 +278,11 @@ impl Source {
         line(
             "kernel",
             format!(
-                "{} changes, {} dumps, {} overruns, {} unreadable {}",
+                "{} changes, {} dumps, {} overruns, {} attributes ignored, {} unreadable {}",
                 kernel.updates,
                 kernel.dumps,
                 kernel.overruns,
+                kernel.ignored,
                 kernel.unreadable,
                 kernel.last_unreadable
             ),
@@ -381,13 +386,14 @@ impl Fpm {
             connections,
             frames,
             unknown,
+            ignored,
             unreadable,
             feedback_lost,
             last_error,
             ..
         } = self;
         format!(
-            "{peer}, connection {connections}, {frames} frames, {unknown} unknown, {unreadable} unreadable, {feedback_lost} feedback lost {last_error}"
+            "{peer}, connection {connections}, {frames} frames, {unknown} unknown, {ignored} attributes ignored, {unreadable} unreadable, {feedback_lost} feedback lost {last_error}"
         )
     }
 }
@@ -437,7 +443,7 @@ mod tests {
         for line in [
             "frr (fpm)",
             "  router      connected, epoch 2, session 0, 0 batches, all told",
-            "  zebra       not connected, connection 0, 0 frames, 0 unknown, 0 unreadable, 0 feedback lost",
+            "  zebra       not connected, connection 0, 0 frames, 0 unknown, 0 attributes ignored, 0 unreadable, 0 feedback lost",
             "  routes      3 told, 1 pending, 0 unsupported, 0 refused, 0 queued",
             "  protocols   bgp 4",
             "  problem     10.0.0.0/8 in red: the router has no interface p9 [PENDING]",

@@ -125,13 +125,13 @@ text!(
     |text| Ok(text.parse()?)
 );
 text!(
-    EndpointName,
+    DomainName,
     "a name (in quotes if it reads as a number)",
     { "type": "string", "minLength": 1, "maxLength": 32, "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$" },
     |text| Ok(text.parse()?)
 );
 text!(
-    DomainName,
+    EndpointName,
     "a name (in quotes if it reads as a number)",
     { "type": "string", "minLength": 1, "maxLength": 32, "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$" },
     |text| Ok(text.parse()?)

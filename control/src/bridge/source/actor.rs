@@ -112,6 +112,7 @@ pub(super) struct Heard {
     pub(super) updates: u64,
     pub(super) dumps: u64,
     pub(super) overruns: u64,
+    pub(super) ignored: u64,
     pub(super) unreadable: u64,
     pub(super) last_unreadable: String,
 }

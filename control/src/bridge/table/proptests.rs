@@ -76,7 +76,8 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// A hop by a small number: the interface is its last two bits, 3 being one that the router never has.
+/// A hop by a small number: the interface is its last two bits, 3 being one that the router never has; what hop 7 puts around
+/// packets, the router cannot.
 fn hop(number: u8) -> Hop {
     let interface = u32::from(number % 4) + 1;
     let encapsulation = if number == 7 {
