@@ -50,15 +50,15 @@ fn rules_between_fields_are_kept() {
             "sources[0].l2vnis[0].vni: a VNI needs the settings of `tunnels`",
         ),
         (
-            "tunnels: {address: 192.0.2.1}\nsources: [{owner: a, kind: kernel, tables: [{l3vni: 1}], l2vnis: [{vni: 1, domain: x}]}]",
+            "{tunnels: {address: 192.0.2.1}, sources: [{owner: a, kind: kernel, tables: [{l3vni: 1}], l2vnis: [{vni: 1, domain: x}]}]}",
             "sources[0].l2vnis[0].vni: this VNI is served already",
         ),
         (
-            "tunnels: {address: 192.0.2.1}\nsources: [{owner: a, kind: kernel, l2vnis: [{vni: 1, domain: x}, {vni: 2, domain: x}]}]",
+            "{tunnels: {address: 192.0.2.1}, sources: [{owner: a, kind: kernel, l2vnis: [{vni: 1, domain: x}, {vni: 2, domain: x}]}]}",
             "sources[0].l2vnis[1].domain: this bridge domain has a VNI already",
         ),
         (
-            "tunnels: {address: 192.0.2.1}\nsources: [{owner: a, kind: kernel, l2vnis: [{vni: 1, domain: x, vrf: red}]}]",
+            "{tunnels: {address: 192.0.2.1}, sources: [{owner: a, kind: kernel, l2vnis: [{vni: 1, domain: x, vrf: red}]}]}",
             "sources[0].l2vnis[0].vrf: this source has no table of this VRF",
         ),
         (

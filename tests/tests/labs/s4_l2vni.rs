@@ -239,7 +239,7 @@ fn s4_stations_behind_an_anycast_gateway_and_the_prefixes_of_its_vrf() {
 fn idle(lab: &Lab, mac: &str) -> Option<u64> {
     let stations = lab.r1.router.get().query("fdb show").unwrap();
     let mut stations = stations.as_array().unwrap().iter();
-    let own = stations.find(|station| station["mac"] == mac && station["kind"] == "learned")?;
+    let own = stations.find(|station| station["mac"] == mac && station["state"] == "learned")?;
     own["idle_seconds"].as_u64()
 }
 

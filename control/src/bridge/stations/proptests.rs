@@ -2,8 +2,8 @@
 //!
 //! The kernel and the router are played: each takes words as the real one does, and its notifications come late, in order.
 
-use super::segment::{Segment, Station, ToKernel, ToRouter, Whose};
-use super::tests::{NETDEVS, PORT, VXLAN, end, entry, mac, place, station};
+use super::segment::{Segment, Station, ToKernel, ToRouter, Told, Whose};
+use super::tests::{NETDEVS, PORT, VXLAN, end, entry, mac, station, told};
 use crate::bridge::netlink::update::FdbUpdate;
 use ferroute_dataplane::mac::Mac;
 use proptest::prelude::*;
@@ -76,7 +76,6 @@ impl World {
                     None => 0,
                 };
                 let remote = before.and_then(|before| before.remote);
-                let remote = remote.map(|remote| remote.end);
                 self.set(mac, Some(station(Whose::Member, sequence, remote)), true);
             }
             Event::Aged(number) => {
@@ -84,13 +83,7 @@ impl World {
                 if let Some(known) = self.router.get(&mac).copied()
                     && known.whose == Whose::Member
                 {
-                    let left = known.remote.map(|remote| {
-                        Station {
-                            whose: Whose::Remote,
-                            ..known
-                        }
-                        .at(remote.end)
-                    });
+                    let left = known.remote.map(behind);
                     self.set(mac, left, true);
                 }
             }
@@ -99,7 +92,7 @@ impl World {
                     self.segment.fdb(&update);
                 }
                 for (mac, station) in self.events.drain(..router.min(self.events.len())) {
-                    self.segment.router_station(mac, station);
+                    self.segment.router_event(mac, station);
                 }
             }
             Event::Settles => self.settle(),
@@ -169,12 +162,13 @@ impl World {
                 let before = self.router.get(&mac).copied();
                 let stays =
                     before.is_some_and(|b| b.whose == Whose::Member && b.sequence >= sequence);
+                let remote = told(at.end, sequence);
                 let now = match before {
-                    Some(before) if stays => before.at(at.end),
-                    _ => station(Whose::Remote, sequence, Some(at.end)),
+                    Some(before) if stays => Station { remote, ..before },
+                    _ => station(Whose::Remote, sequence, remote),
                 };
                 let moved = before.is_some_and(|b| b.whose == Whose::Member) && !stays;
-                self.set(mac, Some(now), moved || stays);
+                self.set(mac, Some(now), moved);
             }
             ToRouter::Forget(mac) => match self.router.get(&mac).copied() {
                 Some(known) if known.whose == Whose::Member => {
@@ -188,11 +182,9 @@ impl World {
     }
 }
 
-impl Station {
-    fn at(self, end: IpAddr) -> Self {
-        let remote = Some(place(end));
-        Self { remote, ..self }
-    }
+/// A station that is nowhere but where it was told to be.
+fn behind(told: Told) -> Station {
+    station(Whose::Remote, told.sequence, Some(told))
 }
 
 proptest! {
@@ -213,7 +205,7 @@ proptest! {
         for number in 1..4 {
             let mac = mac(number);
             let known = world.router.get(&mac);
-            let remote = known.and_then(|known| known.remote).map(|remote| remote.end);
+            let remote = known.and_then(|known| known.remote).map(|told| told.place.end);
             prop_assert_eq!(remote, world.remotes.get(&mac).copied(), "remote of {}", mac);
             let here = known.is_some_and(|known| known.whose == Whose::Member);
             let local = world.places.get(&mac) == Some(&PORT);

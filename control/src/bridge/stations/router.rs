@@ -1,6 +1,6 @@
 //! The router's side: what its domains have, and how it is told of changes.
 
-use super::segment::{Known, Place, Station, ToRouter, Whose};
+use super::segment::{Known, Place, Station, ToRouter, Told, Whose};
 use crate::bridge::router::keeper::Kept;
 use crate::bridge::router::neighbours::Neighbours;
 use crate::bridge::table::octets;
@@ -79,8 +79,9 @@ pub(super) fn station(station: &v1::Station) -> Option<(Mac, Station)> {
     };
     let remote = station.remote.as_ref().and_then(|remote| {
         let end = address(&remote.end.as_ref()?.address)?;
-        let sticky = remote.sticky;
-        Some(Place { end, sticky })
+        let (sticky, sequence) = (remote.sticky, remote.sequence);
+        let place = Place { end, sticky };
+        Some(Told { place, sequence })
     });
     let sequence = station.sequence;
     let station_now = Station {

@@ -70,7 +70,16 @@ pub(super) struct Station {
     /// With this mobility sequence.
     pub(super) sequence: u32,
     /// What it was told of a remote end, whether it counts or not.
-    pub(super) remote: Option<Place>,
+    pub(super) remote: Option<Told>,
+}
+
+/// What the router was told of a station's remote end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Told {
+    /// Where it is.
+    pub(super) place: Place,
+    /// With this mobility sequence.
+    pub(super) sequence: u32,
 }
 
 /// What counts of a station in the router.
@@ -260,6 +269,34 @@ impl Segment {
         self.dirty.insert(Key::End(end));
     }
 
+    /// The router said what became of a station, perhaps before it heard our last word. Of remote ends it says nothing new:
+    /// we tell them.
+    pub(super) fn router_event(&mut self, mac: Mac, station: Option<Station>) {
+        let known = self.router.stations.get(&mac);
+        let station = match (known.and_then(|known| known.remote), station) {
+            (Some(told), Some(said)) if said.remote == Some(told) => Some(said),
+            (Some(told), said) => Some(match said {
+                // It did not know our word yet. It stays where it is if its sequence is not the lower one.
+                Some(said) if said.whose == Whose::Member && said.sequence >= told.sequence => {
+                    let remote = Some(told);
+                    Station { remote, ..said }
+                }
+                // Our word came after that, and found it nowhere or with a lower one.
+                _ => Station {
+                    whose: Whose::Remote,
+                    sequence: told.sequence,
+                    remote: Some(told),
+                },
+            }),
+            (None, Some(said)) if said.whose != Whose::Remote => {
+                let remote = None;
+                Some(Station { remote, ..said })
+            }
+            (None, _) => None,
+        };
+        self.router_station(mac, station);
+    }
+
     /// The router knows this of a station now.
     pub(super) fn router_station(&mut self, mac: Mac, station: Option<Station>) {
         match station {
@@ -323,7 +360,7 @@ impl Segment {
             return (None, None);
         }
         let place = self.kernel.remotes.get(&mac);
-        let had = known.and_then(|known| known.remote);
+        let had = known.and_then(|known| Some(known.remote?.place));
         let lapsed = self.kernel.lapsed.contains(&mac);
         let to_router = match place {
             Some(place) if lapsed || had != Some(*place) => {
@@ -378,7 +415,7 @@ impl Segment {
                 let station = Station {
                     whose: Whose::Remote,
                     sequence,
-                    remote: Some(place),
+                    remote: Some(Told { place, sequence }),
                 };
                 self.router_station(mac, Some(station));
             }

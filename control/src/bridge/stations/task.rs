@@ -304,7 +304,7 @@ impl Task {
                 let gone = event.change() == v1::Change::Removed;
                 if let Some(served) = self.of_domain(&said.domain) {
                     let station = (!gone).then_some(station);
-                    served.segment.router_station(mac, station);
+                    served.segment.router_event(mac, station);
                 }
             }
             Some(What::Neighbour(event)) => {

@@ -1,6 +1,8 @@
 //! One VNI between the two sides, step by step.
 
-use super::segment::{Key, Known, Netdevs, Place, Segment, Station, ToKernel, ToRouter, Whose};
+use super::segment::{
+    Key, Known, Netdevs, Place, Segment, Station, ToKernel, ToRouter, Told, Whose,
+};
 use crate::bridge::netlink::update::{FdbEntry, FdbKey, FdbUpdate, Neighbour, NeighbourState};
 use ferroute_dataplane::mac::Mac;
 use std::net::IpAddr;
@@ -49,14 +51,16 @@ pub(super) fn entry(
     }
 }
 
-pub(super) const fn station(whose: Whose, sequence: u32, remote: Option<IpAddr>) -> Station {
+pub(super) const fn told(end: IpAddr, sequence: u32) -> Option<Told> {
+    let place = place(end);
+    Some(Told { place, sequence })
+}
+
+pub(super) const fn station(whose: Whose, sequence: u32, remote: Option<Told>) -> Station {
     Station {
         whose,
         sequence,
-        remote: match remote {
-            Some(end) => Some(place(end)),
-            None => None,
-        },
+        remote,
     }
 }
 
@@ -117,8 +121,8 @@ fn a_station_moves_here_and_back() {
     assert_eq!(said(&mut segment), router(&[put(0)]));
 
     // A frame of it came in: it is here now, which zebra is to hear.
-    let here = station(Whose::Member, 1, Some(end(1)));
-    segment.router_station(mac(1), Some(here));
+    let here = station(Whose::Member, 1, told(end(1), 0));
+    segment.router_event(mac(1), Some(here));
     let local = |is| ToKernel::Station(mac(1), is);
     assert_eq!(said(&mut segment), kernel(&[local(true)]));
     // It did, and takes the remote end away.
@@ -130,8 +134,8 @@ fn a_station_moves_here_and_back() {
     segment.fdb(&there(true));
     segment.fdb(&entry(VXLAN, mac(1).octets(), None, true));
     assert_eq!(said(&mut segment), router(&[put(2)]));
-    let gone = station(Whose::Remote, 2, Some(end(1)));
-    segment.router_station(mac(1), Some(gone));
+    let gone = station(Whose::Remote, 2, told(end(1), 2));
+    segment.router_event(mac(1), Some(gone));
     assert_eq!(said(&mut segment), (vec![], vec![]));
 }
 
@@ -140,8 +144,8 @@ fn back_and_forth_in_one_breath_ends_with_the_daemons_last_word() {
     let mut segment = segment();
     segment.fdb(&entry(VXLAN, mac(1).octets(), Some(end(1)), true));
     said(&mut segment);
-    let here = station(Whose::Member, 1, Some(end(1)));
-    segment.router_station(mac(1), Some(here));
+    let here = station(Whose::Member, 1, told(end(1), 0));
+    segment.router_event(mac(1), Some(here));
     said(&mut segment);
     for there in [false, true] {
         segment.fdb(&entry(VXLAN, mac(1).octets(), Some(end(1)), there));
@@ -155,10 +159,10 @@ fn back_and_forth_in_one_breath_ends_with_the_daemons_last_word() {
 fn a_station_that_ages_is_taken_from_the_kernel() {
     let mut segment = segment();
     let here = station(Whose::Member, 0, None);
-    segment.router_station(mac(1), Some(here));
+    segment.router_event(mac(1), Some(here));
     let local = |is| ToKernel::Station(mac(1), is);
     assert_eq!(said(&mut segment), kernel(&[local(true)]));
-    segment.router_station(mac(1), None);
+    segment.router_event(mac(1), None);
     assert_eq!(said(&mut segment), kernel(&[local(false)]));
 }
 
@@ -184,7 +188,7 @@ fn addresses_go_both_ways_and_ours_do_not_come_back() {
     segment.router_neighbour(ours, Some(answered));
     assert_eq!(said(&mut segment), (vec![], vec![]), "it may be anywhere");
     let here = station(Whose::Member, 0, None);
-    segment.router_station(mac(1), Some(here));
+    segment.router_event(mac(1), Some(here));
     let address = |mac| ToKernel::Neighbour(ours, mac);
     let words = [ToKernel::Station(mac(1), true), address(Some(mac(1)))];
     assert_eq!(said(&mut segment), kernel(&words));
@@ -217,11 +221,11 @@ fn after_a_restart_only_the_difference_is_said() {
     segment.fdb(&entry(PORT, mac(9).octets(), None, true));
     segment.forget_router(false);
     // One is as it is to be, one moved here since it was said, one is new, one was withdrawn.
-    let same = station(Whose::Remote, 4, Some(end(1)));
+    let same = station(Whose::Remote, 4, told(end(1), 4));
     segment.router_station(mac(1), Some(same));
-    let here = station(Whose::Member, 5, Some(end(1)));
+    let here = station(Whose::Member, 5, told(end(1), 4));
     segment.router_station(mac(2), Some(here));
-    let withdrawn = station(Whose::Remote, 0, Some(end(2)));
+    let withdrawn = station(Whose::Remote, 0, told(end(2), 0));
     segment.router_station(mac(4), Some(withdrawn));
     segment.router_flood(end(7));
     segment.look_at_all();
