@@ -293,9 +293,7 @@ impl Router {
             && filter
                 .family
                 .is_none_or(|family| family == Family::of(found.key.address))
-            && filter
-                .state
-                .is_none_or(|state| state == state_of(found.state)))
+            && filter.state.is_none_or(|state| state == found.state))
     }
 
     /// Answers with one page of neighbours.
@@ -366,24 +364,12 @@ impl Router {
             interface: self.interfaces.get(found.key.interface)?.name,
             address: found.key.address,
             mac: found.mac,
-            state: state_of(found.state),
+            state: found.state,
             router: found.router,
             confirmed: found
                 .confirmed_ns
                 .map(|at| Duration::from_nanos(now_ns.saturating_sub(at))),
             held_packets: u32::try_from(found.held).unwrap_or(u32::MAX),
         })
-    }
-}
-
-const fn state_of(state: neighbour::NeighbourState) -> NeighbourState {
-    match state {
-        neighbour::NeighbourState::Incomplete => NeighbourState::Incomplete,
-        neighbour::NeighbourState::Reachable => NeighbourState::Reachable,
-        neighbour::NeighbourState::Stale => NeighbourState::Stale,
-        neighbour::NeighbourState::Delay => NeighbourState::Delay,
-        neighbour::NeighbourState::Probe => NeighbourState::Probe,
-        neighbour::NeighbourState::Failed => NeighbourState::Failed,
-        neighbour::NeighbourState::Permanent => NeighbourState::Permanent,
     }
 }

@@ -3,28 +3,10 @@
 use super::name::{InterfaceName, VrfName};
 use super::prefix::Family;
 use super::reason::reasons;
+pub use crate::neighbour::NeighbourState;
 use ferroute_dataplane::mac::Mac;
 use std::net::IpAddr;
 use std::time::Duration;
-
-/// State of a neighbour (RFC 4861 section 7.3.2; ARP uses the same machine).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum NeighbourState {
-    /// Asked, no answer yet.
-    Incomplete,
-    /// Confirmed lately.
-    Reachable,
-    /// Not confirmed lately, and not used since.
-    Stale,
-    /// Used while stale: waits for a hint from above before probing.
-    Delay,
-    /// Being probed.
-    Probe,
-    /// Did not answer.
-    Failed,
-    /// Set by an operator; never ages.
-    Permanent,
-}
 
 /// A permanent neighbour that a client wants.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
