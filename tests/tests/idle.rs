@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "what cannot go on has failed")]
 
 use ferroute_tests::{Router, TwoHosts};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// For how long the worker is watched.
@@ -24,7 +24,7 @@ fn worker(router: &Router) -> PathBuf {
 }
 
 /// The CPU time that a thread has used, in nanoseconds, and how often it has slept.
-fn used(task: &PathBuf) -> (u128, u64) {
+fn used(task: &Path) -> (u128, u64) {
     let read = |file| std::fs::read_to_string(task.join(file)).unwrap();
     let cpu_ns = read("schedstat")
         .split(' ')
