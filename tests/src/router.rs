@@ -14,8 +14,8 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// How long a router may take to be ready.
-const START: Duration = Duration::from_secs(60);
+/// How long a router may take to be ready; what it may have to wait for on a machine without a free CPU is the kernel.
+const START: Duration = Duration::from_secs(90);
 /// How long it may take to stop.
 const STOP: Duration = Duration::from_secs(15);
 

@@ -230,7 +230,9 @@ impl Router {
             self.hardware.set_up(port.id, &shape)
         };
         if let Err(error) = done {
-            if let Err(worse) = self.restore(&port, &settings, running) {
+            if (running || !error.changed_nothing())
+                && let Err(worse) = self.restore(&port, &settings, running)
+            {
                 tracing::error!(port = %name, error = %worse, "the port does not take its old settings again and stands still");
             }
             return Err(refused(&error, "change the device", &port.device));

@@ -73,18 +73,20 @@ impl DpdkHardware {
     }
 
     /// Takes all queues of a port back from the workers: first what receives, then what hands off,
-    /// then what sends.
+    /// then what sends. After an error, what a worker that hangs has not given back is still listed, so that it can
+    /// be tried again.
     fn take_queues(&mut self, port: PortId) -> Result<(), HardwareError> {
-        let bound = self.bound_mut(port)?;
-        let (rx, tx) = (std::mem::take(&mut bound.rx), std::mem::take(&mut bound.tx));
-        for (queue, worker) in rx {
+        while let Some((queue, worker)) = self.bound(port)?.rx.last().copied() {
             drop(self.worker(worker)?.take_rx(port, queue)?);
+            self.bound_mut(port)?.rx.pop();
         }
-        let owns = |w: &&Worker| tx.contains(&w.spec().index);
+        let owners = &self.bound(port)?.tx;
+        let owns = |w: &&Worker| owners.contains(&w.spec().index);
         let others = self.workers.iter().filter(|w| !owns(w));
         for worker in others.chain(self.workers.iter().filter(owns)) {
             drop(worker.set_tx(port, None)?);
         }
+        self.bound_mut(port)?.tx.clear();
         Ok(())
     }
 
@@ -227,6 +229,7 @@ impl Hardware for DpdkHardware {
             self.worker(*worker)?;
         }
         let workers = self.workers.len();
+        self.bound(port)?.port.can_configure()?;
         let info = self.bound(port)?.port.info()?;
         let pollers = self.poller_count(shape);
         let mut config = PortConfig {

@@ -137,6 +137,20 @@ pub enum HardwareError {
     Worker(#[from] CommandError),
 }
 
+impl HardwareError {
+    /// Whether it was found before anything was touched: the port works on as it did.
+    #[must_use]
+    pub const fn changed_nothing(&self) -> bool {
+        matches!(
+            self,
+            Self::NoPort(_)
+                | Self::NoWorker(_)
+                | Self::TooManyQueues { .. }
+                | Self::Configure(ConfigureError::OnlyOnce)
+        )
+    }
+}
+
 /// Cards and workers.
 pub trait Hardware: Send {
     /// Takes a device by PCI address or device string. It does not run yet.

@@ -1,6 +1,7 @@
 //! The control plane's end of a worker.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -107,6 +108,8 @@ pub struct Worker {
     counters: Arc<WorkerCounters>,
     commands: Arc<ArrayQueue<Command>>,
     replies: Arc<ArrayQueue<Reply>>,
+    /// Whether a reply will come to a command that was given up.
+    owes_reply: AtomicBool,
     injects: Arc<ArrayQueue<Inject>>,
     reader_slot: usize,
     thread: Option<JoinHandle<()>>,
@@ -152,6 +155,7 @@ impl Worker {
             counters,
             commands,
             replies,
+            owes_reply: AtomicBool::new(false),
             injects,
             reader_slot,
             thread: Some(thread),
@@ -244,20 +248,32 @@ impl Worker {
 
     fn tell(&self, command: Command) -> Result<Reply, CommandError> {
         let hung = || CommandError::Hung(self.spec.index);
-        let mut start = Instant::now();
+        if self.owes_reply.load(Ordering::Relaxed) {
+            // To a command that was given up; it would be taken for that to this one.
+            drop(self.reply().ok_or_else(hung)?);
+            self.owes_reply.store(false, Ordering::Relaxed);
+        }
         self.commands.push(command).map_err(|_| hung())?;
-        let mut taken = false;
+        if let Some(reply) = self.reply() {
+            return Ok(reply);
+        }
+        // What the worker has not begun is taken back; what it has begun is awaited once more.
+        if self.commands.pop().is_some() {
+            return Err(hung());
+        }
+        self.reply().ok_or_else(|| {
+            self.owes_reply.store(true, Ordering::Relaxed);
+            hung()
+        })
+    }
+
+    /// Waits for a reply as long as a worker may take for one.
+    fn reply(&self) -> Option<Reply> {
+        let start = Instant::now();
         loop {
-            if let Some(reply) = self.replies.pop() {
-                return Ok(reply);
-            }
-            if start.elapsed() > ANSWER_WITHIN {
-                // What the worker has not begun is taken back, or its reply would be taken for that to a
-                // later command. What it has begun is awaited once more.
-                if taken || self.commands.pop().is_some() {
-                    return Err(hung());
-                }
-                (taken, start) = (true, Instant::now());
+            let reply = self.replies.pop();
+            if reply.is_some() || start.elapsed() > ANSWER_WITHIN {
+                return reply;
             }
             std::thread::yield_now();
         }

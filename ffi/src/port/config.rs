@@ -2,12 +2,16 @@
 
 use super::info::{RxOffloads, TxOffloads, raw_info};
 use super::plan::Plan;
+use super::xdp::Sockets;
 use super::{Port, PortError};
 use crate::error::Errno;
 use crate::mempool::Mempool;
 use crate::queue::{RxQueue, TxQueue};
 use std::fmt;
 use std::sync::Arc;
+
+/// The driver of AF_XDP devices.
+const XDP_DRIVER: &str = "net_af_xdp";
 
 /// What is wanted of a port. What the device does not offer is left out, except for queues and MTU.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,6 +150,9 @@ pub enum ConfigureError {
         /// What one needs.
         needed_bytes: u32,
     },
+    /// The driver sets a device up only once.
+    #[error("the AF_XDP driver sets a device up only once: remove the port and add it anew")]
+    OnlyOnce,
     /// The driver refused a step.
     #[error("the driver refused {step}: {errno}")]
     Refused {
@@ -168,14 +175,20 @@ impl Port {
         config: &PortConfig,
         pool: &Mempool,
     ) -> Result<Queues, ConfigureError> {
+        self.can_configure()?;
         let info = raw_info(self.id())?;
         let plan = Plan::new(config, &info, pool)?;
+        let is_xdp = self.info()?.driver == XDP_DRIVER;
         let device = self.exclusive()?;
         device.stop()?;
         device.keep_pool(pool.clone());
         self.applied = None;
         self.promiscuous_wanted = config.promiscuous;
-        self.applied = Some(plan.apply(self.id(), config, &info, pool)?);
+        self.applied = Some(if is_xdp {
+            self.apply_to_xdp(|id| plan.apply(id, config, &info, pool))
+        } else {
+            plan.apply(self.id(), config, &info, pool)
+        }?);
         if let Ok(device) = self.exclusive() {
             device.keep_only_last_pool();
         }
@@ -187,6 +200,33 @@ impl Port {
                 .map(|queue| TxQueue::new(Arc::clone(&self.device), queue))
                 .collect(),
         })
+    }
+
+    /// Whether [`Port::configure`] may be tried, without touching a port that works.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigureError::OnlyOnce`]: a queue of an AF_XDP device cannot be set up again, since its driver keeps the old
+    /// socket, and with it the kernel's queue.
+    pub fn can_configure(&self) -> Result<(), ConfigureError> {
+        if self.device.has_sockets() {
+            return Err(ConfigureError::OnlyOnce);
+        }
+        Ok(())
+    }
+
+    /// Notes the sockets that the driver opens.
+    fn apply_to_xdp<T>(&mut self, apply: impl FnOnce(u16) -> T) -> T {
+        let (id, eal) = (self.id(), self.device.eal().clone());
+        // Keeps other devices from opening theirs meanwhile.
+        let _claims = eal.claimed_ports();
+        Sockets::let_go();
+        let before = Sockets::open();
+        let applied = apply(id);
+        if let Ok(device) = self.exclusive() {
+            device.sockets().note(&before, &Sockets::open());
+        }
+        applied
     }
 
     /// What the device does, if it is configured.

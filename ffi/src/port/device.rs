@@ -1,6 +1,7 @@
 //! What a port and its queue handles share.
 
 use super::PortError;
+use super::xdp::Sockets;
 use crate::eal::Eal;
 use crate::mempool::Mempool;
 use crate::raw;
@@ -16,6 +17,8 @@ pub(crate) struct Device {
     running: AtomicBool,
     /// Pools whose buffers may be in the receive queues; they must outlive the device.
     pools: Vec<Mempool>,
+    /// Of an AF_XDP device.
+    sockets: Sockets,
     is_open: bool,
     eal: Eal,
 }
@@ -27,6 +30,7 @@ impl Device {
             id,
             running: AtomicBool::new(false),
             pools: Vec::new(),
+            sockets: Sockets::none(),
             is_open: true,
             eal,
         }
@@ -60,6 +64,16 @@ impl Device {
         self.pools.drain(..self.pools.len().saturating_sub(1));
     }
 
+    /// Whether it has XDP sockets.
+    pub(super) const fn has_sockets(&self) -> bool {
+        !self.sockets.is_empty()
+    }
+
+    /// The XDP sockets of the device, which its driver may leave behind.
+    pub(super) const fn sockets(&mut self) -> &mut Sockets {
+        &mut self.sockets
+    }
+
     /// Stops the device. `&mut self` says that no queue handle exists.
     pub(super) fn stop(&mut self) -> Result<(), PortError> {
         if *self.running.get_mut() {
@@ -90,6 +104,7 @@ impl Device {
             // keeps every other attach and detach out.
             removed = PortError::check(unsafe { raw::rte_dev_remove(device) });
         }
+        self.sockets.close_rest();
         stopped.and(closed).and(removed).map(drop)
     }
 }

@@ -18,6 +18,7 @@ mod device;
 mod info;
 mod plan;
 mod stats;
+mod xdp;
 
 pub use attach::{AttachError, DetachError, Found, ports};
 pub use config::{Applied, ConfigureError, PortConfig, Queues, Step};

@@ -2,7 +2,8 @@
 
 use super::{pool, port, start};
 use arrayvec::ArrayVec;
-use dpdk_sys::{Mbuf, Mempool, Queues, RxQueue, TxQueue};
+use dpdk_sys::port::ConfigureError;
+use dpdk_sys::{Mbuf, Mempool, PortConfig, Queues, RxQueue, TxQueue};
 use std::time::{Duration, Instant};
 
 /// Moves this thread into a network namespace of its own, which ends with the process.
@@ -164,12 +165,20 @@ fn virtio_and_vhost() {
 fn express_data_path() {
     let dpdk = start();
     own_network();
-    let pool = pool(&dpdk);
+    // The driver keeps what is in its fill ring, each time.
+    let pool = Mempool::create(&dpdk, "packets", 32767, 64, 2048 + 128, None).unwrap();
     let (tap, mut tap_queues) = port(&dpdk, "net_tap0,iface=ferroute0", &pool);
-    let (xdp, mut xdp_queues) = port(&dpdk, "net_af_xdp0,iface=ferroute0", &pool);
-    both_ways(&mut tap_queues, &mut xdp_queues, &pool);
-    drop((tap_queues, xdp_queues));
-    xdp.detach().unwrap();
+    // Again and again: the queue of the kernel's interface is free after each.
+    for round in 0..3 {
+        println!("round {round}: {} buffers are out", pool.in_use());
+        let (mut xdp, mut xdp_queues) = port(&dpdk, "net_af_xdp0,iface=ferroute0", &pool);
+        both_ways(&mut tap_queues, &mut xdp_queues, &pool);
+        drop(xdp_queues);
+        let again = xdp.configure(&PortConfig::default(), &pool).unwrap_err();
+        assert_eq!(again, ConfigureError::OnlyOnce);
+        xdp.detach().unwrap();
+    }
+    drop(tap_queues);
     tap.detach().unwrap();
     // No look at the pool here: the driver does not give the buffers of its fill ring back.
     // So the pool stays, and DPDK with it.

@@ -1,15 +1,18 @@
 //! Flows of numbered datagrams between the hosts.
 
 use ferroute_tests::{Namespace, TwoHosts};
+use nix::sys::socket::{setsockopt, sockopt::RcvBufForce};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(30);
 /// Between two datagrams of all flows of one way and family.
 const INTERVAL: Duration = Duration::from_micros(1000);
+/// Room for what comes while the receiver gets no CPU for seconds: the kernel counts about 1 KiB for each datagram.
+const RECEIVE_BYTES: usize = 16 << 20;
 /// The first flow's port; each further one of the same two hosts has the next.
 const PORT: u16 = 6000;
 
@@ -42,6 +45,7 @@ impl Flow {
         };
         let inbound = to.enter(|| UdpSocket::bind(target)).unwrap().unwrap();
         let outbound = from.enter(|| UdpSocket::bind(any)).unwrap().unwrap();
+        setsockopt(&inbound, RcvBufForce, &RECEIVE_BYTES).unwrap();
         inbound.set_read_timeout(Some(LIMIT)).unwrap();
         outbound.set_write_timeout(Some(LIMIT)).unwrap();
         outbound.connect(target).unwrap();
