@@ -14,8 +14,9 @@ use std::thread::JoinHandle;
 use std::time::UNIX_EPOCH;
 
 /// Frames that `tshark` finds fault with. Checksums of all protocols are checked; 0 is its word for a bad one. Linux writes a TCP
-/// checksum of zero as 0xffff, as UDP has it; the sum is right all the same, which tshark does not see.
-const FAULTY: &str = "_ws.malformed or ip.checksum.status == 0 or (tcp.checksum.status == 0 and tcp.checksum != 0xffff) \
+/// checksum of zero as 0xffff, as UDP has it; the sum is right all the same, which tshark does not see. What it takes the data of
+/// a TCP connection for is a guess, and its faults are the guess's.
+const FAULTY: &str = "(_ws.malformed and not frame.protocols matches \":tcp:\") or ip.checksum.status == 0 or (tcp.checksum.status == 0 and tcp.checksum != 0xffff) \
                       or udp.checksum.status == 0 \
                       or icmp.checksum.status == 0 or icmpv6.checksum.status == 0";
 
@@ -118,6 +119,8 @@ impl Recording {
                 .arg("-o")
                 .arg(format!("{protocol}.check_checksum:TRUE"));
         }
+        // Each frame is judged alone: a segment that was sent again in other pieces is no malformed one.
+        tshark.args(["-o", "tcp.desegment_tcp_streams:FALSE"]);
         if !filter.is_empty() {
             tshark.args(["-Y", filter]);
         }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "what cannot go on has failed")]
 
+#[path = "overlay_interop/bridged.rs"]
+mod bridged;
 #[path = "overlay_interop/jumbo.rs"]
 mod jumbo;
 #[path = "overlay_interop/kernel.rs"]

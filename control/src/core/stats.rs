@@ -58,6 +58,7 @@ impl Router {
                 punted_packets: c.punted.get(),
                 consumed_packets: c.consumed.get(),
                 dropped_packets: c.dropped(),
+                copied_packets: c.copied.get(),
                 injected_packets: c.injected.get(),
                 polls: c.passes.get(),
                 empty_polls: c.idle_passes.get(),

@@ -2,8 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ferroute_dataplane::counters::Counter;
+use bytemuck::zeroed_slice_box;
+use ferroute_dataplane::counters::{Counter, MAX_BRIDGES};
 use ferroute_dataplane::drops::DropReason;
+use ferroute_dataplane::ids::BridgeId;
 
 /// Counters with one writer, the exception thread.
 #[derive(Debug)]
@@ -30,6 +32,7 @@ pub struct ExceptionCounters {
     pub originated: Counter,
     /// ICMP and ICMPv6 errors sent.
     pub icmp_errors: Counter,
+    answered: Box<[Counter]>,
 }
 
 impl Default for ExceptionCounters {
@@ -46,6 +49,8 @@ impl Default for ExceptionCounters {
             from_twin_dropped: Counter::default(),
             originated: Counter::default(),
             icmp_errors: Counter::default(),
+            // Memory is taken as domains use it.
+            answered: zeroed_slice_box(MAX_BRIDGES),
         }
     }
 }
@@ -54,6 +59,12 @@ impl ExceptionCounters {
     /// Counts a drop.
     pub fn drop_for(&self, reason: DropReason) {
         self.drops[reason.index()].add(1);
+    }
+
+    /// Requests for neighbours that were answered in the place of stations of a bridge domain.
+    #[must_use]
+    pub fn answered(&self, domain: BridgeId) -> &Counter {
+        &self.answered[domain.index() % MAX_BRIDGES]
     }
 
     /// All drops of punted packets. Frames that found no buffer or no room in the inject ring are not

@@ -15,7 +15,7 @@ use ferroute_dataplane::wire::nd::NdMessage;
 
 use super::output::Output;
 use super::path::{ExceptionPath, Taken};
-use super::send::ETHERNET_BYTES;
+use super::send::{ETHERNET_BYTES, complete};
 use crate::neighbour::NeighbourKey;
 use crate::slowpath::nd;
 
@@ -32,9 +32,9 @@ impl ExceptionPath {
     /// asked for itself, it answers itself.
     pub(super) fn suppress(&mut self, snapshot: &Snapshot, mut taken: Taken, now_ns: u64) {
         let domain = snapshot.interface(taken.interface).and_then(|i| i.bridge);
-        let gateway = domain.and_then(|id| snapshot.bridge(id)?.gateway);
+        let gateway = domain.and_then(|id| Some((id, snapshot.bridge(id)?.gateway?)));
         let asked = target(&taken);
-        let (Some(gateway), Some(asked)) = (gateway, asked) else {
+        let (Some((domain, gateway)), Some(asked)) = (gateway, asked) else {
             return self.flood_on(taken);
         };
         let own = self.interfaces.get(&gateway).filter(|f| f.has(asked));
@@ -48,22 +48,32 @@ impl ExceptionPath {
         }
         let known = self.neighbours.get(&NeighbourKey::new(gateway, asked));
         match known.and_then(|neighbour| answer(&taken, neighbour.mac?)) {
-            Some(answer) => self.answer_for(gateway, &answer),
+            Some(answer) => {
+                self.counters.answered(domain).add(1);
+                self.answer_for(snapshot, taken.interface, &answer);
+            }
             None => self.flood_on(taken),
         }
     }
 
-    fn answer_for(&mut self, gateway: InterfaceId, answer: &Answer) {
-        let frame = [
-            &answer.to.octets()[..],
-            &answer.from.octets(),
-            &answer.ethertype.get().to_be_bytes(),
-            &answer.packet,
-        ]
-        .concat();
+    /// Answers where the question came in: the FDB need not know the asker yet, and nobody else may take the answer
+    /// for a frame of the station.
+    fn answer_for(&mut self, snapshot: &Snapshot, member: InterfaceId, answer: &Answer) {
         self.counters.consumed.add(1);
+        let Some(link) = snapshot.interface(member).filter(|i| i.up) else {
+            return;
+        };
+        let Some(port) = link.port else {
+            return;
+        };
         self.counters.originated.add(1);
-        self.send_through_domain(gateway, frame);
+        let (to, from, ethertype) = (answer.to, answer.from, answer.ethertype.get());
+        self.outputs.push(Output::Send {
+            port: Some(port),
+            interface: member,
+            adjacency: None,
+            frame: complete(to, from, link.vlan, ethertype, &answer.packet),
+        });
     }
 
     /// Sends a request on its way, as its member received it.
@@ -78,10 +88,6 @@ impl ExceptionPath {
             frame.drain(12..l3_offset - 2);
         }
         self.counters.forwarded.add(1);
-        self.send_through_domain(interface, frame);
-    }
-
-    fn send_through_domain(&mut self, interface: InterfaceId, frame: Vec<u8>) {
         self.outputs.push(Output::Send {
             port: None,
             interface,
@@ -136,3 +142,6 @@ fn answer(taken: &Taken, mac: Mac) -> Option<Answer> {
         packet: reply.packet,
     })
 }
+
+#[cfg(test)]
+mod tests;

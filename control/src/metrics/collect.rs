@@ -1,10 +1,10 @@
 //! Asks the core for everything that becomes a metric.
 
 use super::exposition::Exposition;
-use super::{state, traffic};
+use super::{domains, state, traffic};
 use crate::core::handle::{CallError, CoreHandle};
 use crate::core::request::{
-    InterfaceRequest, PortRequest, RouteRequest, StatsRequest, SystemRequest,
+    BridgeRequest, InterfaceRequest, PortRequest, RouteRequest, StatsRequest, SystemRequest,
 };
 use crate::model::port::{PortStats, PortView};
 use std::convert::Infallible;
@@ -51,6 +51,7 @@ pub async fn render(core: &CoreHandle) -> Result<String, Stopped> {
         .map_err(|_| Stopped)?;
     traffic::interfaces(&mut exposition, &views);
     ports(&mut exposition, core).await?;
+    bridge_domains(&mut exposition, core).await?;
     state::owners(
         &mut exposition,
         &core
@@ -64,6 +65,23 @@ pub async fn render(core: &CoreHandle) -> Result<String, Stopped> {
             .await?,
     );
     Ok(exposition.finish())
+}
+
+async fn bridge_domains(to: &mut Exposition, core: &CoreHandle) -> Result<(), Stopped> {
+    let mut views = Vec::new();
+    let mut after = None;
+    loop {
+        let page = core
+            .call(|reply| BridgeRequest::List(after, reply).into())
+            .await?;
+        views.extend(page.items);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    domains::domains(to, &views);
+    Ok(())
 }
 
 async fn ports(to: &mut Exposition, core: &CoreHandle) -> Result<(), Stopped> {

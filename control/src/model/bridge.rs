@@ -141,6 +141,8 @@ pub struct DomainCounters {
     pub dropped: u64,
     /// New stations of which the core was not told.
     pub learn_lost: u64,
+    /// ARP requests and neighbour solicitations answered in the place of their target (RFC 9161).
+    pub answered: u64,
     /// What became of stations.
     pub stations: StationCounters,
 }

@@ -200,6 +200,7 @@ impl From<DomainCounters> for pb::BridgeCounters {
             moves: stations.moves,
             damped: stations.damped,
             violations: stations.violations,
+            answered: counters.answered,
         }
     }
 }

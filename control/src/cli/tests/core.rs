@@ -437,6 +437,7 @@ fn stats(request: StatsRequest) {
                 punted_packets: 2,
                 consumed_packets: 1,
                 dropped_packets: 4,
+                copied_packets: 0,
                 injected_packets: 5,
                 polls: 100,
                 empty_polls: 90,

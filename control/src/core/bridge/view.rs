@@ -47,6 +47,7 @@ impl Router {
     fn domain_counters(&self, id: BridgeId, domain: &Domain) -> DomainCounters {
         let mut sum = DomainCounters {
             stations: domain.counters,
+            answered: self.exception_counters.answered(id).get(),
             ..DomainCounters::default()
         };
         for worker in self.hardware.workers() {
