@@ -267,10 +267,10 @@ impl Router {
                 Err(_) => return self.hardware.set_up(port.id, &shape),
             }
         }
-        if settings.workers != port.settings.workers {
-            if !self.hardware.move_queues(port.id, &shape)? {
-                return self.hardware.set_up(port.id, &shape);
-            }
+        if settings.workers != port.settings.workers
+            && !self.hardware.move_queues(port.id, &shape)?
+        {
+            return self.hardware.set_up(port.id, &shape);
         }
         if settings.promiscuous != port.settings.promiscuous {
             self.hardware.set_promiscuous(port.id, shape.promiscuous)?;
