@@ -10,12 +10,15 @@ mod workers;
 
 use ferroute_tests::process::output;
 use ferroute_tests::router::program;
+use ferroute_tests::wait::{Seen, until};
 use ferroute_tests::{Process, Router, TwoHosts};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_secs(60);
+/// More than a pcapng file has before its first frame.
+const EMPTY_BYTES: u64 = 200;
 
 /// A router with this in its configuration too whose neighbours are resolved, and pings from one host to the other, and to where no route leads.
 fn busy(more: &str) -> (TwoHosts, Router, [Process; 2]) {
@@ -143,26 +146,20 @@ fn one_client_captures_at_a_time_and_gives_way_when_it_goes() {
         &format!("capture -w {}", first.display()),
     ))
     .unwrap();
+    running.wait_for("capturing, ", LIMIT).unwrap();
     let second = format!("capture -n 1 -w {}", directory.path().join("x").display());
-    let until = |busy: bool| {
-        let start = Instant::now();
-        loop {
-            match router.cli(&second) {
-                Err(error) if error.to_string().contains("[CAPTURE_BUSY]") => {
-                    if busy {
-                        return;
-                    }
-                }
-                Err(error) => panic!("{error}"),
-                Ok(_) if !busy => return,
-                Ok(_) => {}
-            }
-            assert!(start.elapsed() < LIMIT);
-        }
-    };
-    until(true);
+    let refusal = router.cli(&second).unwrap_err().to_string();
+    assert!(
+        refusal.contains("another client captures already; one can at a time [CAPTURE_BUSY]"),
+        "{refusal}"
+    );
     // A trace is another matter.
     router.cli("trace -n 1").unwrap();
+    until("frames in the file", LIMIT, || {
+        let bytes = std::fs::metadata(&first).unwrap().len();
+        Ok(Seen::when(bytes > EMPTY_BYTES, || format!("{bytes} bytes")))
+    })
+    .unwrap();
     running.signal(nix::sys::signal::Signal::SIGINT);
     assert!(running.wait(LIMIT).unwrap().success());
     assert!(
@@ -170,8 +167,17 @@ fn one_client_captures_at_a_time_and_gives_way_when_it_goes() {
         "{}",
         running.log()
     );
-    until(false);
     assert!(!tshark(&first, &["frame.number"]).is_empty());
+    until("the place of the first", LIMIT, || {
+        match router.cli(&second) {
+            Ok(_) => Ok(Seen::Yes(())),
+            Err(error) if error.to_string().contains("[CAPTURE_BUSY]") => {
+                Ok(Seen::NotYet(error.to_string()))
+            }
+            Err(error) => Err(error),
+        }
+    })
+    .unwrap();
     router.stop().unwrap();
 }
 

@@ -1,6 +1,7 @@
 //! The command line as a whole.
 
 mod core;
+mod docs;
 mod domain;
 mod live;
 mod overlay;
