@@ -119,6 +119,7 @@ impl Router {
             admin_up: true,
             addresses: Vec::new(),
             mpls: false,
+            tcp_mtu: Choice::Auto,
             bridge: None,
             port: Some(id),
             mac,

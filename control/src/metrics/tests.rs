@@ -4,7 +4,7 @@ use crate::core::request::{
     InterfaceRequest, PortRequest, Request, RouteRequest, StatsRequest, SystemRequest,
 };
 use crate::model::interface::{InterfaceCounters, InterfaceKind, InterfaceView};
-use crate::model::number::{Epoch, Mtu};
+use crate::model::number::{Choice, Epoch, Mtu};
 use crate::model::owner::{OwnerState, OwnerView};
 use crate::model::port::{Link, PortError, PortStats, PortView, Traffic};
 use crate::model::prefix::Family;
@@ -118,6 +118,7 @@ fn answer(request: Request) {
                 admin_up: true,
                 oper_up: false,
                 mpls: false,
+                tcp_mtu: Choice::Auto,
                 mac: None,
                 addresses: vec![],
                 twin: None,
