@@ -98,21 +98,30 @@ pub enum Stage {
     Receive,
     /// Parsing and validating headers.
     Input,
+    /// Finding stations of bridge domains, learning, flooding.
+    Bridge,
     /// Looking destinations up.
     Lookup,
     /// From next hop to adjacency, and the rewrite.
     Rewrite,
+    /// Into tunnels.
+    Encap,
+    /// Out of tunnels and labels.
+    Decap,
     /// Writing transmit queues.
     Transmit,
 }
 
 impl Stage {
     /// Every stage, in the order of its number.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 8] = [
         Self::Receive,
         Self::Input,
+        Self::Bridge,
         Self::Lookup,
         Self::Rewrite,
+        Self::Encap,
+        Self::Decap,
         Self::Transmit,
     ];
     /// How many stages there are.
@@ -124,8 +133,11 @@ impl Stage {
         match self {
             Self::Receive => "receive",
             Self::Input => "input",
+            Self::Bridge => "bridge",
             Self::Lookup => "lookup",
             Self::Rewrite => "rewrite",
+            Self::Encap => "encap",
+            Self::Decap => "decap",
             Self::Transmit => "transmit",
         }
     }
@@ -178,8 +190,8 @@ pub struct WorkerCounters {
     pub idle_cycles: Counter,
     /// TSC cycles by stage, of the bursts that were measured.
     pub stage_cycles: [Counter; Stage::COUNT],
-    /// Packets of the bursts that were measured.
-    pub stage_packets: Counter,
+    /// Packets of those bursts that went through each stage.
+    pub stage_packets: [Counter; Stage::COUNT],
     interfaces: Box<[InterfaceCounters]>,
     adjacencies: Box<[Traffic]>,
     bridges: Box<[BridgeCounters]>,
@@ -220,7 +232,7 @@ impl WorkerCounters {
             busy_cycles: Counter::default(),
             idle_cycles: Counter::default(),
             stage_cycles: counters(),
-            stage_packets: Counter::default(),
+            stage_packets: counters(),
             interfaces: bytemuck::zeroed_slice_box(MAX_INTERFACES),
             adjacencies: bytemuck::zeroed_slice_box(MAX_ADJACENCIES),
             bridges: bytemuck::zeroed_slice_box(MAX_BRIDGES),

@@ -4,7 +4,7 @@
 //! DPDK's rule of one thread per queue is kept by ownership. Each call costs one call into C per
 //! burst, about a nanosecond.
 
-use crate::mbuf::Mbuf;
+use crate::mbuf::{self, Mbuf};
 use crate::port::Device;
 use crate::raw;
 use arrayvec::ArrayVec;
@@ -120,11 +120,17 @@ impl TxQueue {
             return 0;
         }
         let length = burst.len();
+        // The router makes no packets on the heap, tests do.
+        let pooled = if mbuf::any_on_heap() {
+            burst.iter().take_while(|mbuf| !mbuf.is_heap()).count()
+        } else {
+            length
+        };
         let place = burst.as_mut_ptr();
         // SAFETY: the port is started, and stays so while this handle exists. Nobody else has this
-        // queue. The first `length` places hold packets, each one pointer.
+        // queue. The first `pooled` places hold packets from pools, each one pointer.
         let sent = usize::from(unsafe {
-            raw::shim_tx_burst(self.device.id(), self.queue, place.cast(), length as u16)
+            raw::shim_tx_burst(self.device.id(), self.queue, place.cast(), pooled as u16)
         });
         // SAFETY: DPDK took the first `sent` packets, so these places are forgotten without a drop;
         // the others move down over them, and the length says how many there are.

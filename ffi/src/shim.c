@@ -108,12 +108,7 @@ uint16_t shim_rx_burst(uint16_t port, uint16_t queue, struct rte_mbuf **into, ui
 	return rte_eth_rx_burst(port, queue, into, count);
 }
 
-/* A driver frees what it sent into the buffer's pool; a buffer without one ends the burst here. */
 uint16_t shim_tx_burst(uint16_t port, uint16_t queue, struct rte_mbuf **from, uint16_t count)
 {
-	uint16_t pooled = 0;
-
-	while (pooled < count && from[pooled]->pool != NULL)
-		pooled++;
-	return pooled == 0 ? 0 : rte_eth_tx_burst(port, queue, from, pooled);
+	return rte_eth_tx_burst(port, queue, from, count);
 }

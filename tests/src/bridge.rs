@@ -13,7 +13,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// How long a bridge may take to start, to end, or to see something.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(45);
 
 /// A `ferroute-bridge`. Dropping it kills it; in a test that failed, its log is printed then.
 #[derive(Debug)]
@@ -70,6 +70,22 @@ impl Bridge {
     pub fn restart(&mut self) -> Result<(), LabError> {
         self.process = spawn(&self.namespace, &self.named, &self.directory)?;
         self.wait_connected()
+    }
+
+    /// Stops its time: the kernel and zebras speak to a program that does not listen.
+    pub fn pause(&self) {
+        self.process.signal(Signal::SIGSTOP);
+    }
+
+    /// Lets its time go on.
+    pub fn resume(&self) {
+        self.process.signal(Signal::SIGCONT);
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn process(&self) -> &Process {
+        &self.process
     }
 
     /// Cuts its connection to the router.

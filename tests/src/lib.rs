@@ -16,6 +16,7 @@ pub mod packet;
 pub mod process;
 pub mod relay;
 pub mod router;
+pub mod stand;
 mod sys;
 pub mod topology;
 pub mod traffic;

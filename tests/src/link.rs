@@ -90,6 +90,16 @@ impl Interface {
             .to_owned())
     }
 
+    /// The kernel's index of it.
+    ///
+    /// # Errors
+    /// [`LabError::System`] when there is none of that name.
+    pub fn index(&self) -> Result<u32, LabError> {
+        self.namespace
+            .enter(|| nix::net::if_::if_nametoindex(self.name.as_str()))?
+            .map_err(LabError::system(format!("finding {}", self.name)))
+    }
+
     /// Changes it in the words of `ip link set dev NAME …`, for example `mtu 9000` or `address 02:00:00:00:00:01`.
     ///
     /// # Errors

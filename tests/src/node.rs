@@ -24,7 +24,17 @@ pub struct Node {
     ports: Vec<Port>,
     loopbacks: Vec<Port>,
     tunnels: Option<String>,
+    l2vnis: Vec<L2vni>,
+    commands: Vec<String>,
     more: String,
+}
+
+/// A VNI whose frames are bridged in a domain of the router.
+#[derive(Clone, Debug)]
+struct L2vni {
+    vrf: Option<String>,
+    vni: u32,
+    domain: String,
 }
 
 #[derive(Clone, Debug)]
@@ -57,6 +67,8 @@ impl Node {
             ports: Vec::new(),
             loopbacks: Vec::new(),
             tunnels: None,
+            l2vnis: Vec::new(),
+            commands: Vec::new(),
             more: String::new(),
         })
     }
@@ -96,6 +108,36 @@ impl Node {
         }
     }
 
+    /// Gives a bridge domain the VNI of its stations (type 2) and flood list (type 3). Its netdevs are in the namespace of a VRF, or
+    /// of the default one. The tunnels start at `address`, which is one of the node's.
+    pub fn l2vni(&mut self, vrf: Option<&str>, vni: u32, domain: &str, address: &str) {
+        self.tunnels = Some(address.to_owned());
+        self.l2vnis.push(L2vni {
+            vrf: vrf.map(str::to_owned),
+            vni,
+            domain: domain.to_owned(),
+        });
+    }
+
+    /// Words for the router's command line, said as soon as it is ready.
+    pub fn command(&mut self, words: &str) {
+        self.commands.push(words.to_owned());
+    }
+
+    fn l2vnis_of(&self, vrf: Option<&str>) -> String {
+        let own = self
+            .l2vnis
+            .iter()
+            .filter(|l2vni| l2vni.vrf.as_deref() == vrf);
+        let own: Vec<_> = own
+            .map(|l2vni| format!("{{ vni: {}, domain: {} }}", l2vni.vni, l2vni.domain))
+            .collect();
+        if own.is_empty() {
+            return String::new();
+        }
+        format!(", l2vnis: [{}]", own.join(", "))
+    }
+
     /// The configuration of a bridge that follows its kernels.
     #[must_use]
     pub fn bridge_config(&self) -> String {
@@ -104,16 +146,21 @@ impl Node {
         if let Some(address) = &self.tunnels {
             let _ = writeln!(text, "tunnels: {{ address: \"{address}\" }}");
         }
-        text += "sources:\n  - { owner: kernel, kind: kernel }\n";
+        let l2vnis = self.l2vnis_of(None);
+        let _ = writeln!(
+            text,
+            "sources:\n  - {{ owner: kernel, kind: kernel{l2vnis} }}"
+        );
         for Vrf {
             namespace, l3vni, ..
         } in &self.vrfs
         {
             let name = namespace.name();
             let vni = l3vni.map_or(String::new(), |vni| format!(", l3vni: {vni}"));
+            let l2vnis = self.l2vnis_of(Some(name));
             let _ = writeln!(
                 text,
-                "  - {{ owner: kernel-{name}, kind: kernel, netns: {name}, tables: [{{ vrf: {name}{vni} }}] }}"
+                "  - {{ owner: kernel-{name}, kind: kernel, netns: {name}, tables: [{{ vrf: {name}{vni} }}]{l2vnis} }}"
             );
         }
         text
@@ -221,10 +268,11 @@ impl Node {
         text += "ports:\n";
         for Port { name, wire, .. } in &self.ports {
             if let Some(wire) = wire {
-                // Frames sent pass the kernel's queue, where a lab can swallow them.
+                // Frames sent pass the kernel's queue, where a lab can swallow them. The ring is large enough for a worker that
+                // waits for its CPU for a second.
                 let _ = writeln!(
                     text,
-                    "  - {{ name: {name}, device: \"net_af_packet_{name},iface={},qdisc_bypass=0\" }}",
+                    "  - {{ name: {name}, device: \"net_af_packet_{name},iface={},qdisc_bypass=0,framecnt=2048\" }}",
                     wire.name()
                 );
             }
@@ -251,10 +299,14 @@ impl Node {
     /// Starts the router.
     ///
     /// # Errors
-    /// As for [`Router::start`].
+    /// As for [`Router::start`]; what its command line says.
     pub fn start(&self) -> Result<Router, LabError> {
         let mut named = self.vrf_namespaces();
         named.push(&self.kernel);
-        Router::start(&self.wires, &self.config(), &named)
+        let router = Router::start(&self.wires, &self.config(), &named)?;
+        for words in &self.commands {
+            router.cli(words)?;
+        }
+        Ok(router)
     }
 }

@@ -2,6 +2,7 @@
 //! kills it. So nothing outlives a test, even one that is killed.
 
 use crate::error::LabError;
+use crate::stand::threads;
 use nix::fcntl::{OFlag, open};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
@@ -17,6 +18,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+/// How long a program may run that is run to its end: the slowest, a dissector over a capture, takes seconds.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Makes the command run in a network namespace (or stay in ours), open to all signals, and die with the calling thread.
 pub(crate) fn confine(command: &mut Command, namespace: Option<Arc<OwnedFd>>) {
@@ -111,24 +115,78 @@ pub(crate) fn change_root(command: &mut Command, mounts: Arc<OwnedFd>, root: CSt
 /// Runs a command to its end and answers what it printed on standard output.
 ///
 /// # Errors
-/// [`LabError::Start`], or [`LabError::Failed`] when its status is not 0.
+/// [`LabError::Start`], [`LabError::Failed`] when its status is not 0, [`LabError::Timeout`] when it runs on for
+/// longer than anything that a lab runs to its end; it is killed then.
 pub fn output(command: &mut Command) -> Result<String, LabError> {
-    let ended = command
+    run_to_end(command, LIMIT)
+}
+
+/// As [`output`], with another bound.
+pub(crate) fn run_to_end(command: &mut Command, limit: Duration) -> Result<String, LabError> {
+    command
         .stdin(Stdio::null())
-        .output()
-        .map_err(|source| LabError::Start {
-            command: show(command),
-            source,
-        })?;
-    let text = String::from_utf8_lossy(&ended.stdout).into_owned();
-    if ended.status.success() {
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|source| LabError::Start {
+        command: show(command),
+        source,
+    })?;
+    let (sender, ended) = channel();
+    tell_end(Pid::from_raw(child.id().cast_signed()), sender, ());
+    let (stdout, stderr) = (drain(child.stdout.take()), drain(child.stderr.take()));
+    let in_time = ended.recv_timeout(limit).is_ok();
+    let stood = if in_time {
+        String::new()
+    } else {
+        threads(Pid::from_raw(child.id().cast_signed()))
+    };
+    if !in_time {
+        let _ = child.kill();
+    }
+    let status = child
+        .wait()
+        .map_err(LabError::system("waiting for a program"))?;
+    // What it left behind may hold its pipes open.
+    let mut text = stdout.recv_timeout(limit).unwrap_or_default();
+    if in_time && status.success() {
         return Ok(text);
     }
-    Err(LabError::Failed {
-        command: show(command),
-        status: ended.status,
-        output: text + &String::from_utf8_lossy(&ended.stderr),
+    text += &stderr.recv_timeout(limit).unwrap_or_default();
+    if in_time {
+        return Err(LabError::Failed {
+            command: show(command),
+            status,
+            output: text,
+        });
+    }
+    Err(LabError::Timeout {
+        what: format!("the end of `{}`", show(command)),
+        limit,
+        context: format!("; its threads stood at\n{stood}it printed:\n{text}"),
     })
+}
+
+/// Reads a pipe to its end, beside what else goes on.
+fn drain(pipe: Option<impl Read + Send + 'static>) -> Receiver<String> {
+    let (sender, text) = channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            // What could be read before an error is still worth showing.
+            let _ = pipe.read_to_end(&mut bytes);
+        }
+        let _ = sender.send(String::from_utf8_lossy(&bytes).into_owned());
+    });
+    text
+}
+
+/// Sends `event` once, when the program has ended.
+fn tell_end<T: Send + 'static>(pid: Pid, sender: Sender<T>, event: T) {
+    std::thread::spawn(move || {
+        // It stays a zombie for the owner to collect; an error means that it was collected already.
+        let _ = waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT);
+        let _ = sender.send(event);
+    });
 }
 
 /// The command line as a person would type it.
@@ -223,12 +281,7 @@ impl Process {
 
     /// Sends `event` once, when the program has ended.
     pub(crate) fn watch<T: Send + 'static>(&self, sender: Sender<T>, event: T) {
-        let pid = self.pid();
-        std::thread::spawn(move || {
-            // It stays a zombie for the owner to collect; an error means that it was collected already.
-            let _ = waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT);
-            let _ = sender.send(event);
-        });
+        tell_end(self.pid(), sender, event);
     }
 
     /// Its process identifier.
@@ -247,6 +300,16 @@ impl Process {
     #[must_use]
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&self.log.lock().bytes).into_owned()
+    }
+
+    /// Where its threads stand, and its log: what a reader wants to know of one that is late.
+    #[must_use]
+    pub fn stand(&self) -> String {
+        format!(
+            "; its threads stand at\n{}its log:\n{}",
+            threads(self.pid()),
+            self.log()
+        )
     }
 
     /// Waits until it has printed this text.
@@ -298,7 +361,7 @@ impl Process {
     /// [`LabError::Timeout`] with its log when it runs on.
     pub fn wait(&mut self, limit: Duration) -> Result<ExitStatus, LabError> {
         if let Err(RecvTimeoutError::Timeout) = self.ended.recv_timeout(limit) {
-            let context = format!("; its log:\n{}", self.log());
+            let context = self.stand();
             return Err(LabError::Timeout {
                 what: format!("the end of `{}`", self.command),
                 limit,
@@ -378,6 +441,21 @@ mod tests {
         });
         let mut child = child.join().unwrap();
         assert!(!child.wait().unwrap().success());
+    }
+
+    #[test]
+    fn one_that_should_have_ended_is_killed_and_named_with_what_it_printed() {
+        let moment = Duration::from_millis(200);
+        let error = run_to_end(
+            Command::new("sh").args(["-c", "echo began; exec sleep 60"]),
+            moment,
+        )
+        .unwrap_err();
+        let said = error.to_string();
+        assert!(
+            said.contains("sleep 60") && said.contains("200ms"),
+            "{said}"
+        );
     }
 
     #[test]

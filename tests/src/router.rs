@@ -4,6 +4,7 @@ use crate::api::Api;
 use crate::error::LabError;
 use crate::netns::Namespace;
 use crate::process::{Process, output, show};
+use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// How long a router may take to be ready.
-const START: Duration = Duration::from_secs(30);
+const START: Duration = Duration::from_secs(60);
 /// How long it may take to stop.
 const STOP: Duration = Duration::from_secs(15);
 
@@ -49,6 +50,8 @@ enum Sign {
 pub struct Router {
     process: Process,
     directory: TempDir,
+    namespace: Namespace,
+    named: Vec<Namespace>,
 }
 
 impl Router {
@@ -64,32 +67,46 @@ impl Router {
         named: &[&Namespace],
     ) -> Result<Self, LabError> {
         let directory = tempfile::tempdir().map_err(LabError::system("making a directory"))?;
-        let notify = directory.path().join("notify");
-        let ready = UnixDatagram::bind(&notify)
-            .map_err(LabError::system("making a socket for readiness"))?;
+        configure(&directory, &isolate(config))?;
+        let process = launch(namespace, &directory, named)?;
+        Ok(Self {
+            process,
+            directory,
+            namespace: namespace.clone(),
+            named: named.iter().map(|&namespace| namespace.clone()).collect(),
+        })
+    }
 
-        let mut command = Self::command(namespace, &directory, &isolate(config), named)?;
-        let process = Process::start(command.env("NOTIFY_SOCKET", &notify))?;
-        let mut router = Self { process, directory };
+    /// Kills it without a warning.
+    ///
+    /// # Errors
+    /// [`LabError::Timeout`].
+    pub fn kill(&mut self) -> Result<(), LabError> {
+        self.process.signal(Signal::SIGKILL);
+        self.process.wait(STOP).map(drop)
+    }
 
-        let (sender, signs) = channel();
-        router.process.watch(sender.clone(), Sign::Ended);
-        std::thread::spawn(move || wait_ready(&ready, &sender));
-        match signs.recv_timeout(START) {
-            Ok(Sign::Ready) => Ok(router),
-            Ok(Sign::Ended) => {
-                let status = router.process.wait(STOP)?;
-                Err(router.process.failed(status))
-            }
-            Err(_) => {
-                let context = format!("; its log:\n{}", router.process.log());
-                Err(LabError::Timeout {
-                    what: "readiness of ferrouted".to_owned(),
-                    limit: START,
-                    context,
-                })
-            }
+    /// Stops it as a service manager does, to start it again.
+    ///
+    /// # Errors
+    /// As for [`Router::stop`].
+    pub fn halt(&mut self) -> Result<(), LabError> {
+        let status = self.process.terminate(STOP)?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(self.process.failed(status))
         }
+    }
+
+    /// Starts it again, with the same configuration, and waits until it is ready.
+    ///
+    /// # Errors
+    /// As for [`Router::start`].
+    pub fn restart(&mut self) -> Result<(), LabError> {
+        let named: Vec<_> = self.named.iter().collect();
+        self.process = launch(&self.namespace, &self.directory, &named)?;
+        Ok(())
     }
 
     /// Starts one that is expected to end by itself, apart from others like [`Router::start`]: how it ended, and what it
@@ -102,33 +119,10 @@ impl Router {
         config: &str,
     ) -> Result<(ExitStatus, String), LabError> {
         let directory = tempfile::tempdir().map_err(LabError::system("making a directory"))?;
-        let mut process = Process::start(&mut Self::command(
-            namespace,
-            &directory,
-            &isolate(config),
-            &[],
-        )?)?;
+        configure(&directory, &isolate(config))?;
+        let mut process = Process::start(&mut command(namespace, &directory, &[])?)?;
         let status = process.wait(START)?;
         Ok((status, process.log()))
-    }
-
-    fn command(
-        namespace: &Namespace,
-        directory: &TempDir,
-        config: &str,
-        named: &[&Namespace],
-    ) -> Result<Command, LabError> {
-        let file = directory.path().join("ferroute.yaml");
-        std::fs::write(&file, config).map_err(LabError::system("writing a configuration"))?;
-        let mut command =
-            namespace.command_with_names(&program("ferrouted").to_string_lossy(), named)?;
-        command
-            .arg("--config")
-            .arg(&file)
-            .arg("--socket")
-            .arg(socket_in(directory.path()));
-        command.env_remove("NOTIFY_SOCKET");
-        Ok(command)
     }
 
     /// The socket of its API.
@@ -187,21 +181,72 @@ impl Router {
     /// # Errors
     /// [`LabError::Failed`] when its status is not 0, [`LabError::Timeout`] when it runs on.
     pub fn stop(mut self) -> Result<String, LabError> {
-        let status = self.process.terminate(STOP)?;
-        if status.success() {
-            Ok(self.process.log())
-        } else {
-            Err(self.process.failed(status))
-        }
+        self.halt()?;
+        Ok(self.process.log())
     }
 }
 
 impl Drop for Router {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("log of ferrouted:\n{}", self.process.log());
+            eprintln!("ferrouted{}", self.process.stand());
         }
     }
+}
+
+/// Starts a router and waits until it is ready.
+fn launch(
+    namespace: &Namespace,
+    directory: &TempDir,
+    named: &[&Namespace],
+) -> Result<Process, LabError> {
+    let notify = directory.path().join("notify");
+    // That of an earlier one would be in the way.
+    let _ = std::fs::remove_file(&notify);
+    let ready =
+        UnixDatagram::bind(&notify).map_err(LabError::system("making a socket for readiness"))?;
+    let mut command = command(namespace, directory, named)?;
+    let mut process = Process::start(command.env("NOTIFY_SOCKET", &notify))?;
+    let (sender, signs) = channel();
+    process.watch(sender.clone(), Sign::Ended);
+    std::thread::spawn(move || wait_ready(&ready, &sender));
+    match signs.recv_timeout(START) {
+        Ok(Sign::Ready) => Ok(process),
+        Ok(Sign::Ended) => {
+            let status = process.wait(STOP)?;
+            Err(process.failed(status))
+        }
+        Err(_) => {
+            let context = process.stand();
+            Err(LabError::Timeout {
+                what: "readiness of ferrouted".to_owned(),
+                limit: START,
+                context,
+            })
+        }
+    }
+}
+
+fn configure(directory: &TempDir, config: &str) -> Result<(), LabError> {
+    std::fs::write(config_in(directory.path()), config)
+        .map_err(LabError::system("writing a configuration"))
+}
+
+fn command(
+    namespace: &Namespace,
+    directory: &TempDir,
+    named: &[&Namespace],
+) -> Result<Command, LabError> {
+    let mut command =
+        namespace.command_with_names(&program("ferrouted").to_string_lossy(), named)?;
+    command.arg("--config").arg(config_in(directory.path()));
+    command.arg("--socket").arg(socket_in(directory.path()));
+    command.env_remove("NOTIFY_SOCKET");
+    Ok(command)
+}
+
+fn config_in(directory: &Path) -> PathBuf {
+    directory.join("ferroute.yaml")
 }
 
 fn socket_in(directory: &Path) -> PathBuf {

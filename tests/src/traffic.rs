@@ -8,13 +8,15 @@ use nix::sys::socket::sockopt::RcvBufForce;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How long a packet may be under way before it counts as lost.
-const UNDER_WAY: Duration = Duration::from_millis(500);
+/// How long nothing may arrive before what has not arrived counts as lost: a machine that others use too holds things up.
+const UNDER_WAY: Duration = Duration::from_secs(3);
+/// How much lateness a sender makes up for.
+const MAKE_UP: Duration = Duration::from_millis(50);
 /// What the kernel keeps for a receiver, in bytes.
 const RECEIVE_BYTES: usize = 8 << 20;
 /// How often a waiting receiver sees whether it is to end.
@@ -26,7 +28,9 @@ const ANSWER: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Stream {
     stop: Arc<AtomicBool>,
-    sender: JoinHandle<io::Result<u64>>,
+    /// How many were sent, when that is known.
+    sent: Arc<OnceLock<u64>>,
+    sender: JoinHandle<io::Result<Sent>>,
     receiver: JoinHandle<io::Result<Received>>,
 }
 
@@ -41,6 +45,15 @@ pub struct Account {
     pub repeated: u64,
     /// The longest time in which nothing arrived.
     pub longest_gap: Duration,
+    /// The longest time by which the sender was late, because it got no CPU. Others may have got none either.
+    pub longest_wait: Duration,
+}
+
+/// What a sender did.
+#[derive(Debug)]
+struct Sent {
+    packets: u64,
+    late: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -75,13 +88,21 @@ impl Stream {
         setsockopt(&sink, RcvBufForce, &RECEIVE_BYTES)
             .map_err(LabError::system("enlarging a buffer"))?;
         let stop = Arc::new(AtomicBool::new(false));
-        let (stop_sending, stop_receiving) = (Arc::clone(&stop), Arc::clone(&stop));
+        let stop_sending = Arc::clone(&stop);
+        let sent = Arc::new(OnceLock::new());
+        let expected = Arc::clone(&sent);
         let interval = Duration::from_secs(1) / packets_per_second;
         Ok(Self {
             sender: std::thread::spawn(move || send(&source, target, interval, &stop_sending)),
-            receiver: std::thread::spawn(move || receive(&sink, &stop_receiving)),
+            receiver: std::thread::spawn(move || receive(&sink, &expected)),
             stop,
+            sent,
         })
+    }
+
+    /// Sends no more; what is under way may arrive.
+    pub fn end(&self) {
+        self.stop.store(true, Ordering::Relaxed);
     }
 
     /// Stops sending, waits for what is under way, and counts.
@@ -89,17 +110,21 @@ impl Stream {
     /// # Errors
     /// [`LabError::System`] when a socket failed.
     pub fn stop(self) -> Result<Account, LabError> {
-        self.stop.store(true, Ordering::Relaxed);
-        let failed = LabError::system("sending a stream");
-        let sent = finish(self.sender).map_err(failed)?;
+        self.end();
+        let sent = finish(self.sender);
+        // After a failure there is nothing to wait for.
+        self.sent
+            .get_or_init(|| sent.as_ref().map_or(0, |sent| sent.packets));
+        let Sent { packets, late } = sent.map_err(LabError::system("sending a stream"))?;
         let received = finish(self.receiver).map_err(LabError::system("receiving a stream"))?;
         Ok(Account {
-            sent,
-            lost: (0..sent)
+            sent: packets,
+            lost: (0..packets)
                 .filter(|number| !received.numbers.contains(number))
                 .collect(),
             repeated: received.repeated,
             longest_gap: received.longest_gap,
+            longest_wait: late,
         })
     }
 }
@@ -110,14 +135,14 @@ fn finish<T>(thread: JoinHandle<T>) -> T {
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// Sends at times that follow from the number alone, so that a late wake-up is made up for.
+/// Sends at an even rate. A late wake-up is made up for, but not all at once: that would try the queues on the way.
 fn send(
     socket: &UdpSocket,
     target: SocketAddr,
     interval: Duration,
     stop: &AtomicBool,
-) -> io::Result<u64> {
-    let (mut due, mut number) = (Instant::now(), 0_u64);
+) -> io::Result<Sent> {
+    let (mut due, mut number, mut late) = (Instant::now(), 0_u64, Duration::ZERO);
     while !stop.load(Ordering::Relaxed) {
         // An ICMP error of an earlier packet is reported here; that packet is missing at the other end, which counts.
         if let Err(error) = socket.send_to(&number.to_be_bytes(), target)
@@ -131,13 +156,16 @@ fn send(
             return Err(error);
         }
         number += 1;
-        due += interval;
-        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        let now = Instant::now();
+        late = late.max(now.saturating_duration_since(due));
+        due = (due + interval).max(now.checked_sub(MAKE_UP).unwrap_or(now));
+        std::thread::sleep(due.saturating_duration_since(now));
     }
-    Ok(number)
+    let packets = number;
+    Ok(Sent { packets, late })
 }
 
-fn receive(socket: &UdpSocket, stop: &AtomicBool) -> io::Result<Received> {
+fn receive(socket: &UdpSocket, sent: &OnceLock<u64>) -> io::Result<Received> {
     let mut received = Received::default();
     let mut last: Option<Instant> = None;
     let mut silent_since: Option<Instant> = None;
@@ -160,9 +188,11 @@ fn receive(socket: &UdpSocket, stop: &AtomicBool) -> io::Result<Received> {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(error),
         }
-        if stop.load(Ordering::Relaxed)
-            && silent_since.get_or_insert_with(Instant::now).elapsed() >= UNDER_WAY
-        {
+        let Some(sent) = sent.get() else {
+            continue;
+        };
+        let all = received.numbers.len() as u64 >= *sent;
+        if all || silent_since.get_or_insert_with(Instant::now).elapsed() >= UNDER_WAY {
             return Ok(received);
         }
     }

@@ -8,5 +8,13 @@ mod frr;
 mod kernel;
 #[path = "bridge/lab.rs"]
 mod lab;
+#[path = "bridge/overrun.rs"]
+mod overrun;
+#[path = "bridge/restart.rs"]
+mod restart;
 #[path = "bridge/silence.rs"]
 mod silence;
+#[path = "bridge/vrfs.rs"]
+mod vrfs;
+#[path = "bridge/zebra.rs"]
+mod zebra;

@@ -19,6 +19,8 @@ mod m_anycast;
 mod s11_deaths;
 #[path = "labs/s2_l3vni.rs"]
 mod s2_l3vni;
+#[path = "labs/s4_l2vni.rs"]
+mod s4_l2vni;
 #[path = "labs/s7_underlay.rs"]
 mod s7_underlay;
 #[path = "labs/s8_bfd.rs"]

@@ -3,6 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "what cannot go on has failed")]
 
+#[path = "observe/load.rs"]
+mod load;
+#[path = "observe/workers.rs"]
+mod workers;
+
 use ferroute_tests::process::output;
 use ferroute_tests::router::program;
 use ferroute_tests::{Process, Router, TwoHosts};
@@ -12,10 +17,10 @@ use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A router whose neighbours are resolved, and pings from one host to the other, and to where no route leads.
-fn busy() -> (TwoHosts, Router, [Process; 2]) {
+/// A router with this in its configuration too whose neighbours are resolved, and pings from one host to the other, and to where no route leads.
+fn busy(more: &str) -> (TwoHosts, Router, [Process; 2]) {
     let lab = TwoHosts::build().unwrap();
-    let router = lab.start("").unwrap();
+    let router = lab.start(more).unwrap();
     lab.add_routes(&router).unwrap();
     let host = lab.a.namespace();
     host.run(&format!("ping -n -c 2 -W 5 {}", lab.b.v4.behind))
@@ -48,7 +53,7 @@ fn tshark(file: &Path, fields: &[&str]) -> Vec<Vec<String>> {
 
 #[test]
 fn a_trace_shows_each_decision_and_ends_at_its_count() {
-    let (_lab, router, _pings) = busy();
+    let (_lab, router, _pings) = busy("");
     let shown = router
         .cli("trace --dev p0 --prefix 10.2.0.0/16 -n 3")
         .unwrap();
@@ -83,7 +88,7 @@ fn a_trace_shows_each_decision_and_ends_at_its_count() {
 
 #[test]
 fn a_capture_is_read_by_tshark_with_interfaces_times_and_reasons() {
-    let (_lab, router, _pings) = busy();
+    let (_lab, router, _pings) = busy("");
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("all.pcapng");
     router
@@ -130,7 +135,7 @@ fn a_capture_is_read_by_tshark_with_interfaces_times_and_reasons() {
 
 #[test]
 fn one_client_captures_at_a_time_and_gives_way_when_it_goes() {
-    let (_lab, router, _pings) = busy();
+    let (_lab, router, _pings) = busy("");
     let directory = tempfile::tempdir().unwrap();
     let first = directory.path().join("first.pcapng");
     let mut running = Process::start(&mut command(
@@ -172,7 +177,7 @@ fn one_client_captures_at_a_time_and_gives_way_when_it_goes() {
 
 #[test]
 fn a_full_file_system_ends_the_capture_with_a_clear_error() {
-    let (_lab, router, _pings) = busy();
+    let (_lab, router, _pings) = busy("");
     let refusal = router.cli("capture -w /dev/full").unwrap_err().to_string();
     assert!(
         refusal.contains("cannot write /dev/full: No space left on device"),

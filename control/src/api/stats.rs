@@ -107,6 +107,7 @@ impl From<WorkerView> for pb::Worker {
             punted_packets: worker.punted_packets,
             consumed_packets: worker.consumed_packets,
             dropped_packets: worker.dropped_packets,
+            copied_packets: worker.copied_packets,
             injected_packets: worker.injected_packets,
             polls: worker.polls,
             empty_polls: worker.empty_polls,

@@ -139,6 +139,7 @@ impl PathReader {
                 .unwrap_or(usize::MAX)
                 .min(RECORDS);
             let (mut workers, mut paths) = (Vec::new(), Vec::new());
+            next_first(&mut self.observation.rings);
             for (worker, ring) in &self.observation.rings {
                 ring.drain(most - paths.len(), |path| {
                     workers.push(*worker);
@@ -222,6 +223,7 @@ impl FrameReader {
     fn drain(&mut self) -> (Vec<(InterfaceId, pb::CapturedFrame)>, bool) {
         let anchor = Anchor::now(self.observation.ticks_hz);
         let (mut found, mut bytes, mut full) = (Vec::new(), 0, false);
+        next_first(&mut self.observation.rings);
         for (worker, ring) in &self.observation.rings {
             while !full && bytes < MESSAGE_BYTES && found.len() < RECORDS {
                 let drained = ring.drain(1, |frame| {
@@ -283,6 +285,11 @@ fn captured(worker: WorkerIndex, frame: &Frame, anchor: Anchor) -> pb::CapturedF
         frame_bytes: length(frame.frame_bytes),
         bytes: frame.bytes().to_vec().into(),
     }
+}
+
+/// Lets another worker's ring be the first to be read, so that a busy one leaves room for the others.
+fn next_first<T>(rings: &mut [T]) {
+    rings.rotate_left(rings.len().min(1));
 }
 
 fn length(bytes: usize) -> u32 {

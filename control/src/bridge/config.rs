@@ -9,7 +9,7 @@ use crate::config::text::{Address, Listen, StationMac};
 use crate::config::{
     ConfigError, DEFAULT_SOCKET, Document, Invalid, Mistake, Problem, Step, at, read,
 };
-use crate::model::name::{InterfaceName, OwnerName, VrfName};
+use crate::model::name::{DomainName, InterfaceName, OwnerName, VrfName};
 use crate::model::number::Distance;
 use crate::model::prefix::Prefix;
 use crate::model::vrf::Namespace;
@@ -34,7 +34,7 @@ pub struct Config {
     pub log: Log,
     /// Prometheus metrics.
     pub metrics: Metrics,
-    /// The router's end of VXLAN tunnels. Needed by tables with an `l3vni`.
+    /// The router's end of VXLAN tunnels. Needed by an `l3vni` and by `l2vnis`.
     pub tunnels: Option<Tunnels>,
     /// Where routes come from.
     pub sources: Vec<Source>,
@@ -100,6 +100,9 @@ pub struct Source {
     /// Tables of the kernel and the VRFs that they are in the router.
     #[serde(default = "default_tables")]
     pub tables: Vec<Table>,
+    /// VNIs whose frames are bridged: EVPN's stations (type 2) and flood lists (type 3) go between the kernel and the router.
+    #[serde(default)]
+    pub l2vnis: Vec<L2vni>,
     /// Which of the kernel's neighbours become permanent neighbours of the router.
     #[serde(default)]
     pub neighbours: Neighbours,
@@ -180,6 +183,19 @@ pub struct Table {
 
 const fn main_table() -> KernelTable {
     KernelTable::MAIN
+}
+
+/// A VNI whose frames are bridged.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct L2vni {
+    /// Its number.
+    pub vni: VniNumber,
+    /// The router's bridge domain. Its VNI, its remote stations and ends and its gateway's permanent neighbours are the bridge's.
+    pub domain: DomainName,
+    /// The VRF of its gateway, where VRFs are VRF devices: the kernel's bridge is put there. One of `tables`.
+    #[serde(default)]
+    pub vrf: Option<VrfName>,
 }
 
 /// An interface that is called otherwise in the kernel.
@@ -322,7 +338,8 @@ fn check(config: &Config, document: &Document) -> Vec<Mistake> {
     let mut report =
         |path: &[Step<'_>], rule| mistakes.push(document.mistake(path, Problem::Rule(rule)));
     let (mut owners, mut listens) = (BTreeSet::new(), BTreeSet::new());
-    let (mut vrfs, mut tables, mut vnis) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let (mut vrfs, mut tables) = (BTreeSet::new(), BTreeSet::new());
+    let (mut vnis, mut domains) = (BTreeSet::new(), BTreeSet::new());
     for (place, source) in config.sources.iter().enumerate() {
         let netns = source.netns.as_ref().map(Namespace::as_str);
         if source.owner.is_reserved() {
@@ -359,13 +376,34 @@ fn check(config: &Config, document: &Document) -> Vec<Mistake> {
                 if config.tunnels.is_none() {
                     report(field, "a VNI needs the settings of `tunnels`");
                 } else if !vnis.insert(vni) {
-                    report(field, "another table has this VNI");
+                    report(field, "this VNI is served already");
                 }
             }
             if !tables.insert((netns, listen, table.table)) {
                 report(
                     at!["sources", place, "tables", at, "table"],
                     "this table is served already",
+                );
+            }
+        }
+        for (at, l2vni) in source.l2vnis.iter().enumerate() {
+            let field = at!["sources", place, "l2vnis", at, "vni"];
+            if config.tunnels.is_none() {
+                report(field, "a VNI needs the settings of `tunnels`");
+            } else if !vnis.insert(l2vni.vni) {
+                report(field, "this VNI is served already");
+            }
+            if !domains.insert(l2vni.domain) {
+                report(
+                    at!["sources", place, "l2vnis", at, "domain"],
+                    "this bridge domain has a VNI already",
+                );
+            }
+            let known = |vrf| source.tables.iter().any(|table| table.vrf == vrf);
+            if l2vni.vrf.is_some_and(|vrf| !known(vrf)) {
+                report(
+                    at!["sources", place, "l2vnis", at, "vrf"],
+                    "this source has no table of this VRF",
                 );
             }
         }

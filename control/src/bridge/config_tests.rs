@@ -23,6 +23,10 @@ fn the_documents_example_is_valid() {
     assert!(bird.tables[1].protocols.contains(&Protocol(186)));
     assert_eq!(zebra.tables[0].table.get(), 254);
     assert_eq!(parse(""), Ok(Config::default()));
+
+    let evpn = parse(examples[1].split("```").next().unwrap()).unwrap();
+    let vnis = evpn.sources.iter().map(|source| source.l2vnis[0].vni.get());
+    assert_eq!(vnis.collect::<Vec<_>>(), [110, 120]);
 }
 
 #[test]
@@ -41,6 +45,22 @@ fn a_protocol_is_a_name_or_a_number() {
 #[test]
 fn rules_between_fields_are_kept() {
     for (text, wanted) in [
+        (
+            "sources: [{owner: a, kind: kernel, l2vnis: [{vni: 1, domain: x}]}]",
+            "sources[0].l2vnis[0].vni: a VNI needs the settings of `tunnels`",
+        ),
+        (
+            "tunnels: {address: 192.0.2.1}\nsources: [{owner: a, kind: kernel, tables: [{l3vni: 1}], l2vnis: [{vni: 1, domain: x}]}]",
+            "sources[0].l2vnis[0].vni: this VNI is served already",
+        ),
+        (
+            "tunnels: {address: 192.0.2.1}\nsources: [{owner: a, kind: kernel, l2vnis: [{vni: 1, domain: x}, {vni: 2, domain: x}]}]",
+            "sources[0].l2vnis[1].domain: this bridge domain has a VNI already",
+        ),
+        (
+            "tunnels: {address: 192.0.2.1}\nsources: [{owner: a, kind: kernel, l2vnis: [{vni: 1, domain: x, vrf: red}]}]",
+            "sources[0].l2vnis[0].vrf: this source has no table of this VRF",
+        ),
         (
             "sources: [{owner: static, kind: kernel}]",
             "sources[0].owner: this owner is the router itself",

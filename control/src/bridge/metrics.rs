@@ -8,7 +8,9 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use ferroute_proto::v1::{BridgeFollower, BridgeFpmSession, BridgeRouterSession, BridgeSource};
+use ferroute_proto::v1::{
+    BridgeFollower, BridgeFpmSession, BridgeRouterSession, BridgeSource, BridgeStations,
+};
 use std::io;
 use tokio::net::TcpListener;
 
@@ -101,7 +103,7 @@ const ROUTER: [Column<BridgeRouterSession, u64>; 2] = [
         |s| s.batches,
     ),
 ];
-const FOLLOWER: [Column<BridgeFollower, u64>; 4] = [
+const FOLLOWER: [Column<BridgeFollower, u64>; 5] = [
     (
         "ferroute_bridge_kernel_updates_total",
         "Changes heard from the kernel.",
@@ -118,12 +120,44 @@ const FOLLOWER: [Column<BridgeFollower, u64>; 4] = [
         |s| s.overruns,
     ),
     (
+        "ferroute_bridge_kernel_ignored_total",
+        "Attributes of the kernel's routes and next hops that are not known.",
+        |s| s.ignored,
+    ),
+    (
         "ferroute_bridge_kernel_unreadable_total",
         "Messages of the kernel that could not be read.",
         |s| s.unreadable,
     ),
 ];
-const FPM: [Column<BridgeFpmSession, u64>; 6] = [
+const STATIONS: [Column<BridgeStations, u64>; 5] = [
+    (
+        "ferroute_bridge_bridged_vnis",
+        "Bridged VNIs that the router has.",
+        |s| s.vnis,
+    ),
+    (
+        "ferroute_bridge_flood_ends",
+        "Remote ends of flood lists that the router has.",
+        |s| s.ends,
+    ),
+    (
+        "ferroute_bridge_remote_stations",
+        "Stations behind remote ends that the router has.",
+        |s| s.remote,
+    ),
+    (
+        "ferroute_bridge_local_stations",
+        "Stations of the router that the kernel has.",
+        |s| s.local,
+    ),
+    (
+        "ferroute_bridge_stations_refused",
+        "What the router or the kernel refused of bridged VNIs.",
+        |s| s.refused,
+    ),
+];
+const FPM: [Column<BridgeFpmSession, u64>; 7] = [
     (
         "ferroute_bridge_fpm_connections_total",
         "Connections of zebra.",
@@ -143,6 +177,11 @@ const FPM: [Column<BridgeFpmSession, u64>; 6] = [
         "ferroute_bridge_fpm_unknown_total",
         "Messages of zebra that mean nothing here.",
         |s| s.unknown,
+    ),
+    (
+        "ferroute_bridge_fpm_ignored_total",
+        "Attributes of zebra's routes and next hops that are not known.",
+        |s| s.ignored,
     ),
     (
         "ferroute_bridge_fpm_unreadable_total",
@@ -207,6 +246,9 @@ fn render(sources: &[BridgeSource]) -> String {
         &FOLLOWER,
         &followers.collect::<Vec<_>>(),
     );
+    let stations =
+        of().filter_map(|(s, owner)| Some(([("owner", owner.as_str())], s.stations.as_ref()?)));
+    columns(&mut text, Gauge, &STATIONS, &stations.collect::<Vec<_>>());
     let zebras = of().filter_map(|(s, owner)| Some(([("owner", owner.as_str())], s.fpm.as_ref()?)));
     columns(&mut text, Counter, &FPM, &zebras.collect::<Vec<_>>());
     let protocols = of().flat_map(|(s, owner)| {

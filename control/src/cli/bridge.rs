@@ -92,7 +92,18 @@ struct Source {
     labels_failed: u64,
     vnis: u64,
     vnis_failed: u64,
+    stations: Option<Stations>,
     problems: Vec<Problem>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Stations {
+    vnis: u64,
+    ends: u64,
+    remote: u64,
+    local: u64,
+    refused: u64,
+    problems: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -110,6 +121,7 @@ struct Kernel {
     updates: u64,
     dumps: u64,
     overruns: u64,
+    ignored: u64,
     unreadable: u64,
     last_unreadable: String,
 }
@@ -121,6 +133,7 @@ struct Fpm {
     frames: u64,
     bytes: u64,
     unknown: u64,
+    ignored: u64,
     unreadable: u64,
     feedback_lost: u64,
     last_error: String,
@@ -186,6 +199,7 @@ impl From<v1::BridgeSource> for Source {
                 updates: follower.updates,
                 dumps: follower.dumps,
                 overruns: follower.overruns,
+                ignored: follower.ignored,
                 unreadable: follower.unreadable,
                 last_unreadable: follower.last_unreadable,
             },
@@ -195,6 +209,7 @@ impl From<v1::BridgeSource> for Source {
                 frames: fpm.frames,
                 bytes: fpm.bytes,
                 unknown: fpm.unknown,
+                ignored: fpm.ignored,
                 unreadable: fpm.unreadable,
                 feedback_lost: fpm.feedback_lost,
                 last_error: fpm.last_error,
@@ -215,6 +230,14 @@ impl From<v1::BridgeSource> for Source {
             labels_failed: source.labels_failed,
             vnis: source.vnis,
             vnis_failed: source.vnis_failed,
+            stations: source.stations.map(|stations| Stations {
+                vnis: stations.vnis,
+                ends: stations.ends,
+                remote: stations.remote,
+                local: stations.local,
+                refused: stations.refused,
+                problems: stations.problems,
+            }),
             problems: problems.collect(),
         }
     }
@@ -255,10 +278,11 @@ impl Source {
         line(
             "kernel",
             format!(
-                "{} changes, {} dumps, {} overruns, {} unreadable {}",
+                "{} changes, {} dumps, {} overruns, {} attributes ignored, {} unreadable {}",
                 kernel.updates,
                 kernel.dumps,
                 kernel.overruns,
+                kernel.ignored,
                 kernel.unreadable,
                 kernel.last_unreadable
             ),
@@ -303,6 +327,12 @@ impl Source {
             "VNIs",
             format!("{} given, {} failed", self.vnis, self.vnis_failed),
         );
+        if let Some(stations) = &self.stations {
+            line("stations", stations.text());
+            for problem in &stations.problems {
+                line("problem", problem.clone());
+            }
+        }
         line("kept", format!("{} FDB entries", self.fdb_entries));
         for problem in &self.problems {
             let vrf = &problem.vrf;
@@ -316,6 +346,15 @@ impl Source {
         }
         text.lines()
             .fold(String::new(), |text, line| text + line.trim_end() + "\n")
+    }
+}
+
+impl Stations {
+    fn text(&self) -> String {
+        format!(
+            "{} VNIs, {} remote ends, {} remote, {} local, {} refused",
+            self.vnis, self.ends, self.remote, self.local, self.refused
+        )
     }
 }
 
@@ -347,13 +386,14 @@ impl Fpm {
             connections,
             frames,
             unknown,
+            ignored,
             unreadable,
             feedback_lost,
             last_error,
             ..
         } = self;
         format!(
-            "{peer}, connection {connections}, {frames} frames, {unknown} unknown, {unreadable} unreadable, {feedback_lost} feedback lost {last_error}"
+            "{peer}, connection {connections}, {frames} frames, {unknown} unknown, {ignored} attributes ignored, {unreadable} unreadable, {feedback_lost} feedback lost {last_error}"
         )
     }
 }
@@ -403,7 +443,7 @@ mod tests {
         for line in [
             "frr (fpm)",
             "  router      connected, epoch 2, session 0, 0 batches, all told",
-            "  zebra       not connected, connection 0, 0 frames, 0 unknown, 0 unreadable, 0 feedback lost",
+            "  zebra       not connected, connection 0, 0 frames, 0 unknown, 0 attributes ignored, 0 unreadable, 0 feedback lost",
             "  routes      3 told, 1 pending, 0 unsupported, 0 refused, 0 queued",
             "  protocols   bgp 4",
             "  problem     10.0.0.0/8 in red: the router has no interface p9 [PENDING]",

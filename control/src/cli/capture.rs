@@ -1,6 +1,7 @@
 //! `ferroute capture`: frames into a pcapng file, or to whoever reads the standard output.
 
 use super::error::CliError;
+use super::output::Sheet;
 use super::packet::Which;
 use super::session::Session;
 use super::words::WordError;
@@ -13,6 +14,7 @@ use pcap_file::pcapng::blocks::interface_description::{
     InterfaceDescriptionBlock, InterfaceDescriptionOption,
 };
 use pcap_file::{DataLink, PcapError};
+use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::File;
@@ -114,20 +116,40 @@ impl Capture {
             false => not_written(&self.write, error),
         };
         let mut file = Pcapng::start(out, snap_bytes).map_err(fail)?;
-        let (mut frames, mut lost) = (0, 0);
+        session.output.aside("capturing, until Ctrl-C");
+        let mut captured = Captured::default();
         loop {
             let answer = tokio::select! {
                 answer = answers.message() => answer?,
                 _ = tokio::signal::ctrl_c() => None,
             };
             let Some(answer) = answer else { break };
-            frames += answer.frames.len();
-            file.add(answer.frames, answer.lost_frames - lost)
-                .map_err(fail)?;
-            lost = answer.lost_frames;
+            let more_lost = answer.lost_frames.saturating_sub(captured.lost_frames);
+            captured.frames += answer.frames.len() as u64;
+            captured.lost_frames = answer.lost_frames;
+            file.add(answer.frames, more_lost).map_err(fail)?;
         }
-        eprintln!("{frames} frames captured, {lost} lost");
-        Ok(())
+        if to_output {
+            session.output.aside(captured.text().trim_end());
+            return Ok(());
+        }
+        session.output.sheet(&captured)
+    }
+}
+
+/// What there was in all.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+struct Captured {
+    frames: u64,
+    lost_frames: u64,
+}
+
+impl Sheet for Captured {
+    fn text(&self) -> String {
+        format!(
+            "{} frames captured, {} lost\n",
+            self.frames, self.lost_frames
+        )
     }
 }
 

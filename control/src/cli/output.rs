@@ -104,6 +104,14 @@ impl Output {
         Ok(())
     }
 
+    /// Tells people, beside the results, what goes on; programs have the results alone.
+    pub(super) fn aside(&self, text: &str) {
+        match self.format {
+            Format::Table => eprintln!("{text}"),
+            Format::Json => {}
+        }
+    }
+
     fn line(&mut self, value: &impl Serialize) -> Result<(), CliError> {
         serde_json::to_writer(&mut self.writer, value)?;
         Ok(self.writer.write_all(b"\n")?)

@@ -237,6 +237,7 @@ struct WorkerRow {
     punted_packets: u64,
     consumed_packets: u64,
     dropped_packets: u64,
+    copied_packets: u64,
     injected_packets: u64,
     polls: u64,
     empty_polls: u64,
@@ -265,6 +266,7 @@ impl From<v1::Worker> for WorkerRow {
             punted_packets: worker.punted_packets,
             consumed_packets: worker.consumed_packets,
             dropped_packets: worker.dropped_packets,
+            copied_packets: worker.copied_packets,
             injected_packets: worker.injected_packets,
             polls: worker.polls,
             empty_polls: worker.empty_polls,
@@ -293,6 +295,7 @@ impl Row for WorkerRow {
         "PUNTED",
         "CONSUMED",
         "DROPPED",
+        "COPIED",
         "INJECTED",
         "HUNG",
         "QUEUES",
@@ -317,6 +320,7 @@ impl Row for WorkerRow {
             self.punted_packets,
             self.consumed_packets,
             self.dropped_packets,
+            self.copied_packets,
             self.injected_packets,
         ];
         cells.extend(counters.map(|number| number.to_string()));

@@ -34,8 +34,14 @@ impl Trace {
             .trace(request)
             .await?
             .into_inner();
+        session.output.aside("tracing, until Ctrl-C");
         let mut lost = 0;
-        while let Some(answer) = answers.message().await? {
+        loop {
+            let answer = tokio::select! {
+                answer = answers.message() => answer?,
+                _ = tokio::signal::ctrl_c() => None,
+            };
+            let Some(answer) = answer else { break };
             for packet in answer.packets {
                 session.output.item(&PacketRow::from(packet))?;
             }
@@ -58,7 +64,7 @@ struct Lost {
 impl Sheet for Lost {
     fn text(&self) -> String {
         format!(
-            "{} packets not shown: too many at once\n",
+            "{} packets not shown: more came than were read (`--sample` and the filters choose fewer)\n",
             self.lost_packets
         )
     }

@@ -6,13 +6,14 @@
 //! the latter over whatever part has the right form. The types also give the published JSON Schema.
 //!
 //! * [`document`] is the parsed YAML with positions, [`decode`] reads it into types through serde;
-//! * [`text`], [`number`], [`cpus`] are the values, [`system`], [`links`], [`overlay`], [`routes`], [`exception`], [`limits`] the sections;
+//! * [`text`], [`number`], [`cpus`] are the values, [`system`], [`links`], [`overlay`], [`domains`], [`routes`], [`exception`], [`limits`] the sections;
 //! * [`check`] holds the rules between fields, [`mistake`] what can be said about a file.
 
 mod check;
 pub mod cpus;
 mod decode;
 mod document;
+pub mod domains;
 pub mod exception;
 pub mod limits;
 pub mod links;
@@ -81,6 +82,8 @@ pub struct Config {
     pub neighbours: Vec<links::Neighbour>,
     /// The router's own ends of tunnels.
     pub endpoints: Vec<overlay::Endpoint>,
+    /// Bridge domains.
+    pub domains: Vec<domains::Domain>,
     /// VXLAN networks.
     pub vnis: Vec<overlay::Vni>,
     /// The label table.

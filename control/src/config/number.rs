@@ -215,6 +215,14 @@ number!(
     StationCount(u32) 1..=4_194_304
 );
 number!(
+    /// How long a station stays that sends nothing, in seconds.
+    AgeingSeconds(u16) 10..=32_000
+);
+number!(
+    /// How often a station moves.
+    MoveCount(u32) 1..=1_000_000
+);
+number!(
     /// How many nodes of 1 KiB the forwarding tables have.
     NodeCount(u32) 4096..=4_194_304
 );
@@ -253,6 +261,8 @@ fixed!(
     Microseconds(u32),
     Requests(u8),
     StationCount(u32),
+    AgeingSeconds(u16),
+    MoveCount(u32),
     HeldPackets(u16),
     Kibibytes(u32),
     NeighbourCount(u32),

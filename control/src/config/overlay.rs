@@ -3,7 +3,7 @@
 use super::number::{GivenLabel, PushedLabel, Ttl, UdpPort, VniNumber};
 use super::routes::NextHop;
 use super::text::{Address, StationMac};
-use crate::model::name::{EndpointName, InterfaceName, VrfName};
+use crate::model::name::{DomainName, EndpointName, InterfaceName, VrfName};
 use crate::model::overlay::{
     EndpointAddresses, EndpointSpec, GUE_PORT, LabelSpec, LabelTarget, OverlayError, TTL,
     VXLAN_PORT, VniKey, VniSpec, VniTarget,
@@ -144,7 +144,8 @@ impl Endpoint {
     }
 }
 
-/// A VXLAN network whose packets are routed (L3VNI).
+/// A VXLAN network. Its packets are routed (L3VNI): then it has `vrf` and `router_mac`; or they are bridged (L2VNI): then
+/// it has `domain`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Vni {
@@ -154,30 +155,36 @@ pub struct Vni {
     #[serde(default)]
     pub endpoint: EndpointName,
     /// The VRF in which its packets are looked up.
-    pub vrf: VrfName,
-    /// To whom the inner frames must be sent.
-    pub router_mac: StationMac,
-    /// Its interface; absent: `vni` and the number.
+    #[serde(default)]
+    pub vrf: Option<VrfName>,
+    /// To whom the inner frames must be sent that are routed.
+    #[serde(default)]
+    pub router_mac: Option<StationMac>,
+    /// The interface of one that is routed; absent: `vni` and the number.
     #[serde(default)]
     pub interface: Option<InterfaceName>,
+    /// The bridge domain of its frames.
+    #[serde(default)]
+    pub domain: Option<DomainName>,
 }
 
 impl Vni {
-    /// In the core's terms.
-    ///
-    /// # Errors
-    /// [`OverlayError::BadVni`].
-    pub fn spec(&self) -> Result<VniSpec, OverlayError> {
-        let number = self.vni.get();
-        let vni = WireVni::new(number).map_err(|_| OverlayError::BadVni { vni: number })?;
-        let endpoint = self.endpoint;
-        Ok(VniSpec {
-            key: VniKey { endpoint, vni },
-            target: VniTarget::Routed {
-                vrf: self.vrf,
-                router_mac: self.router_mac.mac(),
+    /// In the core's terms, or `None` if its fields are no valid form.
+    #[must_use]
+    pub fn spec(&self) -> Option<VniSpec> {
+        let target = match (self.vrf, self.router_mac, self.domain) {
+            (Some(vrf), Some(router_mac), None) => VniTarget::Routed {
+                vrf,
+                router_mac: router_mac.mac(),
                 interface: self.interface,
             },
+            (None, None, Some(domain)) if self.interface.is_none() => VniTarget::Bridged { domain },
+            _ => return None,
+        };
+        let (endpoint, vni) = (self.endpoint, WireVni::new(self.vni.get()).ok()?);
+        Some(VniSpec {
+            key: VniKey { endpoint, vni },
+            target,
         })
     }
 }

@@ -3,7 +3,7 @@
 //! Most are types of the [model](crate::model); here is how they are written in a file.
 
 use crate::bridge::netlink::update::Protocol;
-use crate::model::name::{EndpointName, InterfaceName, NameError, OwnerName, VrfName};
+use crate::model::name::{DomainName, EndpointName, InterfaceName, NameError, OwnerName, VrfName};
 use crate::model::port::{Device, DeviceError};
 use crate::model::prefix::{AddressError, InterfaceAddress, Prefix, station};
 use crate::model::vrf::{Namespace, NamespaceError};
@@ -120,6 +120,12 @@ text!(
 );
 text!(
     OwnerName,
+    "a name (in quotes if it reads as a number)",
+    { "type": "string", "minLength": 1, "maxLength": 32, "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$" },
+    |text| Ok(text.parse()?)
+);
+text!(
+    DomainName,
     "a name (in quotes if it reads as a number)",
     { "type": "string", "minLength": 1, "maxLength": 32, "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$" },
     |text| Ok(text.parse()?)

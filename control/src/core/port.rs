@@ -170,7 +170,7 @@ impl Router {
     /// Releases a port with all interfaces that it carries.
     ///
     /// # Errors
-    /// [`PortError::UnknownPort`].
+    /// [`PortError::UnknownPort`], [`PortError::UsedByEndpoint`].
     pub(super) fn remove_port(&mut self, name: InterfaceName) -> Result<(), PortError> {
         let port = self
             .ports
@@ -178,6 +178,14 @@ impl Router {
             .ok_or(PortError::UnknownPort { port: name })?;
         let (id, link) = (port.id, port.link);
         let carried: Vec<InterfaceId> = self.interfaces.on_port(id).map(|i| i.id).collect();
+        for interface in self.interfaces.on_port(id) {
+            if let Some(endpoint) = self.endpoint_of(interface.id, None) {
+                return Err(PortError::UsedByEndpoint {
+                    interface: interface.name,
+                    endpoint,
+                });
+            }
+        }
         for interface in carried {
             self.drop_interface(interface);
         }
@@ -227,7 +235,8 @@ impl Router {
         let done = if running {
             self.change_running(&port, &settings)
         } else {
-            self.hardware.set_up(port.id, &shape(&settings))
+            let shape = self.shape_of(port.id, &settings);
+            self.hardware.set_up(port.id, &shape)
         };
         if let Err(error) = done {
             if let Err(worse) = self.restore(&port, &settings, running) {
@@ -256,27 +265,47 @@ impl Router {
         port: &Port,
         settings: &PortSettings,
     ) -> Result<(), HardwareError> {
+        let shape = self.shape_of(port.id, settings);
         if settings.mtu != port.settings.mtu {
-            match self.hardware.set_mtu(port.id, mtu(settings).get()) {
+            match self.hardware.set_mtu(port.id, shape.mtu_bytes) {
                 Ok(()) => {}
                 // No device takes it when it stands either.
                 Err(error @ HardwareError::Port(DeviceError::InvalidValue(_))) => {
                     return Err(error);
                 }
-                Err(_) => return self.hardware.set_up(port.id, &shape(settings)),
+                Err(_) => return self.hardware.set_up(port.id, &shape),
             }
         }
         if settings.workers != port.settings.workers {
-            let shape = shape(settings);
             if !self.hardware.move_queues(port.id, &shape)? {
                 return self.hardware.set_up(port.id, &shape);
             }
         }
         if settings.promiscuous != port.settings.promiscuous {
-            self.hardware
-                .set_promiscuous(port.id, settings.promiscuous)?;
+            self.hardware.set_promiscuous(port.id, shape.promiscuous)?;
         }
         Ok(())
+    }
+
+    /// What a port is to be: one that carries members of bridge domains takes frames for all stations.
+    fn shape_of(&self, port: PortId, settings: &PortSettings) -> PortShape {
+        let members = self.interfaces.on_port(port).any(|i| i.is_member());
+        PortShape {
+            promiscuous: settings.promiscuous || members,
+            ..shape(settings)
+        }
+    }
+
+    /// Makes the promiscuous mode of a port follow the members of bridge domains on it.
+    pub(super) fn follow_members(&mut self, id: PortId) {
+        let Some((name, port)) = self.ports.iter().find(|(_, port)| port.id == id) else {
+            return;
+        };
+        let on = self.shape_of(id, &port.settings).promiscuous;
+        let name = *name;
+        if let Err(error) = self.hardware.set_promiscuous(id, on) {
+            tracing::warn!(port = %name, %error, on, "the port's promiscuous mode does not follow its bridge domains");
+        }
     }
 
     /// Brings a port back to the settings that it had from those that failed, without stopping it if that can be.
@@ -286,7 +315,7 @@ impl Router {
         failed: &PortSettings,
         running: bool,
     ) -> Result<(), HardwareError> {
-        let (old, id) = (shape(&port.settings), port.id);
+        let (old, id) = (self.shape_of(port.id, &port.settings), port.id);
         let mtu_is_old = failed.mtu == port.settings.mtu;
         if running
             && (mtu_is_old || self.hardware.set_mtu(id, old.mtu_bytes).is_ok())

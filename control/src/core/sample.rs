@@ -14,7 +14,7 @@ struct Look {
     busy_cycles: u64,
     idle_cycles: u64,
     stages: [u64; Stage::COUNT],
-    stage_packets: u64,
+    stage_packets: [u64; Stage::COUNT],
 }
 
 impl Look {
@@ -25,7 +25,7 @@ impl Look {
             busy_cycles: counters.busy_cycles.get(),
             idle_cycles: counters.idle_cycles.get(),
             stages: std::array::from_fn(|stage| counters.stage_cycles[stage].get()),
-            stage_packets: counters.stage_packets.get(),
+            stage_packets: std::array::from_fn(|stage| counters.stage_packets[stage].get()),
         }
     }
 }
@@ -39,7 +39,7 @@ pub struct Rates {
     pub packets_per_burst: f64,
     /// Cycles for each received packet.
     pub cycles_per_packet: f64,
-    /// The same by stage.
+    /// The same by stage, for each packet that went through it.
     pub stages: [f64; Stage::COUNT],
 }
 
@@ -80,7 +80,7 @@ impl Samples {
             stages: std::array::from_fn(|stage| {
                 ratio(
                     now.stages[stage] - before.stages[stage],
-                    now.stage_packets - before.stage_packets,
+                    now.stage_packets[stage] - before.stage_packets[stage],
                 )
             }),
         };

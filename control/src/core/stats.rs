@@ -38,7 +38,7 @@ impl Router {
                 .zip(rates.stages)
                 .map(|(stage, cycles_per_packet)| StageView {
                     name: stage.name(),
-                    packets: c.stage_packets.get(),
+                    packets: c.stage_packets[*stage as usize].get(),
                     cycles: c.stage_cycles[*stage as usize].get(),
                     cycles_per_packet,
                 });
@@ -58,6 +58,7 @@ impl Router {
                 punted_packets: c.punted.get(),
                 consumed_packets: c.consumed.get(),
                 dropped_packets: c.dropped(),
+                copied_packets: c.copied.get(),
                 injected_packets: c.injected.get(),
                 polls: c.passes.get(),
                 empty_polls: c.idle_passes.get(),

@@ -238,7 +238,7 @@ impl Router {
             Step::Decapsulated { endpoint } => StepView::Decapsulated(self.name_endpoint(endpoint)),
             Step::Labels => StepView::Labels,
             Step::Bridged { bridge, way } => StepView::Bridged {
-                bridge,
+                domain: self.bridging.get(bridge).map(|domain| domain.name()),
                 lead: match way {
                     BridgeWay::Member(id) => BridgeLead::Member(self.name_of(id)),
                     BridgeWay::Tunnel(id) => BridgeLead::Tunnel(self.name_tunnel(id)),

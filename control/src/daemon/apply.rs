@@ -1,8 +1,10 @@
-//! Brings the configuration's VRFs, ports, interfaces, neighbours and routes into the core.
+//! Brings the configuration's VRFs, ports, interfaces, bridge domains, neighbours, tunnels and routes into the core.
 //!
 //! It asks for what a client could ask for, in the order in which one thing needs another. Its routes belong to
 //! the owner `static`, for which no client may speak. What the core refuses is reported with its field, and the
 //! rest is asked for nevertheless, so that all refusals are known at once.
+
+mod domains;
 
 use crate::config::Config;
 use crate::config::links::{Interface, Port, Vrf};
@@ -11,6 +13,7 @@ use crate::core::handle::{Call, CallError, CoreHandle};
 use crate::core::request::{
     InterfaceRequest, NeighbourRequest, OverlayRequest, PortRequest, VrfRequest,
 };
+use crate::model::bridge::{DomainError, Refused};
 use crate::model::interface::{
     InterfaceChange, InterfaceError, InterfaceKind, InterfaceSpec, VirtualKind,
 };
@@ -27,6 +30,7 @@ use crate::model::route::{
 };
 use crate::model::vrf::{VrfError, VrfSpec};
 use ferroute_dataplane::ids::WorkerIndex;
+use std::convert::Infallible;
 use std::num::{NonZeroU16, NonZeroU32};
 
 /// The owner of the configuration's routes.
@@ -57,6 +61,9 @@ pub enum Refusal {
     /// An endpoint, a VNI or a label.
     #[error(transparent)]
     Overlay(#[from] OverlayError),
+    /// A bridge domain, a station or a remote end.
+    #[error(transparent)]
+    Domain(#[from] DomainError),
     /// A neighbour.
     #[error(transparent)]
     Neighbour(#[from] NeighbourError),
@@ -125,6 +132,9 @@ pub async fn apply(config: &Config, core: &CoreHandle) -> Result<(), Vec<ApplyEr
             | None => {}
         }
     }
+    for (place, domain) in config.domains.iter().enumerate() {
+        domains::make(place, domain, core, &mut errors).await;
+    }
     for (place, neighbour) in config.neighbours.iter().enumerate() {
         let (address, mac) = (neighbour.address.ip(), neighbour.mac.mac());
         let spec = NeighbourSpec {
@@ -139,6 +149,9 @@ pub async fn apply(config: &Config, core: &CoreHandle) -> Result<(), Vec<ApplyEr
         );
     }
     overlays(config, core, &mut errors).await;
+    for (place, domain) in config.domains.iter().enumerate() {
+        domains::fill(place, domain, core, &mut errors).await;
+    }
     for (place, chunk) in config.routes.chunks(MAX_BATCH_ROUTES).enumerate() {
         routes(place * MAX_BATCH_ROUTES, chunk, core, &mut errors).await;
     }
@@ -161,6 +174,25 @@ impl Errors {
             Err(CallError::Stopped) => Refusal::Stopped,
         };
         self.add(field(), refusal);
+    }
+
+    /// Notes what was refused of a list of changes, of which each stands at one of `places` in the configuration.
+    fn note_refused(
+        &mut self,
+        field: impl Fn(usize) -> String,
+        places: &[usize],
+        answer: Call<Refused, Infallible>,
+    ) {
+        match answer {
+            Ok(refused) => {
+                for (item, error) in refused {
+                    let place = places.get(item).copied().unwrap_or(item);
+                    self.add(field(place), error);
+                }
+            }
+            Err(CallError::Refused(never)) => match never {},
+            Err(CallError::Stopped) => self.add(field(0), Refusal::Stopped),
+        }
     }
 
     fn add(&mut self, field: String, refusal: impl Into<Refusal>) {
@@ -267,13 +299,13 @@ async fn overlays(config: &Config, core: &CoreHandle, errors: &mut Errors) {
     }
     for (place, vni) in config.vnis.iter().enumerate() {
         let field = || format!("vnis[{place}]");
-        match vni.spec() {
-            Ok(spec) => errors.note(
+        // The configuration's check lets no other form pass.
+        if let Some(spec) = vni.spec() {
+            errors.note(
                 field,
                 core.call(|reply| OverlayRequest::CreateVni(spec, reply).into())
                     .await,
-            ),
-            Err(error) => errors.add(field(), error),
+            );
         }
     }
     for (place, label) in config.labels.iter().enumerate() {

@@ -123,6 +123,26 @@ fn resolved(snapshot: &Snapshot, id: AdjacencyId) -> Option<(InterfaceId, Mac)> 
     Some((adjacency.interface, mac))
 }
 
+/// A frame, with a tag if the link has a VLAN.
+pub(super) fn complete(
+    to: Mac,
+    from: Mac,
+    vlan: Option<u16>,
+    ethertype: u16,
+    payload: &[u8],
+) -> Vec<u8> {
+    let mut frame = Vec::with_capacity(ETHERNET_BYTES + 4 + payload.len());
+    frame.extend_from_slice(&to.octets());
+    frame.extend_from_slice(&from.octets());
+    if let Some(vlan) = vlan {
+        frame.extend_from_slice(&TYPE_VLAN.to_be_bytes());
+        frame.extend_from_slice(&vlan.to_be_bytes());
+    }
+    frame.extend_from_slice(&ethertype.to_be_bytes());
+    frame.extend_from_slice(payload);
+    frame
+}
+
 impl ExceptionPath {
     /// Sends an IP packet that the router made. `link` is the interface for destinations of link
     /// scope. Returns whether there is a way.
@@ -272,20 +292,11 @@ impl ExceptionPath {
         if link.port.is_none() && link.bridge.is_none() {
             return;
         }
-        let mut frame = Vec::with_capacity(ETHERNET_BYTES + 4 + payload.len());
-        frame.extend_from_slice(&to.octets());
-        frame.extend_from_slice(&link.mac.octets());
-        if let Some(vlan) = link.vlan {
-            frame.extend_from_slice(&TYPE_VLAN.to_be_bytes());
-            frame.extend_from_slice(&vlan.to_be_bytes());
-        }
-        frame.extend_from_slice(&ethertype.to_be_bytes());
-        frame.extend_from_slice(payload);
         self.outputs.push(Output::Send {
             port: link.port,
             interface,
             adjacency,
-            frame,
+            frame: complete(to, link.mac, link.vlan, ethertype, payload),
         });
     }
 

@@ -15,7 +15,7 @@ use ferroute_dataplane::wire::nd::NdMessage;
 
 use super::output::Output;
 use super::path::{ExceptionPath, Taken};
-use super::send::ETHERNET_BYTES;
+use super::send::{ETHERNET_BYTES, complete};
 use crate::neighbour::NeighbourKey;
 use crate::slowpath::nd;
 
@@ -50,23 +50,30 @@ impl ExceptionPath {
         match known.and_then(|neighbour| answer(&taken, neighbour.mac?)) {
             Some(answer) => {
                 self.counters.answered(domain).add(1);
-                self.answer_for(gateway, &answer);
+                self.answer_for(snapshot, taken.interface, &answer);
             }
             None => self.flood_on(taken),
         }
     }
 
-    fn answer_for(&mut self, gateway: InterfaceId, answer: &Answer) {
-        let frame = [
-            &answer.to.octets()[..],
-            &answer.from.octets(),
-            &answer.ethertype.get().to_be_bytes(),
-            &answer.packet,
-        ]
-        .concat();
+    /// Answers where the question came in: the FDB need not know the asker yet, and nobody else may take the answer
+    /// for a frame of the station.
+    fn answer_for(&mut self, snapshot: &Snapshot, member: InterfaceId, answer: &Answer) {
         self.counters.consumed.add(1);
+        let Some(link) = snapshot.interface(member).filter(|i| i.up) else {
+            return;
+        };
+        let Some(port) = link.port else {
+            return;
+        };
         self.counters.originated.add(1);
-        self.send_through_domain(gateway, frame);
+        let (to, from, ethertype) = (answer.to, answer.from, answer.ethertype.get());
+        self.outputs.push(Output::Send {
+            port: Some(port),
+            interface: member,
+            adjacency: None,
+            frame: complete(to, from, link.vlan, ethertype, &answer.packet),
+        });
     }
 
     /// Sends a request on its way, as its member received it.
@@ -81,10 +88,6 @@ impl ExceptionPath {
             frame.drain(12..l3_offset - 2);
         }
         self.counters.forwarded.add(1);
-        self.send_through_domain(interface, frame);
-    }
-
-    fn send_through_domain(&mut self, interface: InterfaceId, frame: Vec<u8>) {
         self.outputs.push(Output::Send {
             port: None,
             interface,
@@ -139,3 +142,6 @@ fn answer(taken: &Taken, mac: Mac) -> Option<Answer> {
         packet: reply.packet,
     })
 }
+
+#[cfg(test)]
+mod tests;

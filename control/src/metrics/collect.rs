@@ -1,11 +1,11 @@
 //! Asks the core for everything that becomes a metric.
 
 use super::exposition::Exposition;
-use super::{overlay, state, traffic};
+use super::{domains, overlay, state, traffic};
 use crate::core::handle::{CallError, CoreHandle};
 use crate::core::request::{
-    InterfaceRequest, OverlayRequest, PortRequest, Reply, Request, RouteRequest, StatsRequest,
-    SystemRequest,
+    BridgeRequest, InterfaceRequest, OverlayRequest, PortRequest, Reply, Request, RouteRequest,
+    StatsRequest, SystemRequest,
 };
 use crate::model::page::Page;
 use crate::model::port::{PortStats, PortView};
@@ -65,6 +65,10 @@ pub async fn render(core: &CoreHandle) -> Result<String, Stopped> {
         OverlayRequest::ListTunnels(after, reply).into()
     });
     overlay::tunnels(&mut exposition, &tunnels.await?);
+    let domains = all(core, |after, reply| {
+        BridgeRequest::List(after, reply).into()
+    });
+    domains::domains(&mut exposition, &domains.await?);
     state::owners(
         &mut exposition,
         &core

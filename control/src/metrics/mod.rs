@@ -7,6 +7,7 @@
 //!   format (version 0.0.4), [`server`] serves it.
 
 mod collect;
+mod domains;
 pub(crate) mod exposition;
 mod overlay;
 mod server;

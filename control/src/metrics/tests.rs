@@ -1,8 +1,11 @@
 use super::*;
 use crate::core::handle::{CoreHandle, channel};
 use crate::core::request::{
-    InterfaceRequest, OverlayRequest, PortRequest, Request, RouteRequest, StatsRequest,
-    SystemRequest,
+    BridgeRequest, InterfaceRequest, OverlayRequest, PortRequest, Request, RouteRequest,
+    StatsRequest, SystemRequest,
+};
+use crate::model::bridge::{
+    DomainCounters, DomainPolicy, DomainSpec, DomainView, StationCount, StationCounters,
 };
 use crate::model::interface::{InterfaceCounters, InterfaceKind, InterfaceView};
 use crate::model::number::{Choice, Epoch, Mtu};
@@ -15,7 +18,7 @@ use crate::model::stats::{
 };
 use crate::model::system::SystemView;
 use ferroute_dataplane::drops::DropReason;
-use ferroute_dataplane::ids::{InterfaceId, PortId, WorkerIndex};
+use ferroute_dataplane::ids::{BridgeId, InterfaceId, PortId, WorkerIndex};
 use ferroute_dataplane::mac::Mac;
 use ferroute_dataplane::punt::PuntClass;
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +34,36 @@ fn core() -> CoreHandle {
         }
     });
     handle
+}
+
+fn domain(name: &str) -> DomainView {
+    DomainView {
+        spec: DomainSpec {
+            name: name.parse().unwrap(),
+            members: vec![],
+            policy: DomainPolicy::default(),
+            gateway: None,
+        },
+        id: BridgeId::new(1),
+        vni: None,
+        flood: vec![],
+        stations: StationCount {
+            remote: 2,
+            ..StationCount::default()
+        },
+        counters: DomainCounters {
+            frames: Traffic {
+                packets: 40,
+                bytes: 4000,
+            },
+            copies: 9,
+            stations: StationCounters {
+                moves: 3,
+                ..StationCounters::default()
+            },
+            ..DomainCounters::default()
+        },
+    }
 }
 
 /// Answers that come too late are nobody's concern.
@@ -52,6 +85,7 @@ fn answer(request: Request) {
         punted_packets: 2,
         consumed_packets: 1,
         dropped_packets: 4,
+        copied_packets: 6,
         injected_packets: 5,
         polls: u64::MAX,
         empty_polls: 9,
@@ -131,6 +165,15 @@ fn answer(request: Request) {
                     dropped_packets: 2,
                 },
             }])));
+        }
+        Request::Bridge(BridgeRequest::List(after, reply)) => {
+            let (name, next) = match after {
+                None => ("blue", Some("blue".parse().unwrap())),
+                Some(_) => ("green", None),
+            };
+            let items = vec![domain(name)];
+            let page = Page { items, next };
+            drop(reply.send(Ok(page)));
         }
         Request::Port(PortRequest::List(reply)) => {
             let port = |name: &str| PortView {
@@ -267,6 +310,17 @@ async fn every_number_of_the_router_is_a_metric() {
         (
             "ferroute_worker_rx_packets_total{worker=\"1\",cpu=\"3\"}",
             20.0,
+        ),
+        (
+            "ferroute_worker_copied_packets_total{worker=\"1\",cpu=\"3\"}",
+            6.0,
+        ),
+        ("ferroute_domain_rx_packets_total{domain=\"green\"}", 40.0),
+        ("ferroute_domain_flood_copies_total{domain=\"blue\"}", 9.0),
+        ("ferroute_domain_station_moves_total{domain=\"blue\"}", 3.0),
+        (
+            "ferroute_domain_stations{domain=\"blue\",kind=\"remote\"}",
+            2.0,
         ),
         (
             "ferroute_worker_polls_total{worker=\"0\",cpu=\"2\"}",

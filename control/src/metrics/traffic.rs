@@ -7,7 +7,7 @@ use crate::model::interface::InterfaceView;
 use crate::model::port::{PortStats, PortView};
 use crate::model::stats::{DropView, PuntView, StageView, WorkerView};
 
-const WORKER_COUNTERS: [Column<WorkerView, u64>; 8] = [
+const WORKER_COUNTERS: [Column<WorkerView, u64>; 9] = [
     (
         "ferroute_worker_rx_packets_total",
         "Packets received.",
@@ -32,6 +32,11 @@ const WORKER_COUNTERS: [Column<WorkerView, u64>; 8] = [
         "ferroute_worker_dropped_packets_total",
         "Received packets that were dropped.",
         |w| w.dropped_packets,
+    ),
+    (
+        "ferroute_worker_copied_packets_total",
+        "Copies of packets that flooding in bridge domains made; they have ends as received packets do.",
+        |w| w.copied_packets,
     ),
     (
         "ferroute_worker_injected_packets_total",
@@ -76,12 +81,12 @@ const WORKER_GAUGES: [Column<WorkerView, f64>; 4] = [
 const STAGE_COUNTERS: [Column<StageView, u64>; 2] = [
     (
         "ferroute_stage_packets_total",
-        "Packets that went through a stage.",
+        "Packets that went through a stage in bursts that were measured.",
         |s| s.packets,
     ),
     (
         "ferroute_stage_cycles_total",
-        "CPU cycles spent in a stage.",
+        "CPU cycles that a stage spent on these packets.",
         |s| s.cycles,
     ),
 ];

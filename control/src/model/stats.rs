@@ -32,6 +32,9 @@ pub struct WorkerView {
     pub consumed_packets: u64,
     /// Of these: dropped.
     pub dropped_packets: u64,
+    /// Copies of packets that flooding in bridge domains made, and frames that the exception path sent through one:
+    /// `rx + copied = tx + punted + consumed + dropped`.
+    pub copied_packets: u64,
     /// Frames that the exception path gave it to send.
     pub injected_packets: u64,
     /// Polls of receive queues.

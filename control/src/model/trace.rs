@@ -5,12 +5,12 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use ferroute_dataplane::drops::DropReason;
-use ferroute_dataplane::ids::{AdjacencyId, BridgeId, GroupId, NextHopId, TunnelId, WorkerIndex};
+use ferroute_dataplane::ids::{AdjacencyId, GroupId, NextHopId, TunnelId, WorkerIndex};
 use ferroute_dataplane::mac::Mac;
 use ferroute_dataplane::punt::{PuntClass, PuntReason};
 use ferroute_dataplane::trace::{Path, Points, Ring};
 
-use super::name::{EndpointName, InterfaceName, VrfName};
+use super::name::{DomainName, EndpointName, InterfaceName, VrfName};
 use super::prefix::Prefix;
 use super::reason::reasons;
 
@@ -263,8 +263,8 @@ pub enum StepView {
     Labels,
     /// A bridge domain looked it up.
     Bridged {
-        /// The domain.
-        bridge: BridgeId,
+        /// The domain; `None` when it is gone.
+        domain: Option<DomainName>,
         /// What it found.
         lead: BridgeLead,
     },

@@ -66,10 +66,14 @@ impl Table {
 
     #[inline]
     pub(super) fn find(&self, key: FdbKey) -> Option<(&Slot, Word)> {
-        self.pair(key)
-            .into_iter()
-            .flat_map(|bucket| &bucket.slots)
-            .find_map(|slot| Some((slot, slot.find(key)?)))
+        for bucket in self.pair(key) {
+            for slot in &bucket.slots {
+                if let Some(word) = slot.find(key) {
+                    return Some((slot, word));
+                }
+            }
+        }
+        None
     }
 }
 

@@ -11,10 +11,10 @@ use super::key::Key;
 use super::lookup::{View, default, load};
 use super::prefetch::prefetch;
 #[cfg(target_arch = "x86_64")]
-use super::simd::below_root as vector;
+use super::simd::walk as vector;
 use crate::ids::{BURST, NextHopId};
 
-/// With how many lanes that the root does not answer SIMD is faster than a list of them.
+/// With how many lanes SIMD is faster than one after the other.
 const WORTHWHILE: usize = 16;
 
 /// The views of a burst, by lane: one for all, or a slice with one for each.
@@ -23,6 +23,8 @@ pub(crate) trait Views: Copy {
     fn view(self, lane: usize) -> View;
     /// The views from a lane on.
     fn skip(self, lanes: usize) -> Self;
+    /// What all lanes answer that found no route but the default, if that is one value and still the one it was.
+    fn common_default(self, words: &Words) -> Option<NextHopId>;
 }
 
 /// Each lane has a view of its own.
@@ -36,6 +38,11 @@ impl Views for &[View] {
     fn skip(self, lanes: usize) -> Self {
         self.get(lanes..).unwrap_or_default()
     }
+
+    #[inline(always)]
+    fn common_default(self, _: &Words) -> Option<NextHopId> {
+        None
+    }
 }
 
 /// All lanes have the same view.
@@ -48,6 +55,11 @@ impl Views for View {
     #[inline(always)]
     fn skip(self, _: usize) -> Self {
         self
+    }
+
+    #[inline(always)]
+    fn common_default(self, words: &Words) -> Option<NextHopId> {
+        self.is_current(words).then(|| self.default_hop())
     }
 }
 
@@ -66,7 +78,7 @@ pub fn lookup_burst<K: Key>(arena: &Arena, view: View, keys: &[K], out: &mut [Ne
 }
 
 /// Looks the first `count` keys up, as many as a burst has at most, without a copy of what is not there: `out[i]` becomes
-/// the next hop of `keys[i]`, and [`NextHopId::NO_ROUTE`] beyond them.
+/// the next hop of `keys[i]`, and anything beyond them.
 #[inline]
 pub(crate) fn lookup_lane<K: Key>(
     arena: &Arena,
@@ -75,9 +87,7 @@ pub(crate) fn lookup_lane<K: Key>(
     out: &mut [NextHopId; BURST],
     count: usize,
 ) {
-    let count = count.min(BURST);
-    out[count..].fill(NextHopId::NO_ROUTE);
-    burst::<K, true>(arena.words(), views, keys, out, count);
+    burst::<K, true>(arena.words(), views, keys, out, count.min(BURST));
 }
 
 /// As the public functions; without `SIMD`, by the means of every CPU.
@@ -110,9 +120,39 @@ pub(super) fn in_bursts<K: Key, const SIMD: bool>(
     }
 }
 
-/// The first `count` lookups of a burst. What `out` has beyond them is [`NextHopId::NO_ROUTE`].
+/// The first `count` lookups of a burst. What `out` has beyond them is anything.
 #[inline]
 fn burst<K: Key, const SIMD: bool>(
+    words: &Words,
+    views: impl Views,
+    keys: &[K; BURST],
+    out: &mut [NextHopId; BURST],
+    count: usize,
+) {
+    if !(SIMD && count >= WORTHWHILE && vector(words, views, keys, out, count)) {
+        scalar(words, views, keys, out, count);
+    }
+    if let Some(default) = views.common_default(words) {
+        // Without a branch for each, so that it is done many at a time.
+        for out in out.iter_mut().take(count) {
+            *out = if *out == NextHopId::NO_ROUTE {
+                default
+            } else {
+                *out
+            };
+        }
+        return;
+    }
+    for lane in 0..count {
+        if out[lane] == NextHopId::NO_ROUTE {
+            out[lane] = NextHopId::new(default(words, views.view(lane), keys[lane]));
+        }
+    }
+}
+
+/// Walks down for the first `count` keys, leaving out the default, by the means of every CPU.
+#[inline]
+fn scalar<K: Key>(
     words: &Words,
     views: impl Views,
     keys: &[K; BURST],
@@ -124,29 +164,26 @@ fn burst<K: Key, const SIMD: bool>(
     for (lane, (key, out)) in keys.iter().zip(out.iter_mut()).enumerate().take(count) {
         let entry = load(words, views.view(lane).word(key.top()));
         *out = NextHopId::new(entry.bits());
-        opened = push_if(&mut open, opened, lane, !entry.is_answer());
+        opened = push_if(&mut open, opened, lane, !entry.is_leaf());
     }
-    if opened == 0 {
-        return;
-    }
-    let done = SIMD && opened >= WORTHWHILE && vector(words, views, keys, out);
-    if !done {
+    if opened > 0 {
         below_root(words, views, keys, out, lanes(&open, opened));
-    }
-    for lane in lanes(&open, opened) {
-        if out[lane] == NextHopId::NO_ROUTE {
-            out[lane] = NextHopId::new(default(words, views.view(lane), keys[lane]));
-        }
     }
 }
 
 /// Stands for SIMD on CPUs for which there is none here.
 #[cfg(not(target_arch = "x86_64"))]
-fn vector<K: Key>(_: &Words, _: impl Views, _: &[K; BURST], _: &mut [NextHopId; BURST]) -> bool {
+fn vector<K: Key>(
+    _: &Words,
+    _: impl Views,
+    _: &[K; BURST],
+    _: &mut [NextHopId; BURST],
+    _: usize,
+) -> bool {
     false
 }
 
-/// Goes on with the lanes `open`; `out` holds their entries of the root. For every CPU.
+/// Goes on with the lanes `open`; `out` holds their entries of the root.
 #[inline(always)]
 fn below_root<K: Key>(
     words: &Words,

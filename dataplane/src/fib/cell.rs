@@ -2,6 +2,7 @@
 
 use super::arena::Words;
 use super::key::Key;
+use crate::ids::NextHopId;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 /// A prefix and its value.
@@ -41,6 +42,27 @@ pub(super) fn answer<K: Key>(words: &Words, at: u32, key: K) -> u32 {
         FALLBACK
     };
     load(words, at, field)
+}
+
+/// What the cell at word `at` answers for all of `keys`.
+#[inline(always)]
+pub(super) fn answers<K: Key, const N: usize>(
+    words: &Words,
+    at: u32,
+    keys: &[K; N],
+    out: &mut [NextHopId; N],
+) {
+    let route = K::from_words(|i| load(words, at, i));
+    let shift = load(words, at, SHIFT);
+    let value = NextHopId::new(load(words, at, ROUTE_VALUE));
+    let fallback = NextHopId::new(load(words, at, FALLBACK));
+    for (out, key) in out.iter_mut().zip(keys) {
+        *out = if key.agrees(route, shift) {
+            value
+        } else {
+            fallback
+        };
+    }
 }
 
 impl<K: Key> Cell<K> {

@@ -67,12 +67,6 @@ impl Entry {
         self.0 < NODE
     }
 
-    /// Whether the entry is a next hop: a leaf that is not 0.
-    #[inline(always)]
-    pub(super) const fn is_answer(self) -> bool {
-        self.0.wrapping_sub(1) < VALUE
-    }
-
     /// Whether the entry leads to a node.
     #[inline(always)]
     pub(super) const fn is_node(self) -> bool {

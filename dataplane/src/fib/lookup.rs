@@ -107,6 +107,12 @@ impl View {
             .wrapping_add((u64::from(top) >> (32 - self.stride())) as u32)
     }
 
+    /// What the default route answers.
+    #[inline(always)]
+    pub(super) fn default_hop(self) -> NextHopId {
+        NextHopId::new(self.default & VALUE)
+    }
+
     /// Whether the default route is still the one that this view has.
     #[inline(always)]
     pub(super) fn is_current(self, words: &Words) -> bool {

@@ -14,77 +14,118 @@ use std::arch::x86_64::*;
 const WIDTH: usize = 8;
 const REGISTERS: usize = BURST / WIDTH;
 
-/// Goes on with a burst; `out` holds the entries of the root. Does nothing and says so if the CPU has no AVX2.
+/// Walks the first `count` keys of a burst down their tries: `out` holds what [`walk`](super::lookup) gives for each, and
+/// anything beyond them. Does nothing and says so if the CPU has no AVX2.
 #[inline(always)]
-pub(super) fn below_root<K: Key>(
+pub(super) fn walk<K: Key>(
     words: &Words,
     views: impl Views,
     keys: &[K; BURST],
     out: &mut [NextHopId; BURST],
+    count: usize,
 ) -> bool {
     let able = is_x86_feature_detected!("avx2");
     if able {
         // SAFETY: the CPU has AVX2.
-        unsafe { avx2(words, views, keys, out) };
+        unsafe { avx2(words, views, keys, out, count) };
     }
     able
 }
 
 #[target_feature(enable = "avx2")]
-fn avx2<K: Key>(words: &Words, views: impl Views, keys: &[K; BURST], out: &mut [NextHopId; BURST]) {
-    let none = [_mm256_setzero_si256(); REGISTERS];
-    let (mut entries, mut strides, mut key_words) = (none, none, none);
-    for i in 0..REGISTERS {
-        entries[i] = collect(i, |lane| out[lane].get());
-        strides[i] = collect(i, |lane| views.view(lane).stride());
+fn avx2<K: Key>(
+    words: &Words,
+    views: impl Views,
+    keys: &[K; BURST],
+    out: &mut [NextHopId; BURST],
+    count: usize,
+) {
+    let mut entries = [_mm256_setzero_si256(); REGISTERS];
+    let used = count.div_ceil(WIDTH).min(REGISTERS);
+    for (i, entries) in entries.iter_mut().enumerate().take(used) {
+        let roots = collect(i, |lane| views.view(lane).root());
+        // A shift by all 32 bits, as in the view of an empty trie, gives 0.
+        let shifts = collect(i, |lane| 32 - views.view(lane).stride());
+        let places = _mm256_srlv_epi32(collect(i, |lane| keys[lane].top()), shifts);
+        let all = _mm256_set1_epi32(-1);
+        *entries = gather(words, _mm256_add_epi32(roots, places), all, all);
     }
-    for at in (0..K::BITS).step_by(8) {
-        if at % 32 == 0 {
-            for (i, words) in key_words.iter_mut().enumerate() {
-                *words = collect(i, |lane| keys[lane].word(at / 32));
+    let mut bits = [_mm256_setzero_si256(); REGISTERS];
+    for round in 0..K::BITS / 8 {
+        let mut more = 0;
+        for (i, entries) in entries.iter_mut().enumerate().take(used) {
+            let nodes = _mm256_cmpeq_epi32(_mm256_srli_epi32::<30>(*entries), _mm256_set1_epi32(1));
+            if _mm256_testz_si256(nodes, nodes) != 0 {
+                continue;
             }
-        }
-        let shift = _mm_cvtsi32_si128(24 - (at % 32).cast_signed());
-        let mut more = none[0];
-        for i in 0..REGISTERS {
-            let nodes =
-                _mm256_cmpeq_epi32(_mm256_srli_epi32::<30>(entries[i]), _mm256_set1_epi32(1));
-            more = _mm256_or_si256(more, nodes);
-            // A lane whose root decides more bits than `at` waits for its turn.
-            let waits = _mm256_cmpgt_epi32(strides[i], _mm256_set1_epi32(at.cast_signed()));
-            let due = _mm256_andnot_si256(waits, nodes);
-            if _mm256_testz_si256(due, due) == 0 {
-                let bytes = _mm256_and_si256(
-                    _mm256_srl_epi32(key_words[i], shift),
-                    _mm256_set1_epi32(0xff),
-                );
-                let index = _mm256_or_si256(_mm256_slli_epi32::<3>(entries[i]), bytes);
-                entries[i] = gather(words, index, entries[i], due);
+            more |= 1 << i;
+            if round.is_multiple_of(4) {
+                bits[i] = below_root(views, keys, i, round / 4);
             }
+            let bytes = _mm256_srli_epi32::<24>(bits[i]);
+            bits[i] = _mm256_slli_epi32::<8>(bits[i]);
+            let index = _mm256_or_si256(_mm256_slli_epi32::<3>(*entries), bytes);
+            *entries = gather(words, index, *entries, nodes);
         }
-        if _mm256_testz_si256(more, more) != 0 {
+        if more == 0 {
             break;
         }
     }
-    let mut cells = 0_u64;
-    for (i, out) in out.chunks_exact_mut(WIDTH).enumerate() {
-        // A cell is an entry with its sign bit set.
-        let mask = _mm256_movemask_ps(_mm256_castsi256_ps(entries[i]));
-        cells |= u64::from(mask.cast_unsigned()) << (i * WIDTH);
-        for (out, word) in out.iter_mut().zip(words_of(entries[i])) {
+    for (out, entries) in out.chunks_exact_mut(WIDTH).zip(entries) {
+        for (out, word) in out.iter_mut().zip(words_of(entries)) {
             *out = NextHopId::new(word);
         }
     }
-    for lane in members(cells) {
+    cells(words, keys, out, &entries, count);
+}
+
+/// Puts the answers of cells in their entries' place.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn cells<K: Key>(
+    words: &Words,
+    keys: &[K; BURST],
+    out: &mut [NextHopId; BURST],
+    entries: &[__m256i; REGISTERS],
+    count: usize,
+) {
+    let first = Entry::from_bits(out[0].get());
+    let same = _mm256_set1_epi32(first.bits().cast_signed());
+    let (mut cells, mut others) = (0_u64, 0_u64);
+    for (i, entries) in entries.iter().enumerate() {
+        let equal = _mm256_cmpeq_epi32(*entries, same);
+        // A cell is an entry with its sign bit set.
+        cells |= u64::from(signs(*entries)) << (i * WIDTH);
+        others |= u64::from(!signs(equal)) << (i * WIDTH);
+    }
+    let wanted = u64::MAX.unbounded_shr((BURST - count.min(BURST)) as u32);
+    if first.is_cell() && others & wanted == 0 {
+        return cell::answers(words, first.target(), keys, out);
+    }
+    for lane in members(cells & wanted) {
         prefetch(&words[Entry::from_bits(out[lane].get()).target() as usize]);
     }
-    for lane in members(cells) {
+    for lane in members(cells & wanted) {
         out[lane] = NextHopId::new(cell::answer(
             words,
             Entry::from_bits(out[lane].get()).target(),
             keys[lane],
         ));
     }
+}
+
+/// For the lanes of register `i`: the 32 bits of the key that follow, `word` words further, those that the root decided.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn below_root<K: Key>(views: impl Views, keys: &[K; BURST], i: usize, word: u32) -> __m256i {
+    let strides = collect(i, |lane| views.view(lane).stride());
+    let rest = collect(i, |lane| 32 - views.view(lane).stride());
+    let bits = _mm256_sllv_epi32(collect(i, |lane| keys[lane].word(word)), strides);
+    if word + 1 == K::BITS / 32 {
+        return bits;
+    }
+    let next = collect(i, |lane| keys[lane].word(word + 1));
+    _mm256_or_si256(bits, _mm256_srlv_epi32(next, rest))
 }
 
 /// The numbers of the bits that are set, all below [`BURST`].
@@ -96,6 +137,13 @@ fn members(mut bits: u64) -> impl Iterator<Item = usize> {
             least
         })
     })
+}
+
+/// The sign bits of the lanes, the first in the lowest place.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn signs(lanes: __m256i) -> u8 {
+    _mm256_movemask_ps(_mm256_castsi256_ps(lanes)) as u8
 }
 
 #[target_feature(enable = "avx2")]

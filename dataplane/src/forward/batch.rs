@@ -128,16 +128,14 @@ impl<K: Key> Lane<K> {
         self.view = view;
     }
 
-    /// Adds the packet at `slot`, to be looked up in the trie that the lane was started for.
+    /// Adds the packet at `slot`, to be looked up in the trie that the lane was started for: where packets are mixed, its
+    /// place has that view already.
     #[inline(always)]
     pub(super) fn push(&mut self, slot: usize, key: K) {
         // A burst never holds more packets than a lane has places.
         let place = self.found.len % BURST;
         self.keys[place] = key;
         self.found.slots[place] = slot as u8;
-        if self.mixed {
-            self.views[place] = self.view;
-        }
         self.found.len = place + 1;
     }
 

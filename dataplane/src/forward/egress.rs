@@ -3,6 +3,7 @@
 use dpdk_sys::Mbuf;
 
 use super::Forwarder;
+use super::batch::Batch;
 use super::bridge::Origin;
 use crate::ids::{AdjacencyId, BURST, PortId};
 use crate::snapshot::Snapshot;
@@ -32,25 +33,26 @@ impl Forwarder {
             return 0;
         }
         tx.make_room(slots.len(), &self.counters);
-        let batch = &mut *self.batch;
+        let Batch { packets, facts, .. } = &mut *self.batch;
         let (mut sent, mut bytes) = (0, 0);
         for slot in slots {
             let slot = usize::from(*slot) % BURST;
-            let facts = batch.facts[slot];
+            let facts = &facts[slot];
             let clear =
                 (facts.ip_bytes <= adjacency.mtu_bytes) & (facts.ttl > 1) & facts.flags.is_empty();
-            if !clear {
-                break;
-            }
-            let Some(mut mbuf) = batch.packets[slot].take() else {
+            let Some(mbuf) = packets[slot].as_mut().filter(|_| clear) else {
                 break;
             };
-            if !rewrite::<FAMILY>(&mut mbuf, facts.l3_offset.into(), adjacency) {
-                batch.packets[slot] = Some(mbuf);
+            let ip_bytes = u64::from(facts.ip_bytes);
+            if !rewrite::<FAMILY>(mbuf, facts.l3_offset.into(), adjacency) {
                 break;
             }
+            // Only now is it taken: what cannot be sent stays where it is.
+            let Some(mbuf) = packets[slot].take() else {
+                break;
+            };
             tx.push(mbuf, adjacency.interface);
-            bytes += u64::from(facts.ip_bytes);
+            bytes += ip_bytes;
             sent += 1;
         }
         if sent > 0 {

@@ -126,6 +126,7 @@ impl Forwarder {
         let map = snapshot.port(port).unwrap_or(&no_map);
         let untagged = Ingress::new(snapshot, map.untagged);
         let common = untagged.as_ref().ok().filter(|i| i.bridge.is_none());
+        let plain = common.map(|i| (i.mac.bits(), i.facts));
         let member = untagged.as_ref().ok().and_then(|i| Some((i, i.bridge?)));
         let (view4, view6) = common.map_or_else(Default::default, |i| (i.view4, i.view6));
         self.batch.ipv4.start(view4);
@@ -138,12 +139,12 @@ impl Forwarder {
             if let Some(Some(ahead)) = self.batch.packets.get(slot + AHEAD) {
                 ahead.prefetch_header();
             }
-            let plain = match (common, member) {
-                (Some(ingress), _) => self.batch.take_plain(slot, ingress),
+            let taken = match (plain, member) {
+                (Some((mac, facts)), _) => self.batch.take_plain(slot, mac, facts),
                 (None, Some((ingress, bridge))) => self.batch.take_bridged(slot, ingress, bridge),
                 (None, None) => None,
             };
-            match plain {
+            match taken {
                 Some(bytes) => {
                     plain_packets += 1;
                     plain_bytes += bytes as u64;
@@ -277,12 +278,13 @@ impl Batch {
         Some(bytes)
     }
 
-    /// Takes the packet at `slot` into its lane if it is plain, and answers the frame's length in bytes.
+    /// Takes the packet at `slot` into its lane if it is plain, and answers the frame's length in bytes. What all plain packets
+    /// have in common comes as values, so that it stays in registers.
     #[inline(always)]
-    fn take_plain(&mut self, slot: usize, ingress: &Ingress<'_>) -> Option<usize> {
+    fn take_plain(&mut self, slot: usize, mac_bits: u64, common: Facts) -> Option<usize> {
         let mbuf = self.packets[slot].as_mut()?;
         let (link, packet) = EthernetHeader::split(mbuf.data())?;
-        let ours = link.is_from_station_to(ingress.mac);
+        let ours = link.is_from_station_to(mac_bits);
         if !(ours & mbuf.is_contiguous() & mbuf.vlan_stripped().is_none()) {
             return None;
         }
@@ -292,19 +294,21 @@ impl Batch {
                 if !ipv4::is_plain(header, packet.len()) {
                     return None;
                 }
+                let found = (header.total_length(), header.ttl());
                 let key = header.destination().to_bits();
                 self.ipv4.push(slot, key);
-                (header.total_length(), header.ttl())
+                found
             }
             EtherType::IPV6 => {
                 let (header, _) = Ipv6Header::split(packet)?;
                 if !ipv6::is_plain(header, packet.len()) {
                     return None;
                 }
+                let ip_bytes = Ipv6Header::LEN as u16 + header.payload_length();
+                let found = (ip_bytes, header.hop_limit());
                 let key = header.destination().to_bits();
                 self.ipv6.push(slot, key);
-                let ip_bytes = Ipv6Header::LEN as u16 + header.payload_length();
-                (ip_bytes, header.hop_limit())
+                found
             }
             _ => return None,
         };
@@ -312,10 +316,12 @@ impl Batch {
         let facts = Facts {
             ip_bytes,
             ttl,
-            ..ingress.facts
+            ..common
         };
         self.facts[slot] = facts;
-        trim(mbuf, &facts);
+        if packet.len() > usize::from(ip_bytes) {
+            trim(mbuf, &facts);
+        }
         Some(frame_bytes)
     }
 }

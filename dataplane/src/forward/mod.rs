@@ -30,6 +30,7 @@ mod overlay_tests;
 mod resolve;
 #[cfg(test)]
 mod tests;
+mod timed;
 pub mod tx;
 mod watch;
 
@@ -50,6 +51,7 @@ use crate::trace::Watch;
 use batch::Batch;
 pub use bridge::Learn;
 use bridge::{Learner, Origin};
+use timed::TIMED;
 use tx::TxPort;
 
 /// Most VRFs that a packet passes on its way, by routes that lead from one into another.
@@ -57,8 +59,6 @@ pub const MAX_LEAKS: usize = 4;
 /// Most times that a burst goes through the stages: once, and once more for each tunnel in a tunnel and
 /// each bridge domain that it is routed into.
 pub const MAX_ROUNDS: usize = 4;
-/// One in this many bursts is timed stage by stage.
-const TIMED: u32 = 16;
 
 /// A complete frame that the exception path wants sent.
 #[derive(Debug)]
@@ -158,7 +158,7 @@ impl Forwarder {
         let count = queue.rx_into(&mut self.batch.packets);
         if count > 0 {
             if timed {
-                self.timed(Stage::Receive, tsc() - start);
+                self.timed(Stage::Receive, tsc() - start, count);
             }
             self.process(snapshot, port, count, now_ticks);
         }
@@ -188,27 +188,14 @@ impl Forwarder {
         if self.watch.is_some() {
             return self.process_watched(snapshot, port, count, now_ticks);
         }
-        self.flush_is_timed = self.bursts.is_multiple_of(TIMED);
-        if !self.flush_is_timed {
-            self.input(snapshot, port, count, now_ticks);
-            self.bridge(snapshot, now_ticks);
-            self.lookup(snapshot);
-            self.resolve(snapshot, now_ticks);
-            return self.go_round(snapshot, now_ticks);
+        if self.bursts.is_multiple_of(TIMED) {
+            return self.process_timed(snapshot, port, count, now_ticks);
         }
-        let start = tsc();
         self.input(snapshot, port, count, now_ticks);
         self.bridge(snapshot, now_ticks);
-        let parsed = tsc();
         self.lookup(snapshot);
-        let found = tsc();
         self.resolve(snapshot, now_ticks);
         self.go_round(snapshot, now_ticks);
-        let sent = tsc();
-        self.timed(Stage::Input, parsed - start);
-        self.timed(Stage::Lookup, found - parsed);
-        self.timed(Stage::Rewrite, sent - found);
-        self.counters.stage_packets.add(count as u64);
     }
 
     /// Does what the first round left: what goes into tunnels leaves; what comes out of them, and what
@@ -227,27 +214,6 @@ impl Forwarder {
         }
         self.outbound(snapshot, now_ticks);
         self.too_deep();
-    }
-
-    #[inline]
-    fn next_is_timed(&self) -> bool {
-        self.bursts.wrapping_add(1).is_multiple_of(TIMED)
-    }
-
-    #[inline]
-    fn timed(&self, stage: Stage, cycles: u64) {
-        self.counters.stage_cycles[stage as usize].add(cycles);
-    }
-
-    /// Sends all that waits, and adds what that took to the burst that was timed.
-    #[inline]
-    pub fn flush_timed(&mut self) {
-        if !std::mem::take(&mut self.flush_is_timed) {
-            return self.flush();
-        }
-        let start = tsc();
-        self.flush();
-        self.timed(Stage::Transmit, tsc() - start);
     }
 
     /// Sends all that waits in the transmit buffers of all ports.

@@ -87,6 +87,11 @@ impl TxPort {
         self.sink
     }
 
+    /// How many frames wait here.
+    pub(super) const fn waiting(&self) -> usize {
+        self.frames.len()
+    }
+
     /// Sees to it that so many more frames fit (at most a burst).
     #[inline(always)]
     pub(super) fn make_room(&mut self, frames: usize, counters: &WorkerCounters) {

@@ -71,6 +71,14 @@ impl Frame {
         }
     }
 
+    /// Takes a frame of so many bytes. `read` copies its first ones, as many as there is room for, and answers
+    /// whether it could.
+    pub fn fill(&mut self, frame_bytes: usize, read: impl FnOnce(&mut [u8]) -> bool) {
+        let room = self.bytes.len().min(frame_bytes);
+        let is_read = read(&mut self.bytes[..room]);
+        (self.frame_bytes, self.captured_bytes) = (frame_bytes, if is_read { room } else { 0 });
+    }
+
     /// What was captured of the frame.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
@@ -127,10 +135,7 @@ impl Tap {
         self.ring.put(|frame| {
             frame.ticks = tsc();
             (frame.point, frame.interface, frame.reason) = (point, interface, reason);
-            frame.frame_bytes = mbuf.len();
-            let room = frame.bytes.len().min(mbuf.len());
-            let copied = mbuf.read_at(0, &mut frame.bytes[..room]);
-            frame.captured_bytes = copied.map_or(0, |()| room);
+            frame.fill(mbuf.len(), |room| mbuf.read_at(0, room).is_ok());
         });
     }
 }

@@ -161,13 +161,14 @@ pub const fn update_u32(checksum: u16, old: u32, new: u32) -> u16 {
 
 /// The checksum of an IPv4 header after its TTL went down by one.
 ///
-/// The word of TTL and protocol falls by 0x0100, so `~m + m'` of equation 3 is the constant 0xfeff.
-#[inline]
+/// The word of TTL and protocol falls by 0x0100, so the checksum rises by as much, in ones' complement and as the bytes lie
+/// in memory. 0xffff, the other zero, becomes 0, as equation 3 has it.
+#[inline(always)]
 #[must_use]
-pub const fn update_ttl_decrement(checksum: u16) -> u16 {
-    // Two words of 16 bits fold in one step.
-    let sum = !checksum as u32 + 0xfeff;
-    !((sum & 0xffff) + (sum >> 16)) as u16
+pub const fn update_ttl_decrement(checksum: [u8; 2]) -> [u8; 2] {
+    let sum = u16::from_ne_bytes(checksum) as u32 + 0x0100_u16.to_be() as u32;
+    let carry = (sum >= 0xffff) as u32;
+    ((sum + carry) as u16).to_ne_bytes()
 }
 
 #[cfg(test)]
@@ -209,7 +210,8 @@ mod tests {
                 let with_ttl = |ttl: u8| rest.add_u16(id).add_bytes(&[ttl, 17]).checksum();
                 let before = with_ttl(ttl);
                 let after = with_ttl(ttl - 1);
-                assert_eq!(update_ttl_decrement(before), after, "ttl {ttl} id {id}");
+                let updated = update_ttl_decrement(before.to_be_bytes());
+                assert_eq!(updated, after.to_be_bytes(), "ttl {ttl} id {id}");
                 let word = u16::from_be_bytes([ttl, 17]);
                 assert_eq!(
                     update(before, word, word - 0x100),
@@ -223,9 +225,15 @@ mod tests {
     #[test]
     fn v4_02_both_forms_of_zero_lead_to_the_same_valid_checksum() {
         // A header whose other words sum to 0xffff verifies with 0x0000 and with 0xffff.
-        assert_eq!(update_ttl_decrement(0x0000), update_ttl_decrement(0xffff));
+        assert_eq!(
+            update_ttl_decrement([0; 2]),
+            update_ttl_decrement([0xff; 2])
+        );
         // And 0xffff, which no header that is not all zero computes to, is never produced.
-        assert!((0..=u16::MAX).all(|checksum| update_ttl_decrement(checksum) != 0xffff));
+        assert!(
+            (0..=u16::MAX)
+                .all(|checksum| update_ttl_decrement(checksum.to_be_bytes()) != [0xff; 2])
+        );
     }
 
     proptest! {

@@ -149,17 +149,17 @@ impl EthernetHeader {
         Mac::new(self.source)
     }
 
-    /// Whether it goes from a station (no group, and not zero) to this address. Two loads tell: each takes in some of the
-    /// field behind it, which is shifted out.
+    /// Whether it goes from a station (no group, and not zero) to the address with these [`Mac::bits`]. Two loads tell: each
+    /// takes in some of the field behind it, which is shifted out.
     #[inline(always)]
     #[must_use]
-    pub fn is_from_station_to(&self, to: Mac) -> bool {
+    pub fn is_from_station_to(&self, to_bits: u64) -> bool {
         let bytes: &[u8; Self::LEN] = bytemuck::cast_ref(self);
         let (Some(front), Some(back)) = (bytes.first_chunk(), bytes.last_chunk()) else {
             return false;
         };
         let (destination, source) = (u64::from_le_bytes(*front), u64::from_le_bytes(*back));
-        (destination << 16 == to.bits() << 16) & (source & 1 == 0) & (source << 16 != 0)
+        (destination << 16 == to_bits << 16) & (source & 1 == 0) & (source << 16 != 0)
     }
 
     /// Sets what follows the header.
@@ -378,7 +378,11 @@ mod tests {
             (Mac::new([2, 0, 0, 0, 1, 1]), B, EtherType::IPV4, false),
         ] {
             let header = EthernetHeader::new(to, from, kind);
-            assert_eq!(header.is_from_station_to(A), expected, "{from} to {to}");
+            assert_eq!(
+                header.is_from_station_to(A.bits()),
+                expected,
+                "{from} to {to}"
+            );
         }
     }
 

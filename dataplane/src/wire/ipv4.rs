@@ -191,7 +191,7 @@ impl Ipv4Header {
             return false;
         }
         self.ttl -= 1;
-        self.checksum = checksum::update_ttl_decrement(self.checksum()).to_be_bytes();
+        self.checksum = checksum::update_ttl_decrement(self.checksum);
         true
     }
 

@@ -2,6 +2,7 @@
 
 use super::{HEADROOM_BYTES, Mbuf, RawMbuf};
 use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// One cache line; a heap buffer is a boxed slice of these, which gives it the header's alignment.
 #[derive(Clone, Copy)]
@@ -54,7 +55,17 @@ impl Mbuf {
     }
 }
 
+/// Whether this process ever made a packet on the heap. Who holds one knows of it: it came after the store.
+static MADE: AtomicBool = AtomicBool::new(false);
+
+/// Whether there may be packets on the heap.
+#[inline]
+pub(crate) fn may_exist() -> bool {
+    MADE.load(Ordering::Relaxed)
+}
+
 fn from_parts<'a>(headroom: usize, mut parts: impl Iterator<Item = &'a [u8]>) -> Mbuf {
+    MADE.store(true, Ordering::Relaxed);
     let mut packet = segment(headroom, parts.next().unwrap_or_default());
     for part in parts {
         if packet.chain(segment(0, part)).is_err() {

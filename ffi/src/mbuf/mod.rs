@@ -33,6 +33,7 @@ mod segments;
 mod tests;
 
 pub use data::{NoRoom, TooShort};
+pub(crate) use heap::may_exist as any_on_heap;
 pub use meta::{L3Offload, L4Offload, TxOffload};
 pub use segments::Segments;
 

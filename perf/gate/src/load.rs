@@ -5,6 +5,8 @@
 pub(crate) enum Load {
     /// IPv4 to one neighbour.
     Ipv4,
+    /// IPv4 over a table of one route.
+    Ipv4One,
     /// IPv4 to many neighbours.
     Ipv4Hops,
     /// IPv4 over a group.
@@ -25,8 +27,9 @@ pub(crate) enum Load {
 
 impl Load {
     /// Every load.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Ipv4,
+        Self::Ipv4One,
         Self::Ipv4Hops,
         Self::Ipv4Group,
         Self::Ipv6,
@@ -41,6 +44,7 @@ impl Load {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Ipv4 => "ipv4",
+            Self::Ipv4One => "ipv4-one",
             Self::Ipv4Hops => "ipv4-hops",
             Self::Ipv4Group => "ipv4-group",
             Self::Ipv6 => "ipv6",

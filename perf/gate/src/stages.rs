@@ -83,7 +83,8 @@ impl Stages {
                 _ => NEIGHBOUR_HOP,
             })
         };
-        let table4 = ipv4_table(ROUTES, 4);
+        let routes = if load == Load::Ipv4One { 1 } else { ROUTES };
+        let table4 = ipv4_table(routes, 4);
         for (place, net) in table4.iter().enumerate() {
             ipv4.set(*net, next_hop(place))?;
         }
@@ -114,7 +115,7 @@ impl Stages {
             Load::MplsUdpEncap => add_tunnels(&mut snapshot, Kind::MplsUdp)?,
             Load::VxlanDecap | Load::MplsUdpDecap => add_endpoint(&mut snapshot)?,
             Load::Bridge => fdb = Some(add_bridge(&mut snapshot)?),
-            Load::Ipv4 | Load::Ipv4Hops | Load::Ipv4Group | Load::Ipv6 => {}
+            Load::Ipv4 | Load::Ipv4One | Load::Ipv4Hops | Load::Ipv4Group | Load::Ipv6 => {}
         }
 
         let (sent, punts) = (

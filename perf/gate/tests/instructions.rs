@@ -64,20 +64,45 @@ fn hold(load: &str, bound: u64) {
 
 #[test]
 fn ipv4_to_one_neighbour() {
-    hold("ipv4", 290);
+    hold("ipv4", 245);
 }
 
 #[test]
 fn ipv4_to_many_neighbours() {
-    hold("ipv4-hops", 365);
+    hold("ipv4-hops", 320);
 }
 
 #[test]
 fn ipv4_over_a_group() {
-    hold("ipv4-group", 470);
+    hold("ipv4-group", 430);
 }
 
 #[test]
 fn ipv6_to_one_neighbour() {
-    hold("ipv6", 290);
+    hold("ipv6", 260);
+}
+
+#[test]
+fn ipv4_into_vxlan() {
+    hold("vxlan-encap", 660);
+}
+
+#[test]
+fn ipv4_out_of_vxlan() {
+    hold("vxlan-decap", 800);
+}
+
+#[test]
+fn ipv4_into_labels_over_udp() {
+    hold("mplsudp-encap", 660);
+}
+
+#[test]
+fn ipv4_out_of_labels_over_udp() {
+    hold("mplsudp-decap", 970);
+}
+
+#[test]
+fn frames_through_a_bridge_domain() {
+    hold("bridge", 550);
 }

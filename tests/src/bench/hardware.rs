@@ -97,6 +97,15 @@ impl Fabric {
         self.state().ports.get(&port).map(|p| p.device.clone())
     }
 
+    /// Whether the core set a port up to take frames for all stations.
+    #[must_use]
+    pub fn is_promiscuous(&self, port: PortId) -> bool {
+        self.state()
+            .ports
+            .get(&port)
+            .is_some_and(|p| p.shape.promiscuous)
+    }
+
     /// The MTU to which the core set a port up.
     #[must_use]
     pub fn mtu_bytes(&self, port: PortId) -> Option<u16> {

@@ -92,6 +92,7 @@ impl BenchWorker {
         while let Some(frame) = self.injects.pop() {
             any = true;
             self.forwarder.inject(self.reader.snapshot(), frame, now_ns);
+            self.forwarder.flush();
             self.drain(&mut sent);
         }
         any

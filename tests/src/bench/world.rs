@@ -243,6 +243,12 @@ impl Bench {
             .unwrap_or_else(|| panic!("no port {port}"))
     }
 
+    /// Whether a port takes frames for all stations.
+    #[must_use]
+    pub fn is_promiscuous(&self, port: &str) -> bool {
+        self.fabric.is_promiscuous(self.port_id(port))
+    }
+
     /// Sets the carrier of a port, and waits until the core has seen it.
     pub fn carrier(&mut self, port: &str, up: bool) -> &mut Self {
         self.fabric.set_carrier(port, up);

@@ -8,8 +8,10 @@ pub mod bird;
 pub mod frr;
 pub mod gobgp;
 mod root;
+pub mod zebra;
 
 pub use bird::Bird;
 pub use frr::Frr;
 pub use gobgp::GoBgp;
 pub use root::{Release, Root};
+pub use zebra::Zebra;

@@ -2,7 +2,7 @@
 
 use crate::error::LabError;
 use crate::netns::Namespace;
-use crate::process::{change_root, output};
+use crate::process::{change_root, output, run_to_end};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
 use std::ffi::CString;
@@ -14,6 +14,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// A release of Debian, and with it the versions of the daemons.
@@ -24,6 +25,9 @@ pub enum Release {
     /// FRR 10.3, BIRD 3.1, GoBGP 3.36.
     Debian13,
 }
+
+/// How long a mirror may need for all packages of a root.
+const MADE_WITHIN: Duration = Duration::from_secs(900);
 
 impl Release {
     /// Its number.
@@ -39,7 +43,7 @@ impl Release {
     fn root(self) -> Result<PathBuf, LabError> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/daemons");
         let number = self.number().to_string();
-        output(Command::new(&script).arg(&number))?;
+        run_to_end(Command::new(&script).arg(&number), MADE_WITHIN)?;
         let printed = output(Command::new(&script).args(["path", &number]))?;
         Ok(printed.trim_end().into())
     }

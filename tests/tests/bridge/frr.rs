@@ -135,55 +135,6 @@ fn by_its_channel(release: Release, groups: bool) {
     lab.until_routed();
 }
 
-/// What zebra knows of a route in the data path.
-fn offload(frr: &Frr, prefix: &str) -> (bool, bool) {
-    let shown = frr
-        .show(Daemon::Zebra, &format!("show ip route {prefix} json"))
-        .unwrap();
-    let route = &shown[prefix][0];
-    (route["offloaded"] == true, route["offloadFailed"] == true)
-}
-
-#[test]
-fn frr_10_hears_which_routes_are_in_the_data_path() {
-    let lab = TwoHosts::build().unwrap();
-    let router = lab.start("").unwrap();
-    // An interface that the router does not have.
-    lab.node.run("ip link add shadow type bridge").unwrap();
-    lab.node.run("ip link set shadow up").unwrap();
-    lab.node
-        .run("ip address add 10.7.0.1/24 dev shadow")
-        .unwrap();
-    let source = "sources: [{owner: frr, kind: fpm, fpm: {feedback: true}}]\n";
-    let bridge = Bridge::start(&lab.node, &router, source, &[]).unwrap();
-    let good = lab.a.v4.prefix;
-    let config = FrrConfig {
-        statics: vec![
-            (good.parse().unwrap(), lab.a.v4.host.to_owned()),
-            ("198.51.100.0/24".parse().unwrap(), "10.7.0.2".to_owned()),
-        ],
-        fpm: Some(("127.0.0.1:2620".parse().unwrap(), true)),
-        offload: true,
-        ..FrrConfig::default()
-    };
-    let mut frr = Frr::start(&lab.node, Release::Debian13, &config, &[]).unwrap();
-    let heard = |frr: &Frr| {
-        assert!(
-            until(|| offload(frr, good) == (true, false)
-                && offload(frr, "198.51.100.0/24") == (false, true)),
-            "{:#}\n{:#}",
-            frr.show(Daemon::Zebra, "show ip route json").unwrap(),
-            bridge.status().unwrap()
-        );
-    };
-    heard(&frr);
-    until_route(&router, "frr", good, |route| route["state"] == "active");
-    // Another zebra repeats what the router has already, and hears of it all the same.
-    frr.kill(Daemon::Zebra).unwrap();
-    frr.restart(Daemon::Zebra).unwrap();
-    heard(&frr);
-}
-
 #[test]
 fn frr_8_by_the_kernel() {
     by_the_kernel(Release::Debian12);

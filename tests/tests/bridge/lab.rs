@@ -4,7 +4,7 @@ use ferroute_tests::{Router, TwoHosts};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
-pub(crate) const LIMIT: Duration = Duration::from_secs(20);
+pub(crate) const LIMIT: Duration = Duration::from_secs(45);
 
 /// Waits until something is so; answers whether it came to that.
 pub(crate) fn until(mut wanted: impl FnMut() -> bool) -> bool {

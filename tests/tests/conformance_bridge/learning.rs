@@ -1,9 +1,12 @@
 //! Stations behind members: learned, aged, moved, bounded.
 
 use crate::lab::{ALL, GROUP, blue, frame, ground, host, lab, out_of, ways};
-use ferroute_control::model::bridge::{DomainError, FdbChange, StationCause, StationKind};
+use ferroute_control::model::bridge::{
+    DomainError, FdbChange, FloodRate, StationCause, StationKind,
+};
 use ferroute_control::model::event::{Change, Happening};
 use ferroute_control::model::interface::InterfaceError;
+use ferroute_dataplane::drops::DropReason;
 use ferroute_dataplane::mac::Mac;
 use ferroute_tests::bench::{Bench, SECOND, Shape};
 use std::num::{NonZeroU16, NonZeroU32};
@@ -204,6 +207,8 @@ fn a_static_station_does_not_move() {
         interface: "p3".parse().unwrap(),
     }]);
     assert!(refused.is_empty(), "{refused:?}");
+    // A worker tells of a station at a place again after ten milliseconds.
+    bench.advance(SECOND / 50);
     bench.receive("p0", &frame(host(1), ALL));
     let to = frame(host(2), host(1));
     assert_eq!(ways(&bench.receive("p2", &to), &to), ["p3"]);
@@ -242,6 +247,55 @@ fn a_member_is_no_routed_interface_for_as_long_as_it_is_one() {
     assert_eq!(bench.interface("p0").addresses.len(), 2);
     let taken = bench.change_domain(blue());
     assert_eq!(taken, Err(DomainError::MemberAddresses { interface }));
+}
+
+#[test]
+fn a_port_takes_frames_for_all_stations_for_as_long_as_a_member_is_on_it() {
+    let mut bench = lab();
+    bench.vlan("p1.7", "p1", 7, "", &[]);
+    assert!(bench.is_promiscuous("p0") && !bench.is_promiscuous("p1"));
+    let mut spec = blue();
+    spec.members[0] = "p1.7".parse().unwrap();
+    bench.change_domain(spec).unwrap();
+    assert!(bench.is_promiscuous("p1") && !bench.is_promiscuous("p0"));
+    bench.mtu("p1", 9000);
+    assert!(bench.is_promiscuous("p1"), "also set up anew");
+    bench.change_domain(blue()).unwrap();
+    assert!(bench.is_promiscuous("p0") && !bench.is_promiscuous("p1"));
+}
+
+#[test]
+fn what_is_not_to_be_learned_is_flooded() {
+    let mut bench = lab();
+    let mut spec = blue();
+    spec.policy.learn = false;
+    bench.change_domain(spec).unwrap();
+    bench.receive("p0", &frame(host(1), ALL));
+    let to = frame(host(2), host(1));
+    assert_eq!(ways(&bench.receive("p2", &to), &to), ["p0", "p3"]);
+    let view = bench.domain_view("blue");
+    assert_eq!((view.stations.learned, bench.stations("blue")), (0, vec![]));
+}
+
+#[test]
+fn a_storm_is_bounded_and_known_stations_are_not() {
+    let mut bench = lab();
+    let mut spec = blue();
+    spec.policy.flood = Some(FloodRate {
+        packets_per_second: 100,
+        burst_packets: 10,
+    });
+    bench.change_domain(spec).unwrap();
+    bench.receive("p2", &frame(host(2), ALL));
+    bench.advance(SECOND);
+    let storm = vec![frame(host(1), ALL); 64];
+    assert_eq!(bench.receive_all("p0", &storm).len(), 2 * 10);
+    assert_eq!(bench.dropped(DropReason::BridgeStorm), 54);
+    let known = vec![frame(host(1), host(2)); 64];
+    assert_eq!(bench.receive_all("p0", &known).len(), 64);
+    bench.advance(SECOND / 20);
+    assert_eq!(bench.receive_all("p0", &storm).len(), 2 * 5);
+    assert_eq!(bench.domain_view("blue").counters.flooded, 16);
 }
 
 #[test]

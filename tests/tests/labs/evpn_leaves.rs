@@ -35,16 +35,17 @@ pub(crate) struct Tenant {
 
 /// A leaf with its hosts.
 pub(crate) struct Leaf {
-    namespace: Namespace,
+    pub(crate) namespace: Namespace,
     /// As in [`TENANTS`].
     pub(crate) tenants: Vec<Tenant>,
-    pod: Namespace,
+    /// A host in VNI 110, which nobody routes.
+    pub(crate) pod: Namespace,
     pub(crate) frr: Frr,
 }
 
 /// A bridge and a VXLAN device for a VNI. It is made in the namespace of the leaf, so that zebra takes its underlay for the default
 /// VRF's.
-fn netdevs(leaf: &Namespace, number: u8, vni: u32, home: &Namespace) {
+pub(crate) fn netdevs(leaf: &Namespace, number: u8, vni: u32, home: &Namespace) {
     let mac = format!("aa:bb:cc:00:{vni:02x}:6{number}");
     leaf.run(&format!(
         "ip link add vni{vni} type vxlan id {vni} local 100.64.0.{number} dstport 4789 nolearning"

@@ -43,6 +43,7 @@ impl Flow {
         let inbound = to.enter(|| UdpSocket::bind(target)).unwrap().unwrap();
         let outbound = from.enter(|| UdpSocket::bind(any)).unwrap().unwrap();
         inbound.set_read_timeout(Some(LIMIT)).unwrap();
+        outbound.set_write_timeout(Some(LIMIT)).unwrap();
         outbound.connect(target).unwrap();
         // The first ones find the way to the neighbours; what follows is counted.
         let mut first = [0; 8];

@@ -40,8 +40,8 @@ impl From<StepView> for pb::TraceStep {
                 endpoint: optional(endpoint),
             }),
             StepView::Labels => What::Labels(pb::LabelsStep {}),
-            StepView::Bridged { bridge, lead } => What::Bridged(pb::BridgedStep {
-                bridge: bridge.get().into(),
+            StepView::Bridged { domain, lead } => What::Bridged(pb::BridgedStep {
+                domain: optional(domain),
                 way: Some(match lead {
                     BridgeLead::Member(name) => Way::Member(optional(name)),
                     BridgeLead::Tunnel(tunnel) => Way::Tunnel(tunnel.into()),

@@ -28,6 +28,8 @@ pub(in crate::bridge) enum Said {
     End,
     /// Notifications were lost.
     Overrun,
+    /// So many attributes of routes and next hops are not known.
+    Ignored(u64),
     /// Messages could not be read: how many, and why the first.
     Unreadable(u64, super::netlink::Unreadable),
 }

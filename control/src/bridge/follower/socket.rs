@@ -89,4 +89,11 @@ impl Socket {
             };
         }
     }
+
+    /// Throws away all that waits. After an overrun it is older than what was lost, so it would pass for news in the next
+    /// reading; and the kernel adds nothing until the last of it was read, so this ends.
+    pub(super) fn drain(&self, buffer: &mut [u8]) -> io::Result<()> {
+        while self.receive(buffer, false)?.is_some() {}
+        Ok(())
+    }
 }

@@ -55,6 +55,7 @@ pub(in crate::bridge) fn start(
             again: false,
             links: BTreeMap::new(),
             updates: Vec::new(),
+            ignored: 0,
             unreadable: None,
         };
         match follower.run() {
@@ -94,6 +95,7 @@ struct Follower {
     /// Links, to notice which can be used no more.
     links: BTreeMap<u32, Signs>,
     updates: Vec<Update>,
+    ignored: u64,
     unreadable: Option<(u64, Unreadable)>,
 }
 
@@ -121,7 +123,9 @@ impl Follower {
                 Received::Bytes(length) => self.read(&buffer[..length])?,
                 Received::Overrun => {
                     self.say(Said::Overrun)?;
-                    self.again = true;
+                    self.socket.drain(&mut buffer)?;
+                    // A dump that ran was thrown away with the rest.
+                    (self.running, self.again) = (None, true);
                 }
             }
             self.proceed()?;
@@ -194,7 +198,7 @@ impl Follower {
             }
             _ => {}
         }
-        match decode(message) {
+        match decode(message, &mut self.ignored) {
             Ok(Decoded::Update(update)) => {
                 self.watch_links(&update);
                 self.updates.push(update);
@@ -228,6 +232,10 @@ impl Follower {
     fn flush(&mut self) -> Result<(), Ended> {
         if let Some((count, first)) = self.unreadable.take() {
             self.send(Said::Unreadable(count, first))?;
+        }
+        if self.ignored > 0 {
+            let ignored = std::mem::take(&mut self.ignored);
+            self.send(Said::Ignored(ignored))?;
         }
         if self.updates.is_empty() {
             return Ok(());

@@ -75,7 +75,7 @@ fn messages(
     counts: &mut Counts,
 ) -> Result<(), FrameError> {
     for message in Messages::new(frame) {
-        match decode(&message?) {
+        match decode(&message?, &mut counts.ignored) {
             Ok(Decoded::Update(update)) => updates.push(update),
             Ok(Decoded::Nothing) => {}
             Ok(Decoded::Unknown) => counts.unknown += 1,

@@ -19,8 +19,13 @@ pub(super) struct HopParts<'a> {
 }
 
 impl<'a> HopParts<'a> {
-    /// Takes an attribute of a route, if it is one of a next hop.
-    pub(super) fn route_attribute(&mut self, kind: u16, value: &'a [u8]) -> Result<(), Unreadable> {
+    /// Takes an attribute of a route, if it is one of a next hop; counts it if nobody knows what it says.
+    pub(super) fn route_attribute(
+        &mut self,
+        kind: u16,
+        value: &'a [u8],
+        ignored: &mut u64,
+    ) -> Result<(), Unreadable> {
         match kind {
             RTA_OIF => self.interface = u32_at(value, 0).ok_or(Unreadable::Short)?,
             RTA_GATEWAY => self.gateway = Some(address(value)?),
@@ -31,26 +36,33 @@ impl<'a> HopParts<'a> {
             }
             RTA_ENCAP => self.encapsulation = value,
             RTA_NEWDST => self.new_destination = Some(value),
-            _ => return Ok(()),
+            kind => {
+                *ignored += u64::from(!ROUTE_ASIDE.contains(&kind));
+                return Ok(());
+            }
         }
         self.given = true;
         Ok(())
     }
 
-    /// Takes an attribute of a next hop object, if it is one of a next hop.
+    /// The same of a next hop object.
     pub(super) fn object_attribute(
         &mut self,
         kind: u16,
         value: &'a [u8],
+        ignored: &mut u64,
     ) -> Result<(), Unreadable> {
         let route = match kind {
             NHA_OIF => RTA_OIF,
             NHA_GATEWAY => RTA_GATEWAY,
             NHA_ENCAP_TYPE => RTA_ENCAP_TYPE,
             NHA_ENCAP => RTA_ENCAP,
-            _ => return Ok(()),
+            kind => {
+                *ignored += u64::from(!OBJECT_ASIDE.contains(&kind));
+                return Ok(());
+            }
         };
-        self.route_attribute(route, value)
+        self.route_attribute(route, value, ignored)
     }
 
     /// Whether there was any.
@@ -75,7 +87,7 @@ impl<'a> HopParts<'a> {
 }
 
 /// The members of `RTA_MULTIPATH`: each an `rtnexthop` (length, flags, weight less one, interface) with its attributes.
-pub(super) fn multipath(mut bytes: &[u8]) -> Result<Hops, Unreadable> {
+pub(super) fn multipath(mut bytes: &[u8], ignored: &mut u64) -> Result<Hops, Unreadable> {
     const HEADER: usize = 8;
     let mut hops = Hops::new();
     while !bytes.is_empty() {
@@ -90,7 +102,7 @@ pub(super) fn multipath(mut bytes: &[u8]) -> Result<Hops, Unreadable> {
         };
         for attribute in Attributes::new(&bytes[HEADER..length]) {
             let (kind, value) = attribute?;
-            parts.route_attribute(kind, value)?;
+            parts.route_attribute(kind, value, ignored)?;
         }
         let onlink = u8_at(bytes, 2).unwrap_or_default() & RTNH_F_ONLINK != 0;
         let weight = u32::from(u8_at(bytes, 3).unwrap_or_default()) + 1;

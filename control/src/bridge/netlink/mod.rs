@@ -49,14 +49,18 @@ pub(in crate::bridge) enum Decoded {
     Unknown,
 }
 
-/// Reads a message.
+/// Reads a message. Attributes of routes and next hop objects that are not known are counted in `ignored`; those of netdevs and
+/// neighbours are many and say nothing about forwarding.
 ///
 /// # Errors
 /// It is of a kind that is read, and malformed.
-pub(in crate::bridge) fn decode(message: &Message<'_>) -> Result<Decoded, Unreadable> {
+pub(in crate::bridge) fn decode(
+    message: &Message<'_>,
+    ignored: &mut u64,
+) -> Result<Decoded, Unreadable> {
     let update = match message.kind {
-        libc::RTM_NEWROUTE | libc::RTM_DELROUTE => route::decode(message)?,
-        RTM_NEWNEXTHOP | RTM_DELNEXTHOP => object::decode(message)?,
+        libc::RTM_NEWROUTE | libc::RTM_DELROUTE => route::decode(message, ignored)?,
+        RTM_NEWNEXTHOP | RTM_DELNEXTHOP => object::decode(message, ignored)?,
         libc::RTM_NEWNEIGH | libc::RTM_DELNEIGH => neighbour::decode(message)?,
         libc::RTM_NEWLINK | libc::RTM_DELLINK => link::decode(message)?,
         _ => return Ok(Decoded::Unknown),

@@ -1,7 +1,7 @@
 //! `RTM_NEWNEIGH` and `RTM_DELNEIGH`: neighbours and entries of forwarding databases.
 
 use super::Unreadable;
-use super::constant::{AF_BRIDGE, AF_INET, AF_INET6};
+use super::constant::*;
 use super::hop::address;
 use super::update::{
     FdbEntry, FdbKey, FdbUpdate, Neighbour, NeighbourState, NeighbourUpdate, Update,
@@ -12,16 +12,12 @@ use nix::libc;
 
 /// Bytes of `ndmsg`.
 const HEADER: usize = 12;
-const NDA_DST: u16 = 1;
-const NDA_LLADDR: u16 = 2;
 const NDA_VLAN: u16 = 5;
 const NDA_VNI: u16 = 7;
 const NDA_NH_ID: u16 = 13;
 const NTF_PROXY: u8 = 0x08;
-const NTF_EXT_LEARNED: u8 = 0x10;
 const NUD_RESOLVED: u16 = 0x02 | 0x04 | 0x08 | 0x10;
 const NUD_NOARP: u16 = 0x40;
-const NUD_PERMANENT: u16 = 0x80;
 
 /// Reads a neighbour or an entry of a forwarding database. What the kernel answers for others (proxies) is none.
 pub(super) fn decode(message: &Message<'_>) -> Result<Option<Update>, Unreadable> {
@@ -33,6 +29,7 @@ pub(super) fn decode(message: &Message<'_>) -> Result<Option<Update>, Unreadable
     let state = u16_at(header, 8).unwrap_or_default();
     let flags = u8_at(header, 10).unwrap_or_default();
     let (mut destination, mut mac, mut vlan, mut vni, mut group) = (None, None, 0, None, None);
+    let mut ours = false;
     for attribute in Attributes::after(message.payload, HEADER) {
         let (kind, value) = attribute?;
         match kind {
@@ -40,6 +37,7 @@ pub(super) fn decode(message: &Message<'_>) -> Result<Option<Update>, Unreadable
             NDA_LLADDR => mac = <[u8; 6]>::try_from(value).ok(),
             NDA_VLAN => vlan = u16_at(value, 0).unwrap_or_default(),
             NDA_VNI => vni = u32_at(value, 0),
+            NDA_PROTOCOL => ours = u8_at(value, 0) == Some(OWN_PROTOCOL),
             NDA_NH_ID => group = u32_at(value, 0),
             _ => {}
         }
@@ -54,11 +52,19 @@ pub(super) fn decode(message: &Message<'_>) -> Result<Option<Update>, Unreadable
                 vlan,
                 remote: destination,
             };
-            let entry = (!gone).then_some(FdbEntry { vni, group, told });
+            let sticky = state & NUD_NOARP != 0;
+            let entry = (!gone).then_some(FdbEntry {
+                vni,
+                group,
+                told,
+                sticky,
+            });
             Ok(Some(Update::Fdb(FdbUpdate { key, entry })))
         }
         AF_INET | AF_INET6 if flags & NTF_PROXY == 0 => {
-            let state = if told {
+            let state = if ours {
+                NeighbourState::Ours
+            } else if told {
                 NeighbourState::Told
             } else if state & NUD_RESOLVED != 0 {
                 NeighbourState::Resolved

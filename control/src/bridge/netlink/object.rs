@@ -10,7 +10,10 @@ use super::view::{Attributes, Message, u8_at, u32_at};
 const HEADER: usize = 8;
 
 /// Reads a next hop object.
-pub(super) fn decode(message: &Message<'_>) -> Result<Option<Update>, Unreadable> {
+pub(super) fn decode(
+    message: &Message<'_>,
+    ignored: &mut u64,
+) -> Result<Option<Update>, Unreadable> {
     let header = message
         .payload
         .first_chunk::<HEADER>()
@@ -25,7 +28,7 @@ pub(super) fn decode(message: &Message<'_>) -> Result<Option<Update>, Unreadable
             NHA_GROUP => group = Some(members(value)?),
             NHA_BLACKHOLE => blackhole = true,
             NHA_FDB => fdb = true,
-            other => parts.object_attribute(other, value)?,
+            other => parts.object_attribute(other, value, ignored)?,
         }
     }
     let id = id.ok_or(Unreadable::Missing("number"))?;

@@ -1,11 +1,13 @@
-//! Messages that the bridge writes: requests for dumps to the kernel, and words on routes back to FRR.
+//! Messages that the bridge writes: requests for dumps and stations to the kernel, and words on routes back to FRR.
 
 use super::constant::*;
 use super::update::{Protocol, Special};
-use super::view::HEADER_BYTES;
+use super::view::{HEADER_BYTES, aligned};
 use crate::model::prefix::Prefix;
+use ferroute_dataplane::mac::Mac;
 use ipnet::IpNet;
 use nix::libc;
+use std::net::IpAddr;
 
 /// What the kernel can be asked to list.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,7 +47,64 @@ pub(in crate::bridge) fn dump(listing: Listing, sequence: u32) -> Vec<u8> {
 }
 
 const REQUEST: u16 = 0x001;
+const ACK: u16 = 0x004;
 const DUMP: u16 = 0x300;
+const REPLACE: u16 = 0x100;
+const CREATE: u16 = 0x400;
+
+/// An entry of a bridge's forwarding database at one of its ports, or that there is none: a station that the router learned.
+pub(in crate::bridge) fn station(port: u32, mac: Mac, there: bool, sequence: u32) -> Vec<u8> {
+    let flags = NTF_MASTER | NTF_EXT_LEARNED;
+    let mut bytes = neighbour_header(AF_BRIDGE, port, NUD_REACHABLE, flags, there, sequence);
+    attribute(&mut bytes, NDA_LLADDR, &mac.octets());
+    finish(bytes)
+}
+
+/// A neighbour that the router knows, or that it is no neighbour (`None`).
+pub(in crate::bridge) fn neighbour(
+    netdev: u32,
+    address: IpAddr,
+    mac: Option<Mac>,
+    sequence: u32,
+) -> Vec<u8> {
+    let (family, octets) = match address {
+        IpAddr::V4(v4) => (AF_INET, v4.octets().to_vec()),
+        IpAddr::V6(v6) => (AF_INET6, v6.octets().to_vec()),
+    };
+    // Not one that another program learned: to zebra such are its own, from other routers.
+    let there = mac.is_some();
+    let mut bytes = neighbour_header(family, netdev, NUD_PERMANENT, 0, there, sequence);
+    attribute(&mut bytes, NDA_DST, &octets);
+    if let Some(mac) = mac {
+        attribute(&mut bytes, NDA_LLADDR, &mac.octets());
+        attribute(&mut bytes, NDA_PROTOCOL, &[OWN_PROTOCOL]);
+    }
+    finish(bytes)
+}
+
+fn neighbour_header(
+    family: u8,
+    netdev: u32,
+    state: u16,
+    flags: u8,
+    there: bool,
+    sequence: u32,
+) -> Vec<u8> {
+    let mut bytes = if there {
+        header(
+            libc::RTM_NEWNEIGH,
+            REQUEST | ACK | CREATE | REPLACE,
+            sequence,
+        )
+    } else {
+        header(libc::RTM_DELNEIGH, REQUEST | ACK, sequence)
+    };
+    bytes.extend([family, 0, 0, 0]);
+    bytes.extend(netdev.to_ne_bytes());
+    bytes.extend(state.to_ne_bytes());
+    bytes.extend([flags, 0]);
+    bytes
+}
 
 /// What became of a route in the data path, as FRR's zebra understands it since 8.5: the route with a flag.
 pub(in crate::bridge) fn feedback(
@@ -99,12 +158,13 @@ fn header(kind: u16, flags: u16, sequence: u32) -> Vec<u8> {
     bytes
 }
 
-/// Appends an attribute whose value is a multiple of four bytes long.
+/// Appends an attribute.
 fn attribute(bytes: &mut Vec<u8>, kind: u16, value: &[u8]) {
     let length = u16::try_from(4 + value.len()).unwrap_or(u16::MAX);
     bytes.extend(length.to_ne_bytes());
     bytes.extend(kind.to_ne_bytes());
     bytes.extend(value);
+    bytes.resize(aligned(bytes.len()), 0);
 }
 
 fn finish(mut bytes: Vec<u8>) -> Vec<u8> {

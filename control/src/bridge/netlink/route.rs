@@ -12,7 +12,10 @@ use nix::libc;
 const HEADER: usize = 12;
 
 /// Reads a route. A copy in a cache is none.
-pub(super) fn decode(message: &Message<'_>) -> Result<Option<Update>, Unreadable> {
+pub(super) fn decode(
+    message: &Message<'_>,
+    ignored: &mut u64,
+) -> Result<Option<Update>, Unreadable> {
     let header = message
         .payload
         .first_chunk::<HEADER>()
@@ -43,10 +46,8 @@ pub(super) fn decode(message: &Message<'_>) -> Result<Option<Update>, Unreadable
             RTA_PRIORITY => priority = number()?,
             RTA_TABLE => table = number()?,
             RTA_NH_ID => object = Some(number()?),
-            RTA_MULTIPATH => several = Some(multipath(value)?),
-            // They steer what the host itself sends.
-            RTA_PREFSRC | RTA_METRICS => {}
-            other => parts.route_attribute(other, value)?,
+            RTA_MULTIPATH => several = Some(multipath(value, ignored)?),
+            other => parts.route_attribute(other, value, ignored)?,
         }
     }
     let gone = message.kind == libc::RTM_DELROUTE;

@@ -28,7 +28,11 @@ fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
 }
 
 fn only(bytes: &[u8]) -> Result<Decoded, Unreadable> {
-    decode(&Messages::new(bytes).next().unwrap().unwrap())
+    only_counting(bytes, &mut 0)
+}
+
+fn only_counting(bytes: &[u8], ignored: &mut u64) -> Result<Decoded, Unreadable> {
+    decode(&Messages::new(bytes).next().unwrap().unwrap(), ignored)
 }
 
 fn route(attributes: &[Vec<u8>]) -> Result<Update, Unreadable> {
@@ -120,6 +124,31 @@ fn what_lies_is_an_error_and_what_is_unknown_is_skipped() {
     let known = route(&[attribute(0x3ff0, &[1, 2, 3]), attribute(5, &[10, 0, 0, 1])]).unwrap();
     assert_eq!(hops(known)[0].gateway, Some(IpAddr::from([10, 0, 0, 1])));
     assert_eq!(only(&message(999, &[])), Ok(Decoded::Unknown));
+}
+
+#[test]
+fn attributes_that_nobody_knows_are_counted() {
+    let object = [
+        vec![2, 0, 0, 0, 0, 0, 0, 0],
+        attribute(1, &7_u32.to_ne_bytes()),
+        attribute(5, &3_u32.to_ne_bytes()),
+        attribute(3, &[0, 0]),
+        attribute(0x3ff0, &[1]),
+    ];
+    let member = [attribute(5, &[10, 0, 0, 1]), attribute(0x3ff1, &[])].concat();
+    let several = [vec![8 + member.len() as u8, 0, 0, 0, 3, 0, 0, 0], member].concat();
+    let route = [
+        vec![2, 24, 0, 0, 254, 186, 0, 1, 0, 0, 0, 0],
+        attribute(1, &[192, 0, 2, 0]),
+        attribute(7, &[10, 0, 0, 9]),
+        attribute(9, &several),
+        attribute(0x3ff2, &[1, 2, 3]),
+    ];
+    let mut ignored = 0;
+    only_counting(&message(104, &object.concat()), &mut ignored).unwrap();
+    assert_eq!(ignored, 1);
+    only_counting(&message(24, &route.concat()), &mut ignored).unwrap();
+    assert_eq!(ignored, 3);
 }
 
 #[test]

@@ -243,6 +243,8 @@ pub(crate) struct Neighbour {
 pub(crate) enum NeighbourState {
     /// Somebody told it: permanent, without ARP, or learned by another program (`NTF_EXT_LEARNED`).
     Told,
+    /// The bridge told it, of what the router knows.
+    Ours,
     /// It asked, and was answered.
     Resolved,
     /// It asked, and was not answered (yet).
@@ -280,4 +282,6 @@ pub(crate) struct FdbEntry {
     pub group: Option<u32>,
     /// Whether another program told the kernel, not its own learning.
     pub told: bool,
+    /// Whether it stays where it is (RFC 7432 section 15.2).
+    pub sticky: bool,
 }

@@ -3,19 +3,22 @@
 //! ```text
 //!   default VRF's namespace          VRF's namespace, or a VRF device
 //!   local address ◀── underlay ──    vni100 (VXLAN) ──▶ br100 (router MAC)
+//!                                    vni110 (VXLAN) ──▶ br110 ◀── st110 (a bridged VNI's: stations that the router learned)
 //! ```
 //!
 //! What is there already is used as it is, and what is as it is to be is not written: each write makes zebra look again at
 //! all routes of the VNI. Packets do not go this way: the kernel forwards nothing on these netdevs, and they learn nothing. The VXLAN device is made
 //! from the default VRF's namespace, since zebra takes the namespace in which it was made for its underlay.
 
-use crate::bridge::config::{Config, Netdevs, Table, Tunnels};
+use crate::bridge::config::{Config, Netdevs, Source, Tunnels};
 use crate::bridge::namespace::{self, inside, inside_file};
+use crate::config::number::VniNumber;
 use crate::model::vrf::Namespace;
 use crate::twin::netlink::{Change, Link, Netlink};
 use crate::twin::{TwinError, TwinName, sysctl};
 use ferroute_dataplane::mac::Mac;
-use rtnetlink::{LinkBridge, LinkBridgePort, LinkVxlan};
+use rtnetlink::{LinkBridge, LinkBridgePort, LinkVeth, LinkVxlan};
+use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::AsRawFd;
@@ -40,8 +43,8 @@ pub struct ShadowError {
 /// The netdevs that are there by our doing.
 #[derive(Debug)]
 pub(in crate::bridge) struct Shadow {
-    /// Namespace and VNI of each.
-    made: Vec<(Option<Namespace>, u32)>,
+    /// The VNIs in each namespace.
+    made: Vec<(Option<Namespace>, Vec<u32>)>,
 }
 
 impl Shadow {
@@ -57,31 +60,56 @@ impl Shadow {
         };
         for source in &config.sources {
             let home = source.netns.as_ref();
-            for table in &source.tables {
-                let Some(vni) = table.l3vni.map(|vni| vni.get()) else {
-                    continue;
-                };
-                let maker = Maker::new(tunnels, home, table, vni);
-                let ours = inside(home, || maker.make()).map_err(|source| ShadowError {
+            let makers = Maker::of_source(tunnels, source);
+            let Some(first) = makers.first().map(|maker| maker.vni) else {
+                continue;
+            };
+            let failed = |vni| {
+                move |source| ShadowError {
                     vni,
                     netns: home.map_or("this namespace".to_owned(), ToString::to_string),
                     source,
-                })?;
-                if ours && tunnels.netdevs == Netdevs::Made {
-                    made.push((home.cloned(), vni));
                 }
+            };
+            let work = || Ok(Self::make(&makers));
+            let (ours, result) = inside(home, work).map_err(failed(first))?;
+            if tunnels.netdevs == Netdevs::Made {
+                made.push((home.cloned(), ours));
+            }
+            if let Err((vni, error)) = result {
+                Self { made }.stop();
+                return Err(failed(vni)(error));
             }
         }
         Ok(Self { made })
     }
 
+    /// Makes netdevs in the thread's namespace. Answers the VNIs whose netdevs are ours, and which cannot be made.
+    fn make(makers: &[Maker<'_>]) -> (Vec<u32>, Result<(), (u32, io::Error)>) {
+        let mut ours = Vec::with_capacity(makers.len());
+        let first = makers.first().map_or(0, |maker| maker.vni);
+        let listed = Netlink::open().and_then(|home| Ok((home.links()?, home)));
+        let (links, home) = match listed {
+            Ok(listed) => listed,
+            Err(error) => return (ours, Err((first, error))),
+        };
+        for maker in makers {
+            match maker.make(&home, &links) {
+                Ok(true) => ours.push(maker.vni),
+                Ok(false) => {}
+                Err(error) => return (ours, Err((maker.vni, error))),
+            }
+        }
+        (ours, Ok(()))
+    }
+
     /// Removes what was made, if that is wanted.
     pub(in crate::bridge) fn stop(self) {
-        for (netns, vni) in self.made {
+        for (netns, vnis) in self.made {
             let removed = inside(netns.as_ref(), || {
                 let home = Netlink::open()?;
+                let names: BTreeSet<_> = vnis.iter().flat_map(|vni| names(*vni)).collect();
                 for link in home.links()? {
-                    let names = [format!("vni{vni}"), format!("br{vni}")];
                     if link.alias == ALIAS && names.contains(&link.name) {
                         home.delete(link.index)?;
                     }
@@ -89,10 +117,20 @@ impl Shadow {
                 Ok(())
             });
             if let Err(error) = removed {
-                tracing::warn!(vni, "its netdevs could not be removed: {error}");
+                tracing::warn!("netdevs of VNIs could not be removed: {error}");
             }
         }
     }
+}
+
+/// The names of the netdevs of a VNI: VXLAN device, bridge, and the port behind which the router's own stations are.
+fn names(vni: u32) -> [String; 3] {
+    [format!("vni{vni}"), format!("br{vni}"), stations_port(vni)]
+}
+
+/// The name of the port of a VNI's bridge behind which the kernel sees the stations that the router learned.
+pub(in crate::bridge) fn stations_port(vni: u32) -> String {
+    format!("st{vni}")
 }
 
 /// What is to be made for one VNI.
@@ -104,53 +142,85 @@ struct Maker<'a> {
     router_mac: Mac,
     vni: u32,
     /// The table of the VRF device, where VRFs are VRF devices.
-    table: u32,
+    table: Option<u32>,
+    /// It has stations of its own, not only routes.
+    bridged: bool,
 }
 
 impl<'a> Maker<'a> {
-    fn new(tunnels: &'a Tunnels, home: Option<&'a Namespace>, table: &Table, vni: u32) -> Self {
+    /// Those of a source.
+    fn of_source(tunnels: &'a Tunnels, source: &'a Source) -> Vec<Self> {
         let local = tunnels.address.ip();
-        Self {
-            home,
+        let maker = |vni: VniNumber, table: Option<u32>, bridged| Self {
+            home: source.netns.as_ref(),
             underlay: tunnels.netns.as_ref(),
             local,
             router_mac: (tunnels.router_mac).map_or_else(|| derived_mac(local), |mac| mac.mac()),
-            vni,
-            table: table.table.get(),
-        }
+            vni: vni.get(),
+            table,
+            bridged,
+        };
+        let routed = (source.tables.iter())
+            .filter_map(|table| Some(maker(table.l3vni?, Some(table.table.get()), false)));
+        let bridged = source.l2vnis.iter().map(|l2vni| {
+            let vrf = l2vni.vrf;
+            let table = (source.tables.iter()).find(|table| Some(table.vrf) == vrf);
+            maker(l2vni.vni, table.map(|table| table.table.get()), true)
+        });
+        routed.chain(bridged).collect()
     }
 
     /// Makes what is not there, in the thread's namespace. Answers whether it is ours.
-    fn make(&self) -> io::Result<bool> {
-        let home = Netlink::open()?;
-        let links = home.links()?;
+    fn make(&self, home: &Netlink, links: &[Link]) -> io::Result<bool> {
         let there = links.iter().find(|link| link.vni == Some(self.vni));
         if let Some(vxlan) = there
             && vxlan.alias != ALIAS
         {
             return Ok(false);
         }
-        let bridge = self.bridge(&home, &links)?;
+        let bridge = self.bridge(home, links)?;
         let vxlan = match there {
             Some(vxlan) => vxlan.clone(),
-            None => self.vxlan(&home)?,
+            None => self.vxlan(home)?,
         };
-        if vxlan.controller != Some(bridge.index) {
-            home.change(vxlan.index, Change::Controller(Some(bridge.index)))?;
-            // Nothing is forwarded between ports, and nothing learned: what stations there are, daemons say.
-            let port = LinkBridgePort::new(vxlan.index)
-                .learning(false)
-                .isolated(true)
-                .neigh_suppress(true);
-            home.set(port.build())?;
+        self.enslave(home, &vxlan, &bridge)?;
+        let mut all = vec![vxlan, bridge];
+        if self.bridged {
+            let port = self.port(home, links)?;
+            self.enslave(home, &port, &all[1])?;
+            all.push(port);
         }
-        for link in [&vxlan, &bridge] {
+        for link in &all {
             quieten(&link.name)?;
             if !link.up {
                 home.change(link.index, Change::Up(true))?;
             }
         }
         Ok(true)
+    }
+
+    /// Makes a netdev a port of the bridge.
+    fn enslave(&self, home: &Netlink, netdev: &Link, bridge: &Link) -> io::Result<()> {
+        if netdev.controller == Some(bridge.index) {
+            return Ok(());
+        }
+        home.change(netdev.index, Change::Controller(Some(bridge.index)))?;
+        // Nothing is forwarded between ports, and nothing learned: what stations there are, daemons say.
+        let port = LinkBridgePort::new(netdev.index)
+            .learning(false)
+            .isolated(true)
+            .neigh_suppress(true);
+        home.set(port.build())
+    }
+
+    /// The port for stations that the router learned: a cable whose other end stays down, so no frame ever passes.
+    fn port(&self, home: &Netlink, links: &[Link]) -> io::Result<Link> {
+        let name = stations_port(self.vni);
+        if let Some(port) = links.iter().find(|link| link.name == name) {
+            return Ok(port.clone());
+        }
+        home.create(LinkVeth::new(&name, &format!("{name}e")).build())?;
+        self.mark(home, &name)
     }
 
     fn bridge(&self, home: &Netlink, links: &[Link]) -> io::Result<Link> {
@@ -168,7 +238,7 @@ impl<'a> Maker<'a> {
         if bridge.mac != Some(self.router_mac) {
             home.change(bridge.index, Change::Mac(self.router_mac))?;
         }
-        let vrf = links.iter().find(|link| link.table == Some(self.table));
+        let vrf = (links.iter()).find(|link| self.table.is_some() && link.table == self.table);
         if let Some(vrf) = vrf
             && bridge.controller != Some(vrf.index)
         {

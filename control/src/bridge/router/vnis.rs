@@ -1,8 +1,8 @@
-//! The router's routed VNIs and the endpoint that they are on, as the daemons' netdevs have them.
+//! The router's VNIs and the endpoint that they are on, as the daemons' netdevs have them.
 
 use super::keeper::Kept;
 use crate::bridge::table::octets;
-use crate::model::name::VrfName;
+use crate::model::name::{DomainName, VrfName};
 use ferroute_dataplane::mac::Mac;
 use ferroute_proto::v1;
 use ferroute_proto::v1::overlay_service_client::OverlayServiceClient;
@@ -12,16 +12,21 @@ use std::net::IpAddr;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
-/// What a routed VNI is.
+/// What a VNI is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::bridge) struct Routed {
-    /// The VRF in which its packets are looked up.
-    pub(in crate::bridge) vrf: VrfName,
-    /// The router MAC that the daemons announce.
-    pub(in crate::bridge) router_mac: Mac,
+pub(in crate::bridge) enum Vni {
+    /// Its packets are routed.
+    Routed {
+        /// The VRF in which they are looked up.
+        vrf: VrfName,
+        /// The router MAC that the daemons announce.
+        router_mac: Mac,
+    },
+    /// Its frames are bridged in this domain.
+    Bridged(DomainName),
 }
 
-/// Routed VNIs on the endpoint `default`. They stay when nobody wants them any more: packets that are under way go by them.
+/// VNIs on the endpoint `default`. They stay when nobody wants them any more: packets that are under way go by them.
 #[derive(Debug)]
 pub(in crate::bridge) struct Vnis {
     /// Addresses of the endpoint, which is made if it is not there; none: others make it.
@@ -30,26 +35,18 @@ pub(in crate::bridge) struct Vnis {
 
 impl Kept for Vnis {
     type Key = u32;
-    type Value = Routed;
+    type Value = Vni;
 
-    async fn call(&self, channel: Channel, vni: u32, routed: Option<Routed>) -> Result<(), Status> {
-        let Some(routed) = routed else {
+    async fn call(&self, channel: Channel, vni: u32, wanted: Option<Vni>) -> Result<(), Status> {
+        let Some(wanted) = wanted else {
             return Ok(());
         };
         let mut client = OverlayServiceClient::new(channel);
-        let (known, endpoint) = (
-            v1::GetVniRequest {
-                vni,
-                ..v1::GetVniRequest::default()
-            },
-            String::new(),
-        );
-        let wanted = v1::RoutedVni {
-            vrf: routed.vrf.to_string(),
-            router_mac: Bytes::copy_from_slice(&routed.router_mac.octets()),
-            ..v1::RoutedVni::default()
+        let request = v1::GetVniRequest {
+            vni,
+            ..v1::GetVniRequest::default()
         };
-        let known = match client.get_vni(known).await {
+        let known = match client.get_vni(request).await {
             Ok(known) => known.into_inner().spec.and_then(|spec| spec.target),
             Err(status) if status.code() == Code::NotFound => {
                 self.endpoint(&mut client).await?;
@@ -57,26 +54,49 @@ impl Kept for Vnis {
             }
             Err(status) => return Err(status),
         };
-        let spec = |target| {
-            Some(v1::VniSpec {
-                vni,
-                endpoint,
-                target: Some(Target::Routed(target)),
-            })
-        };
+        if known.as_ref().is_some_and(|known| wanted.is(known)) {
+            return Ok(());
+        }
+        let spec = Some(v1::VniSpec {
+            vni,
+            endpoint: String::new(),
+            target: Some(wanted.target()),
+        });
         match known {
             None => {
-                let spec = spec(wanted);
                 client.create_vni(v1::CreateVniRequest { spec }).await?;
             }
-            Some(Target::Routed(known))
-                if (&known.vrf, &known.router_mac) == (&wanted.vrf, &wanted.router_mac) => {}
             Some(_) => {
-                let spec = spec(wanted);
                 client.change_vni(v1::ChangeVniRequest { spec }).await?;
             }
         }
         Ok(())
+    }
+}
+
+impl Vni {
+    /// Whether the router has it so. What is not said here may be as somebody else wants it.
+    fn is(&self, known: &Target) -> bool {
+        match (self.target(), known) {
+            (Target::Routed(wanted), Target::Routed(known)) => {
+                (&known.vrf, &known.router_mac) == (&wanted.vrf, &wanted.router_mac)
+            }
+            (Target::Bridged(wanted), Target::Bridged(known)) => known.domain == wanted.domain,
+            _ => false,
+        }
+    }
+
+    fn target(&self) -> Target {
+        match self {
+            Self::Routed { vrf, router_mac } => Target::Routed(v1::RoutedVni {
+                vrf: vrf.to_string(),
+                router_mac: Bytes::copy_from_slice(&router_mac.octets()),
+                ..v1::RoutedVni::default()
+            }),
+            Self::Bridged(domain) => Target::Bridged(v1::BridgedVni {
+                domain: domain.to_string(),
+            }),
+        }
     }
 }
 
@@ -95,6 +115,10 @@ impl Vnis {
             ..v1::EndpointSpec::default()
         };
         let request = v1::CreateEndpointRequest { spec: Some(spec) };
-        client.create_endpoint(request).await.map(drop)
+        match client.create_endpoint(request).await {
+            // Another source made it meanwhile.
+            Err(status) if status.code() == Code::AlreadyExists => Ok(()),
+            other => other.map(drop),
+        }
     }
 }

@@ -13,6 +13,7 @@ use crate::bridge::router::link::{Event, Link};
 use crate::bridge::router::neighbours::Neighbours;
 use crate::bridge::router::session::{SessionError, WINDOW, Word, interfaces};
 use crate::bridge::router::vnis::Vnis;
+use crate::bridge::stations::{self, Stations};
 use crate::bridge::table::{Meaning, Names, Said, Scope, ScopeTable, Table};
 use ferroute_proto::v1;
 use ferroute_proto::v1::inject_request::What;
@@ -80,13 +81,7 @@ pub(in crate::bridge) fn start(
         neighbours: true,
         routes: config.kind == Kind::Kernel,
     };
-    follower::start(config.netns.clone(), interest, follower).map_err(|source| {
-        SourceError::Follow {
-            netns: (config.netns.as_ref())
-                .map_or("this namespace".to_owned(), |name| name.to_string()),
-            source,
-        }
-    })?;
+    follower::start(config.netns.clone(), interest, follower).map_err(cannot_follow(&config))?;
     let (said, zebra) = mpsc::channel(WAITING);
     if config.kind == Kind::Fpm {
         let listen = config.fpm.listen.address();
@@ -99,8 +94,16 @@ pub(in crate::bridge) fn start(
         });
     }
     let (questions, asked) = mpsc::channel(4);
-    tokio::spawn(Source::new(config, router, tunnels).run(kernel, zebra, asked));
+    let stations = Stations::start(&config, tunnels).map_err(cannot_follow(&config))?;
+    tokio::spawn(Source::new(config, router, tunnels, stations).run(kernel, zebra, asked));
     Ok(questions)
+}
+
+fn cannot_follow(config: &Config) -> impl FnOnce(io::Error) -> SourceError {
+    |source| SourceError::Follow {
+        netns: (config.netns.as_ref()).map_or("this namespace".to_owned(), |name| name.to_string()),
+        source,
+    }
 }
 
 /// What was heard from the kernel, counted.
@@ -109,6 +112,7 @@ pub(super) struct Heard {
     pub(super) updates: u64,
     pub(super) dumps: u64,
     pub(super) overruns: u64,
+    pub(super) ignored: u64,
     pub(super) unreadable: u64,
     pub(super) last_unreadable: String,
 }
@@ -142,6 +146,8 @@ pub(super) struct Source {
     pub(super) keeper: Keeper<Neighbours>,
     pub(super) vnis: Keeper<Vnis>,
     pub(super) labels: Keeper<Labels>,
+    /// Those of bridged VNIs, if it has any.
+    pub(super) stations: Option<Stations>,
     pub(super) fdb: Generations<FdbKey, FdbEntry>,
     /// What zebra says of forwarding databases; the kernel has the same and more.
     pub(super) fpm_fdb: Generations<FdbKey, FdbEntry>,
@@ -160,7 +166,12 @@ pub(super) struct Source {
 }
 
 impl Source {
-    fn new(config: Config, router: PathBuf, tunnels: Option<&Tunnels>) -> Self {
+    fn new(
+        config: Config,
+        router: PathBuf,
+        tunnels: Option<&Tunnels>,
+        stations: Option<Stations>,
+    ) -> Self {
         let meaning = match config.kind {
             Kind::Kernel => Meaning::Kernel,
             Kind::Fpm => Meaning::Fpm,
@@ -211,6 +222,7 @@ impl Source {
                     .collect(),
             }),
             labels: Keeper::start(Labels),
+            stations,
             fdb: Generations::default(),
             fpm_fdb: Generations::default(),
             lsps: Generations::default(),
@@ -322,6 +334,8 @@ impl Source {
                 self.keeper.router(session.channel.clone());
                 self.vnis.router(session.channel.clone());
                 self.labels.router(session.channel.clone());
+                let channel = session.channel.clone();
+                self.tell_stations(|| stations::Word::Router(channel));
                 self.names_changed = true;
                 self.table.replay();
                 self.in_flight.clear();

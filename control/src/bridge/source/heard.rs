@@ -3,7 +3,10 @@
 use super::actor::Source;
 use super::fpm::Phase;
 use crate::bridge::config::{Kind, Neighbours as Wanted};
-use crate::bridge::netlink::update::{Neighbour, NeighbourState, NeighbourUpdate, Update};
+use crate::bridge::netlink::update::{
+    FdbUpdate, LinkUpdate, Neighbour, NeighbourState, NeighbourUpdate, Update,
+};
+use crate::bridge::stations::Word;
 use crate::bridge::{follower, fpm};
 use ferroute_dataplane::mac::Mac;
 use std::net::IpAddr;
@@ -32,17 +35,28 @@ impl Source {
             follower::Said::End => {
                 self.heard.dumps += 1;
                 for index in self.links.sweep() {
+                    let gone = LinkUpdate { index, link: None };
+                    self.tell_stations(|| Word::Kernel(Update::Link(gone)));
                     self.names.links.remove(&index);
                     self.names.netdevs.link(index, None);
                     self.names_changed = true;
                 }
-                for (index, address) in self.neighbours.sweep() {
-                    self.names.netdevs.neighbour(index, address, None);
-                    self.wish(index, address, None);
+                for (interface, address) in self.neighbours.sweep() {
+                    let gone = NeighbourUpdate {
+                        interface,
+                        address,
+                        known: None,
+                    };
+                    self.tell_stations(|| Word::Kernel(Update::Neighbour(gone)));
+                    self.names.netdevs.neighbour(interface, address, None);
+                    self.wish(interface, address, None);
                 }
                 for key in self.fdb.sweep() {
+                    let gone = FdbUpdate { key, entry: None };
+                    self.tell_stations(|| Word::Kernel(Update::Fdb(gone)));
                     self.names.netdevs.fdb(&key, false);
                 }
+                self.tell_stations(|| Word::Complete);
                 if routes {
                     let gone = self.table.sweep();
                     self.sweep_lsps();
@@ -54,6 +68,7 @@ impl Source {
                 self.heard.overruns += 1;
                 tracing::warn!(owner = %self.config.owner, "notifications of the kernel were lost; reading everything again");
             }
+            follower::Said::Ignored(count) => self.heard.ignored += count,
             follower::Said::Unreadable(count, first) => {
                 self.heard.unreadable += count;
                 self.heard.last_unreadable = first.to_string();
@@ -83,6 +98,7 @@ impl Source {
                 all.frames += counts.frames;
                 all.bytes += counts.bytes;
                 all.unknown += counts.unknown;
+                all.ignored += counts.ignored;
                 all.unreadable += counts.unreadable;
                 if let Some(first) = counts.first {
                     self.heard_fpm.last_error = first.to_string();
@@ -138,6 +154,10 @@ impl Source {
         let Some(update) = self.table.apply(update) else {
             return;
         };
+        // zebra's channel has the same entries, but does not repeat them: the kernel's count.
+        if from_kernel {
+            self.tell_stations(|| Word::Kernel(update.clone()));
+        }
         match update {
             Update::Link(update) => {
                 let netdevs = &mut self.names.netdevs;
@@ -185,7 +205,8 @@ impl Source {
     }
 
     fn wish(&self, index: u32, address: IpAddr, mac: Option<Mac>) {
-        if address.is_multicast() || self.wanted_neighbours() == Wanted::Off {
+        let wanted = self.wanted_neighbours() != Wanted::Off && !self.is_bridged(index);
+        if address.is_multicast() || !wanted {
             return;
         }
         // An interface that the router does not have has no neighbours there either.

@@ -2,7 +2,8 @@
 
 use super::actor::Source;
 use crate::bridge::netlink::update::{Encapsulation, Hops, LspUpdate};
-use crate::bridge::router::vnis::Routed;
+use crate::bridge::router::vnis::Vni;
+use crate::bridge::stations::Word;
 use ferroute_proto::v1;
 use ferroute_proto::v1::label_spec::Target;
 
@@ -17,9 +18,22 @@ impl Source {
             let seen = vni.and_then(|vni| Some((vni, self.names.netdevs.bridge_of(vni)?)));
             if let Some((vni, (_, router_mac))) = seen {
                 let vrf = table.vrf;
-                self.vnis.wish(vni, Some(Routed { vrf, router_mac }));
+                self.vnis.wish(vni, Some(Vni::Routed { vrf, router_mac }));
             }
         }
+    }
+
+    /// Says something to the task for bridged VNIs, if there is one.
+    pub(super) fn tell_stations(&self, word: impl FnOnce() -> Word) {
+        if let Some(stations) = &self.stations {
+            stations.say(word());
+        }
+    }
+
+    /// Whether a netdev is the bridge of a bridged VNI, whose neighbours are not like others.
+    pub(super) fn is_bridged(&self, netdev: u32) -> bool {
+        let vni = self.names.netdevs.vni(netdev);
+        vni.is_some_and(|vni| self.config.l2vnis.iter().any(|own| own.vni.get() == vni))
     }
 
     /// A label switched path is this now, or gone.

@@ -51,6 +51,7 @@ impl Source {
                 updates: self.heard.updates,
                 dumps: self.heard.dumps,
                 overruns: self.heard.overruns,
+                ignored: self.heard.ignored,
                 unreadable: self.heard.unreadable,
                 last_unreadable: self.heard.last_unreadable.clone(),
             }),
@@ -73,6 +74,19 @@ impl Source {
             labels_failed,
             vnis,
             vnis_failed,
+            stations: self.stations.as_ref().map(|stations| {
+                let state = stations.state();
+                let mut problems = state.problems;
+                problems.truncate(max_problems);
+                v1::BridgeStations {
+                    vnis: state.vnis,
+                    ends: state.ends,
+                    remote: state.remote,
+                    local: state.local,
+                    refused: state.refused,
+                    problems,
+                }
+            }),
         }
     }
 
@@ -84,6 +98,7 @@ impl Source {
             frames: heard.counts.frames,
             bytes: heard.counts.bytes,
             unknown: heard.counts.unknown,
+            ignored: heard.counts.ignored,
             unreadable: heard.counts.unreadable,
             feedback_lost: heard.feedback_lost,
             last_error: heard.last_error.clone(),

@@ -244,7 +244,9 @@ impl Table {
                 Aim::Special(special) => Some(special),
                 Aim::Set(number) => match self.sets.get(&number)?.shape {
                     // It is not decided yet.
-                    Shape::Held(Hold::UnknownObject(_)) | Shape::New => return None,
+                    Shape::Held(Hold::UnknownObject(_) | Hold::NoRouterMac(_)) | Shape::New => {
+                        return None;
+                    }
                     _ => None,
                 },
             };

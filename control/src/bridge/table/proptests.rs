@@ -76,11 +76,12 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// A hop by a small number: the interface is its last two bits, 3 being one that the router never has.
+/// A hop by a small number: the interface is its last two bits, 3 being one that the router never has; what hop 7 puts around
+/// packets, the router cannot.
 fn hop(number: u8) -> Hop {
     let interface = u32::from(number % 4) + 1;
-    let labels = if number == 7 {
-        Encapsulation::Mpls(smallvec::smallvec![16])
+    let encapsulation = if number == 7 {
+        Encapsulation::Other(5)
     } else {
         Encapsulation::None
     };
@@ -89,7 +90,7 @@ fn hop(number: u8) -> Hop {
         interface,
         onlink: false,
         weight: 1,
-        encapsulation: labels,
+        encapsulation,
     }
 }
 

@@ -260,10 +260,12 @@ fn each_route_that_zebra_says_gets_a_word() {
     };
     let said = [
         route("10.1.0.0/16", over(2, Encapsulation::None)),
-        route("10.2.0.0/16", over(2, Encapsulation::Vxlan(7))),
+        route("10.2.0.0/16", over(2, Encapsulation::Other(5))),
         // The loopback is no interface of the router.
         route("10.3.0.0/16", over(1, Encapsulation::None)),
         route("10.4.0.0/16", Target::Object(9)),
+        // Its far router is not known yet.
+        route("10.5.0.0/16", over(2, Encapsulation::Vxlan(7))),
     ];
     let (mut table, names) = (table(Meaning::Fpm), names());
     let words = |table: &Table, said: &Said| -> Vec<_> {

@@ -48,8 +48,7 @@ pub(super) fn answer(request: Request) {
         Request::Bridge(request) => super::domain::answer(request),
         Request::Neighbour(request) => neighbour(request),
         Request::Stats(request) => stats(request),
-        // Without packets there is nothing to show: who asks sees a core that ends.
-        Request::Trace(request) => drop(request),
+        Request::Trace(request) => super::packets::answer(request),
         Request::System(SystemRequest::Info(reply)) => {
             let view = SystemView {
                 version: "0.1.0",
@@ -439,6 +438,7 @@ fn stats(request: StatsRequest) {
                 punted_packets: 2,
                 consumed_packets: 1,
                 dropped_packets: 4,
+                copied_packets: 0,
                 injected_packets: 5,
                 polls: 100,
                 empty_polls: 90,

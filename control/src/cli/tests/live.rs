@@ -9,6 +9,7 @@ use crate::cli::output::Output;
 use crate::config::system::Tcp;
 use crate::core::handle::channel;
 use clap::Parser;
+use pcap_file::pcapng::{Block, PcapNgReader};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::Value;
 use std::io::{self, Write};
@@ -387,4 +388,76 @@ async fn a_router_is_reached_by_tcp_with_certificates_of_both_sides() {
         .refusal(&format!("{server} --key {} route owners", cert.display()))
         .await;
     assert_eq!(code, 3);
+}
+
+/// Times differ from run to run.
+fn timeless(text: &str) -> String {
+    let line = |line: &str| match line.split_once(" worker ") {
+        Some((time, rest)) if time.ends_with('Z') => format!("TIME worker {rest}\n"),
+        _ => format!("{line}\n"),
+    };
+    text.lines().map(line).collect()
+}
+
+#[tokio::test]
+async fn packets_are_shown_to_people_and_programs() {
+    let router = Router::start();
+    let file = router.directory.path().join("f.pcapng");
+    let mut all = String::new();
+    for line in ["trace -n 3", "capture -w FILE -n 4"] {
+        let words = line.replace("FILE", file.to_str().unwrap());
+        let text = timeless(&router.text(&words).await);
+        all.push_str(&format!("$ ferroute {line}\n{text}\n"));
+        let text = router.text(&format!("-o json {words}")).await;
+        all.push_str(&format!("$ ferroute -o json {line}\n"));
+        for item in text.lines() {
+            let mut value: Value = serde_json::from_str(item).unwrap();
+            if let Some(time) = value.get_mut("time_unix_ns") {
+                assert!(time.as_u64().is_some_and(|time| time > 0));
+                *time = 0.into();
+            }
+            all.push_str(&format!(
+                "{}\n",
+                serde_json::to_string_pretty(&value).unwrap()
+            ));
+        }
+    }
+    golden("packets.txt", &all);
+    let bytes = std::fs::read(&file).unwrap();
+    let mut reader = PcapNgReader::new(&bytes[..]).unwrap();
+    let mut said = Vec::new();
+    while let Some(block) = reader.next_block() {
+        if let Block::EnhancedPacket(packet) = block.unwrap() {
+            assert_eq!((packet.original_len, packet.data.len()), (60, 60));
+            said.push(format!("{:?}", packet.options));
+        }
+    }
+    assert_eq!(said.len(), 4);
+    for (options, comment) in said.iter().zip([
+        "received, worker 2",
+        "sent, worker 2",
+        "punted: ttl_expired, worker 2",
+        "dropped: no_route, worker 2",
+    ]) {
+        assert!(options.contains(comment), "{options} {comment}");
+    }
+    assert!(said[0].contains("DropCount(1)"), "{}", said[0]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_shown_is_refused_in_a_sentence() {
+    let router = Router::start();
+    for (line, sentence) in [
+        ("trace --reason weather", "[UNKNOWN_REASON]"),
+        ("trace --prefix 10.0.0.1/8", "[HOST_BITS]"),
+        ("capture -w /nonexistent/f", "cannot write /nonexistent/f: "),
+        (
+            "capture -w /dev/full -n 4",
+            "cannot write /dev/full: No space left on device",
+        ),
+    ] {
+        let (text, code) = router.refusal(line).await;
+        assert!(text.contains(sentence), "{line}: {text}");
+        assert_eq!(code, 1, "{line}: {text}");
+    }
 }

@@ -4,6 +4,7 @@ mod core;
 mod domain;
 mod live;
 mod overlay;
+mod packets;
 
 use super::grammar::Cli;
 use clap::{Command, CommandFactory, Parser};
@@ -116,6 +117,10 @@ fn what_users_of_ip_type_is_understood() {
         "drops --all",
         "workers --stages",
         "events --kind port,owner --dev p0",
+        "trace --dev p0 --vrf red --prefix 10.0.0.0/8 --reason no_route --sample 10 -n 5",
+        "capture -w x.pcapng --at receive,transmit,punt,drop -s 96 -n 9 --bytes 1000000 --seconds 5",
+        "capture -w - --at drop --reason ttl_expired",
+        "bridge status",
         "system info",
         "system config --socket /tmp/s",
         "--server router:5000 --ca ca.pem --cert c.pem --key k.pem system info",
@@ -139,6 +144,9 @@ fn what_makes_no_sense_is_refused() {
         "neigh show -4 -6",
         "neigh show --state lost",
         "events --kind weather",
+        "trace --sample 0",
+        "capture -w x --at nowhere",
+        "capture -w x -s 13",
         "nonsense",
     ] {
         let words = line.split(' ').filter(|word| !word.is_empty());

@@ -36,7 +36,7 @@ pub(super) enum StepRow {
     },
     Labels,
     Bridged {
-        bridge: u32,
+        domain: String,
         way: BridgeRow,
     },
     CopyDropped {
@@ -125,7 +125,7 @@ impl From<v1::TraceStep> for StepRow {
             },
             Some(What::Labels(_)) => Self::Labels,
             Some(What::Bridged(step)) => Self::Bridged {
-                bridge: step.bridge,
+                domain: step.domain,
                 way: match step.way {
                     Some(Way::Member(interface)) => BridgeRow::Member { interface },
                     Some(Way::Tunnel(tunnel)) => BridgeRow::Tunnel {
@@ -240,7 +240,7 @@ impl fmt::Display for StepRow {
                 write!(f, "taken out at endpoint {}", dash(endpoint))
             }
             Self::Labels => write!(f, "labels read"),
-            Self::Bridged { bridge, way } => write!(f, "bridge domain {bridge}: {way}"),
+            Self::Bridged { domain, way } => write!(f, "bridge domain {}: {way}", dash(domain)),
             Self::CopyDropped { reason } => write!(f, "a flooded copy dropped: {reason}"),
             Self::Sent { port, .. } if port.is_empty() => write!(f, "sent"),
             Self::Sent { port, interface } => {

@@ -4,6 +4,7 @@
 //! that seems to be missing may stand in it, so references into that list are not judged.
 
 mod addresses;
+mod domains;
 mod limits;
 mod machine;
 mod names;
@@ -33,6 +34,7 @@ pub(super) fn check(config: &Config, document: &Document, allowed: &CpuList) -> 
     names::check(&mut checker);
     addresses::check(&mut checker);
     overlay::check(&mut checker);
+    domains::check(&mut checker);
     routes::check(&mut checker);
     checker.mistakes
 }
@@ -67,6 +69,8 @@ impl<'a> Checker<'a> {
                 .iter()
                 .map(|interface| (interface.name, interface.vrf)),
         );
+        let gateways = config.domains.iter().filter_map(|d| d.gateway.as_ref());
+        interfaces.extend(gateways.filter_map(|g| Some((g.interface?, g.vrf))));
         Self {
             config,
             document,
@@ -129,7 +133,8 @@ impl<'a> Checker<'a> {
 
     /// Reports an interface if it does not exist.
     fn interface(&mut self, path: &[Step<'_>], interface: InterfaceName) {
-        let whole = self.document.is_whole("ports") && self.document.is_whole("interfaces");
+        let whole = ["ports", "interfaces", "domains"];
+        let whole = whole.iter().all(|list| self.document.is_whole(list));
         if whole && !self.interfaces.contains_key(&interface) {
             let known = self.interfaces.clone();
             self.no_such(

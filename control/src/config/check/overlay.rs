@@ -60,11 +60,22 @@ fn addresses(checker: &mut Checker<'_>, place: usize, endpoint: &Endpoint) {
 
 fn vnis(checker: &mut Checker<'_>) {
     let config = checker.config;
+    let domains = config.vnis.iter().map(|vni| vni.domain);
+    unique(checker, "vnis", "domain", "VNI of bridge domain", domains);
     let keys = config.vnis.iter();
     let keys = keys.map(|vni| Some(format!("{} of endpoint {}", vni.vni, vni.endpoint)));
     unique(checker, "vnis", "vni", "VNI", keys);
     for (place, vni) in config.vnis.iter().enumerate() {
-        checker.vrf(at!["vnis", place, "vrf"], vni.vrf);
+        if vni.spec().is_none() {
+            let message = "a VNI has `vrf` and `router_mac`, or `domain`, one of the two";
+            checker.report(at!["vnis", place], Problem::Rule(message));
+        }
+        if let Some(vrf) = vni.vrf {
+            checker.vrf(at!["vnis", place, "vrf"], vrf);
+        }
+        if let Some(domain) = vni.domain {
+            super::domains::domain(checker, at!["vnis", place, "domain"], domain);
+        }
         let path = at!["vnis", place, "endpoint"];
         endpoint(checker, path, vni.endpoint);
     }

@@ -97,6 +97,13 @@ fn rows(
         if let Some(inner) = items["properties"].as_object() {
             rows(root, &format!("{prefix}{name}[]."), inner, &[], text);
         }
+        // A map that may be absent; one that has a default is summed up in its row, and rates are all alike.
+        let map = resolve(root, field)["properties"].as_object();
+        if let Some(inner) = map.filter(|map| !map.contains_key("per_second"))
+            && field["default"].is_null()
+        {
+            rows(root, &format!("{prefix}{name}."), inner, &[], text);
+        }
     }
 }
 

@@ -192,6 +192,9 @@ impl Router {
     fn move_into(&mut self, member: InterfaceId, bridge: Option<BridgeId>) {
         if let Some(interface) = self.interfaces.get_mut(member) {
             interface.bridge = bridge;
+            if let Some(port) = interface.port {
+                self.follow_members(port);
+            }
         }
         // Its link-local address comes and goes, which only a twin could refuse.
         if let Err(message) = self.sync_twin(member) {

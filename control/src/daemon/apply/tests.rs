@@ -1,9 +1,11 @@
 use super::*;
 use crate::core::handle::channel;
-use crate::core::request::{Request, RouteRequest};
+use crate::core::request::{BridgeRequest, Request, RouteRequest};
+use crate::model::bridge::{DomainCounters, DomainSpec, DomainView, StationCount};
 use crate::model::number::Epoch;
 use crate::model::owner::{OwnerOpened, SessionId};
 use crate::model::route::{BatchOutcome, Refusal as RouteRefusal};
+use ferroute_dataplane::ids::BridgeId;
 use std::path::Path;
 use std::sync::mpsc;
 
@@ -54,6 +56,20 @@ fn answer(request: Request) -> String {
         Request::Interface(InterfaceRequest::AddAddress(name, address, _)) => {
             format!("address {address} on {name}")
         }
+        Request::Bridge(BridgeRequest::Create(spec, reply)) => {
+            let note = format!("{spec:?}");
+            drop(reply.send(Ok(named(*spec))));
+            note
+        }
+        Request::Bridge(BridgeRequest::ChangeFlood(changes, reply)) => {
+            drop(reply.send(Ok(vec![])));
+            format!("{changes:?}")
+        }
+        Request::Bridge(BridgeRequest::ChangeFdb(changes, reply)) => {
+            let domain = "blue".parse().unwrap();
+            drop(reply.send(Ok(vec![(1, DomainError::NoVni { domain })])));
+            format!("{changes:?}")
+        }
         Request::Overlay(OverlayRequest::CreateEndpoint(spec, reply)) => {
             let endpoint = spec.name;
             drop(reply.send(Err(OverlayError::EndpointTaken { endpoint })));
@@ -86,6 +102,21 @@ fn answer(request: Request) -> String {
     }
 }
 
+/// The domain as the core has it, whose gateway has got a name.
+fn named(mut spec: DomainSpec) -> DomainView {
+    if let Some(gateway) = &mut spec.gateway {
+        gateway.interface = gateway.interface.or(Some("br7".parse().unwrap()));
+    }
+    DomainView {
+        spec,
+        id: BridgeId::new(7),
+        vni: None,
+        flood: vec![],
+        stations: StationCount::default(),
+        counters: DomainCounters::default(),
+    }
+}
+
 #[tokio::test]
 async fn everything_is_asked_for_in_the_order_of_need() {
     let (_, notes) = play(
@@ -94,7 +125,9 @@ async fn everything_is_asked_for_in_the_order_of_need() {
          interfaces: [{name: p0, addresses: [10.0.0.1/24]}, {name: p0.7, vrf: red, up: false, mpls: true, tcp_mtu: 1400}, {name: lo, loopback: true}]\n\
          neighbours: [{interface: p0, address: 10.0.0.9, mac: \"02:00:00:00:00:09\"}]\n\
          endpoints: [{addresses: [10.0.0.1], ttl: 9, ttl_mode: uniform, ip_vrf: red, known_peers_only: true}]\n\
-         vnis: [{vni: 100, vrf: red, router_mac: \"02:00:00:00:01:01\"}]\n\
+         vnis: [{vni: 100, vrf: red, router_mac: \"02:00:00:00:01:01\"}, {vni: 200, domain: blue}]\n\
+         domains: [{name: blue, members: [p0.7], gateway: {vrf: red, mac: \"02:00:00:00:01:02\", addresses: [10.5.0.1/24]}, ageing_seconds: 20,\
+            fdb: [{mac: \"02:00:00:00:00:21\", interface: p0.7}, {mac: \"02:00:00:00:00:22\", remote: 10.0.0.2, vni: 7}], flood: [{address: 10.0.0.2}]}]\n\
          labels: [{label: 100, vrf: red, payload: ipv6}, {label: 101, via: [{address: 10.0.0.2}]}]\n\
          routes:\n\
          - {prefix: 10.4.0.0/16, vrf: red, via: [{address: 10.0.0.2, encap: {type: vxlan, vni: 7, router_mac: \"02:00:00:00:02:02\"}},\
@@ -113,13 +146,21 @@ async fn everything_is_asked_for_in_the_order_of_need() {
         "InterfaceSpec { name: \"p0.7\", kind: Vlan { parent: \"p0\", vlan_id: VlanId(7) }, vrf: \"red\", mtu: Auto, admin_up: false, addresses: [] }",
         "change p0.7 InterfaceChange { admin_up: None, mtu: None, vrf: None, mpls: Some(true), tcp_mtu: Some(Exactly(Mtu(1400))) }",
         "InterfaceSpec { name: \"lo\", kind: Loopback, vrf: \"default\", mtu: Auto, admin_up: true, addresses: [] }",
+        "DomainSpec { name: \"blue\", members: [\"p0.7\"], policy: DomainPolicy { learn: true, unknown_unicast: true, broadcast: true, \
+         multicast: true, suppress: false, flood: None, max_learned: None, ageing_seconds: 20, max_moves: 5, move_window_seconds: 180 }, \
+         gateway: Some(GatewaySpec { vrf: \"red\", mac: 02:00:00:00:01:02, interface: None, twin: false }) }",
+        "address 10.5.0.1/24 on br7",
         "NeighbourSpec { interface: \"p0\", address: 10.0.0.9, mac: 02:00:00:00:00:09 }",
         "EndpointSpec { name: \"default\", vrf: \"default\", addresses: Ipv4(10.0.0.1), vxlan_port: 4789, gue_port: 6080, ttl: 9, \
          ttl_mode: Uniform, dscp_mode: Pipe, ecn_mode: Normal, df: Set, udp6_zero_tx: false, udp6_zero_rx: false, \
          known_peers_only: true, mpls_udp: true, ip_vrf: Some(\"red\") }",
         "VniSpec { key: VniKey { endpoint: \"default\", vni: Vni(100) }, target: Routed { vrf: \"red\", router_mac: 02:00:00:00:01:01",
+        "VniSpec { key: VniKey { endpoint: \"default\", vni: Vni(200) }, target: Bridged { domain: \"blue\" } }",
         "LabelSpec { label: Label(100), target: Vrf(\"red\"), payload: Ipv6, ttl_mode: Pipe }",
         "LabelSpec { label: Label(101), target: NextHops(",
+        "[FloodChange { domain: \"blue\", end: RemoteEnd { address: 10.0.0.2, vni: None }, remove: false }]",
+        "[PutStatic { domain: \"blue\", mac: 02:00:00:00:00:21, interface: \"p0.7\" }, PutRemote { domain: \"blue\", mac: 02:00:00:00:00:22, \
+         remote: RemoteStation { end: RemoteEnd { address: 10.0.0.2, vni: Some(Vni(7)) }, sequence: 0, sticky: true } }]",
         "open static Persistent",
         "RouteBatch { session: SessionId(9), policy: BestEffort, vrfs: [\"red\", \"default\"]",
         "gone SessionId(9)",
@@ -128,7 +169,7 @@ async fn everything_is_asked_for_in_the_order_of_need() {
     for (note, start) in notes.iter().zip(starts) {
         assert!(note.starts_with(start), "{note}\nis not\n{start}");
     }
-    let batch = &notes[13];
+    let batch = &notes[18];
     for part in [
         "Recursive { gateway: 10.0.0.2, vrf: None }, weight: Weight(3)",
         "Neighbour { gateway: fe80::1, interface: \"p0\", onlink: true }, weight: Weight(1)",
@@ -147,7 +188,10 @@ async fn what_is_refused_names_its_field_and_the_rest_goes_on() {
     let (answer, notes) = play(
         "vrfs: [{name: red}]\n\
          ports: [{name: p0, device: net_null0}, {name: bad, device: net_null1}]\n\
-         interfaces: [{name: p0.7}]\n\
+         interfaces: [{name: p0.7}, {name: lo, loopback: true, addresses: [10.0.0.1/32]}]\n\
+         domains: [{name: blue, fdb: [{mac: \"02:00:00:00:00:21\", remote: 10.0.0.3}, {mac: \"02:00:00:00:00:22\", remote: 10.0.0.2}]}]\n\
+         vnis: [{vni: 5, domain: blue}]\n\
+         endpoints: [{addresses: [10.0.0.1]}]\n\
          routes: [{prefix: 10.1.0.0/16, type: blackhole}, {prefix: 10.2.0.0/16, type: blackhole}]\n",
     )
     .await;
@@ -163,6 +207,10 @@ async fn what_is_refused_names_its_field_and_the_rest_goes_on() {
             "ports[0]: the router is stopping",
             "ports[1]: there is no port bad",
             "interfaces[0]: there is no interface p0.7",
+            "interfaces[1]: there is no interface lo",
+            "endpoints[0]: there is an endpoint default already",
+            "vnis[0]: the router is stopping",
+            "domains[0].fdb[1]: bridge domain blue has no VNI, so nothing is remote",
             "routes[1]: the next hop resolves through this route itself",
         ]
     );

@@ -12,10 +12,11 @@ use etherparse::PacketBuilder;
 use super::super::tx::{TxPort, TxSink};
 use super::super::{Forwarder, Inject, Supplies};
 use super::Learn;
-use crate::counters::WorkerCounters;
+use crate::counters::{Stage, WorkerCounters};
 use crate::drops::DropReason;
 use crate::fdb::{Fdb, FdbKey, FdbTarget, Second};
 use crate::fib::{Arena, Capacity, Trie};
+use crate::forward::timed::TIMED;
 use crate::ids::{AdjacencyId, BridgeId, InterfaceId, NextHopId, PortId, TunnelId, VrfId};
 use crate::mac::Mac;
 use crate::policer::{PuntPolicy, Rate};
@@ -177,7 +178,7 @@ impl Bench {
     }
 
     fn sent(&mut self) -> Vec<(u16, Vec<u8>)> {
-        self.forwarder.flush();
+        self.forwarder.flush_timed();
         let mut sent: Vec<_> = std::iter::from_fn(|| self.sent.pop())
             .map(|f| (f.port.unwrap().get(), f.mbuf.data().to_vec()))
             .collect();
@@ -232,6 +233,20 @@ fn a_known_station_gets_the_frame_unchanged_and_nobody_else() {
     assert_eq!(counters.interface(InterfaceId::new(1)).rx.packets.get(), 1);
     assert_eq!(counters.bridge(BRIDGE).frames.bytes.get(), 100);
     assert_eq!(counters.copied.get(), 0);
+}
+
+#[test]
+fn bridging_is_measured_apart_from_routing() {
+    let mut bench = Bench::new(&[1, 2]);
+    bench.learned(station(1), FdbTarget::Interface(InterfaceId::new(2)));
+    let frames = vec![frame(station(0), station(1), 100); 3];
+    for _ in 0..TIMED {
+        bench.receive(0, &frames);
+    }
+    let packets = |stage: Stage| bench.forwarder.counters().stage_packets[stage as usize].get();
+    let measured = [Stage::Input, Stage::Bridge, Stage::Transmit].map(packets);
+    assert_eq!(measured, [3; 3]);
+    assert_eq!([Stage::Lookup, Stage::Rewrite].map(packets), [0; 2]);
 }
 
 #[test]

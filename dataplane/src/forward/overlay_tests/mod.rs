@@ -5,6 +5,7 @@ mod decap;
 mod encap;
 mod hostile;
 mod labels;
+mod timed;
 mod watch;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -293,7 +294,7 @@ impl Bench {
         let mut sent = Vec::new();
         while !burst.is_empty() {
             self.forwarder.receive(&self.snapshot, port, &mut burst, 0);
-            self.forwarder.flush();
+            self.forwarder.flush_timed();
             while let Some(frame) = self.sent.pop() {
                 let mut bytes = Vec::new();
                 frame.mbuf.copy_to(&mut bytes);

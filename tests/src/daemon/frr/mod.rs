@@ -17,7 +17,7 @@ use std::fs;
 use std::time::Duration;
 
 /// How long a daemon may take to open its socket, on a machine that many labs share.
-const START: Duration = Duration::from_secs(20);
+const START: Duration = Duration::from_secs(60);
 /// How long a session or a route may take.
 const CONVERGE: Duration = Duration::from_secs(30);
 

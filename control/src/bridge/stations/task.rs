@@ -1,0 +1,527 @@
+//! The task that keeps the stations of a source's VNIs the same in the kernel and in the router.
+
+use super::kernel::Kernel;
+use super::router::{self, Said};
+use super::segment::{Counts, Key, Netdevs, Segment, ToKernel, ToRouter};
+use crate::bridge::config::{L2vni, Source, Tunnels};
+use crate::bridge::netlink::update::{LinkKind, LinkUpdate, Update};
+use crate::bridge::overlay::shadow::stations_port;
+use crate::bridge::router::keeper::Kept;
+use crate::bridge::router::vnis::{Vni, Vnis};
+use crate::model::name::InterfaceName;
+use ferroute_proto::v1;
+use ferroute_proto::v1::event::What;
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+use tonic::transport::Channel;
+use tonic::{Code, Status, Streaming};
+
+/// Keys of a VNI that are looked at in one turn.
+const TURN: usize = 4096;
+/// How often what was refused is tried again.
+const RETRY: Duration = Duration::from_secs(30);
+/// How long changes of the router's interfaces are gathered before its side is read again.
+const GATHER: Duration = Duration::from_millis(100);
+/// How old the state may be that people see: counting takes longer than most changes.
+const SHOW: Duration = Duration::from_millis(50);
+/// Problems that are told with the state.
+const MOST_PROBLEMS: usize = 100;
+
+/// What the task is told.
+#[derive(Debug)]
+pub(in crate::bridge) enum Word {
+    /// The kernel said something.
+    Kernel(Update),
+    /// The kernel has said everything.
+    Complete,
+    /// There is a new session with the router.
+    Router(Channel),
+}
+
+/// The state, for people.
+#[derive(Clone, Debug, Default)]
+pub(in crate::bridge) struct State {
+    /// VNIs that are served.
+    pub(in crate::bridge) vnis: u64,
+    /// Remote ends of flood lists that the router has.
+    pub(in crate::bridge) ends: u64,
+    /// Stations behind remote ends that the router has.
+    pub(in crate::bridge) remote: u64,
+    /// Stations of the router that the kernel has.
+    pub(in crate::bridge) local: u64,
+    /// What was refused by one of them.
+    pub(in crate::bridge) refused: u64,
+    /// Why, of the first of these.
+    pub(in crate::bridge) problems: Vec<String>,
+}
+
+/// The stations of a source. The task ends when this is dropped.
+#[derive(Debug)]
+pub(in crate::bridge) struct Stations {
+    // What the kernel says is bounded by the follower, which waits for the source; the task is faster than both.
+    words: mpsc::UnboundedSender<Word>,
+    state: Arc<Mutex<State>>,
+}
+
+impl Stations {
+    /// Starts the task for the VNIs of a source; none if it has none.
+    ///
+    /// # Errors
+    /// The kernel of the source's namespace cannot be written to.
+    pub(in crate::bridge) fn start(
+        source: &Source,
+        tunnels: Option<&Tunnels>,
+    ) -> io::Result<Option<Self>> {
+        if source.l2vnis.is_empty() {
+            return Ok(None);
+        }
+        let (words, received) = mpsc::unbounded_channel();
+        let state = Arc::new(Mutex::new(State::default()));
+        let segments = source.l2vnis.iter().map(|l2vni| Served {
+            config: l2vni.clone(),
+            segment: Segment::default(),
+            router: Err("no session with the router".to_owned()),
+        });
+        let task = Task {
+            kernel: Kernel::open(source.netns.as_ref())?,
+            vnis: Vnis {
+                addresses: tunnels.map(|t| t.address.ip()).into_iter().collect(),
+            },
+            served: segments.collect(),
+            links: BTreeMap::new(),
+            by_netdev: FxHashMap::default(),
+            complete: false,
+            channel: None,
+            events: None,
+            read_at: None,
+            show_at: None,
+            retry_at: Instant::now() + RETRY,
+            state: Arc::clone(&state),
+        };
+        tokio::spawn(task.run(received));
+        Ok(Some(Self { words, state }))
+    }
+
+    /// Tells the task something.
+    pub(in crate::bridge) fn say(&self, word: Word) {
+        // The task lives as long as this does.
+        let _ = self.words.send(word);
+    }
+
+    /// The state.
+    pub(in crate::bridge) fn state(&self) -> State {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.clone()
+    }
+}
+
+/// A VNI.
+#[derive(Debug)]
+struct Served {
+    config: L2vni,
+    segment: Segment,
+    /// The gateway of its domain, if it has one; or why the router does not have the VNI.
+    router: Result<Option<InterfaceName>, String>,
+}
+
+/// What the kernel says of a netdev of a VNI.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Part {
+    /// Place of the VNI.
+    of: usize,
+    kind: PartKind,
+    controller: Option<u32>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum PartKind {
+    Vxlan,
+    Port,
+}
+
+#[derive(Debug)]
+struct Task {
+    kernel: Kernel,
+    vnis: Vnis,
+    served: Vec<Served>,
+    /// VXLAN devices and ports by index.
+    links: BTreeMap<u32, Part>,
+    /// The VNI of each netdev, bridges too.
+    by_netdev: FxHashMap<u32, usize>,
+    /// The kernel has said everything once.
+    complete: bool,
+    channel: Option<Channel>,
+    events: Option<Streaming<v1::Event>>,
+    /// When the router's side is to be read again.
+    read_at: Option<Instant>,
+    /// When the state is to be made known again.
+    show_at: Option<Instant>,
+    retry_at: Instant,
+    state: Arc<Mutex<State>>,
+}
+
+impl Task {
+    async fn run(mut self, mut words: mpsc::UnboundedReceiver<Word>) {
+        loop {
+            let deadline = self.deadline();
+            tokio::select! {
+                word = words.recv() => match word {
+                    Some(word) => self.take(word),
+                    None => return,
+                },
+                event = next(&mut self.events) => self.event(event),
+                () = sleep_until(deadline) => self.tick(),
+            }
+            while let Ok(word) = words.try_recv() {
+                self.take(word);
+            }
+            if self.read_at.is_some_and(|at| at <= Instant::now()) {
+                self.read_router().await;
+            }
+            self.settle().await;
+            self.show_at.get_or_insert(Instant::now() + SHOW);
+        }
+    }
+
+    fn deadline(&self) -> Instant {
+        let others = [self.read_at, self.show_at].into_iter().flatten();
+        others.fold(self.retry_at, Instant::min)
+    }
+
+    fn take(&mut self, word: Word) {
+        match word {
+            Word::Kernel(update) => self.hear(update),
+            Word::Complete => self.complete = true,
+            Word::Router(channel) => {
+                self.channel = Some(channel);
+                self.read_at = Some(Instant::now());
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        let now = Instant::now();
+        if self.show_at.is_some_and(|at| at <= now) {
+            self.show();
+        }
+        if self.retry_at > now {
+            return;
+        }
+        self.retry_at = Instant::now() + RETRY;
+        for served in &mut self.served {
+            served.segment.retry();
+        }
+        if self.served.iter().any(|served| served.router.is_err()) {
+            self.read_at = Some(Instant::now());
+        }
+    }
+
+    fn hear(&mut self, update: Update) {
+        match update {
+            Update::Link(update) => self.link(update),
+            Update::Fdb(update) => {
+                if let Some(place) = self.by_netdev.get(&update.key.interface) {
+                    self.served[*place].segment.fdb(&update);
+                }
+            }
+            Update::Neighbour(update) => {
+                if let Some(place) = self.by_netdev.get(&update.interface)
+                    && !self.links.contains_key(&update.interface)
+                {
+                    let segment = &mut self.served[*place].segment;
+                    segment.neighbour(update.address, update.known);
+                }
+            }
+            Update::Route(_) | Update::NextHop(_) | Update::Lsp(_) => {}
+        }
+    }
+
+    fn link(&mut self, update: LinkUpdate) {
+        let part = update.link.and_then(|link| {
+            let mut vnis = self.served.iter().map(|served| served.config.vni.get());
+            let (of, kind) = match link.kind {
+                LinkKind::Vxlan { vni } => (vnis.position(|own| own == vni)?, PartKind::Vxlan),
+                LinkKind::Other => {
+                    let of = vnis.position(|own| stations_port(own) == link.name)?;
+                    (of, PartKind::Port)
+                }
+                LinkKind::Bridge | LinkKind::Vrf { .. } => return None,
+            };
+            let controller = link.controller;
+            Some(Part {
+                of,
+                kind,
+                controller,
+            })
+        });
+        let before = match part {
+            Some(part) => self.links.insert(update.index, part),
+            None => self.links.remove(&update.index),
+        };
+        if before == part {
+            return;
+        }
+        for place in [before, part].into_iter().flatten().map(|part| part.of) {
+            let find = |kind| {
+                let mut links = self.links.iter();
+                links.find(|(_, part)| part.of == place && part.kind == kind)
+            };
+            let vxlan = find(PartKind::Vxlan);
+            let bridge = vxlan.and_then(|(_, part)| part.controller);
+            let port = find(PartKind::Port).filter(|(_, part)| part.controller == bridge);
+            let netdevs = Netdevs {
+                vxlan: vxlan.map(|(index, _)| *index),
+                bridge,
+                port: port.map(|(index, _)| *index).filter(|_| bridge.is_some()),
+            };
+            self.by_netdev.retain(|_, of| *of != place);
+            let own = [netdevs.vxlan, netdevs.bridge, netdevs.port];
+            let own = own.into_iter().flatten().map(|index| (index, place));
+            self.by_netdev.extend(own);
+            self.served[place].segment.netdevs(netdevs);
+        }
+    }
+
+    /// Something came from the router; `None` is that the stream ended.
+    fn event(&mut self, event: Option<v1::Event>) {
+        let Some(event) = event else {
+            // The session ends too, or the next reading opens another stream.
+            self.events = None;
+            self.read_at.get_or_insert(Instant::now() + GATHER);
+            return;
+        };
+        match event.what {
+            Some(What::Station(event)) => {
+                let Some(said) = &event.station else { return };
+                let Some((mac, station)) = router::station(said) else {
+                    return;
+                };
+                let gone = event.change() == v1::Change::Removed;
+                if let Some(served) = self.of_domain(&said.domain) {
+                    let station = (!gone).then_some(station);
+                    served.segment.router_station(mac, station);
+                }
+            }
+            Some(What::Neighbour(event)) => {
+                let Some(said) = &event.neighbour else { return };
+                let Some((address, known)) = router::neighbour(said) else {
+                    return;
+                };
+                let gone = event.change() == v1::Change::Removed;
+                if let Some(served) = self.of_gateway(&said.interface) {
+                    let known = known.filter(|_| !gone);
+                    served.segment.router_neighbour(address, known);
+                }
+            }
+            // A domain may have come with it, or a gateway.
+            Some(What::Interface(event)) if event.change() == v1::Change::Changed => {}
+            Some(What::Interface(_) | What::Missed(_)) => {
+                self.read_at.get_or_insert(Instant::now() + GATHER);
+            }
+            _ => {}
+        }
+    }
+
+    fn of_domain(&mut self, name: &str) -> Option<&mut Served> {
+        let mut served = self.served.iter_mut().filter(|s| s.router.is_ok());
+        served.find(|served| served.config.domain.as_str() == name)
+    }
+
+    fn of_gateway(&mut self, name: &str) -> Option<&mut Served> {
+        let named = |served: &&mut Served| matches!(&served.router, Ok(Some(gateway)) if gateway.as_str() == name);
+        self.served.iter_mut().find(named)
+    }
+
+    /// Reads the router's side anew.
+    async fn read_router(&mut self) {
+        self.read_at = None;
+        let Some(channel) = self.channel.clone() else {
+            return;
+        };
+        if let Err(status) = self.try_read(channel).await {
+            tracing::debug!("the router's domains cannot be read: {}", status.message());
+            self.lose();
+        }
+    }
+
+    /// The router is gone; the next session begins anew. The kernel keeps what it has: the router may forward still.
+    fn lose(&mut self) {
+        (self.channel, self.events) = (None, None);
+        for served in &mut self.served {
+            served.router = Err("no session with the router".to_owned());
+        }
+    }
+
+    async fn try_read(&mut self, channel: Channel) -> Result<(), Status> {
+        // Events first, so that nothing falls between the listing and the events.
+        if self.events.is_none() {
+            self.events = Some(router::watch(channel.clone()).await?);
+        }
+        for served in &mut self.served {
+            let (vni, domain) = (served.config.vni.get(), served.config.domain);
+            let wanted = Some(Vni::Bridged(domain));
+            served.router = match self.vnis.call(channel.clone(), vni, wanted).await {
+                Ok(()) => Ok(None),
+                Err(status) if status.code() == Code::Unavailable => return Err(status),
+                Err(status) => Err(status.message().to_owned()),
+            };
+        }
+        let domains = router::domains(channel.clone()).await?;
+        let mut domains: BTreeMap<String, v1::BridgeDomain> = domains
+            .into_iter()
+            .filter_map(|domain| Some((domain.spec.as_ref()?.name.clone(), domain)))
+            .collect();
+        for served in self.served.iter_mut().filter(|s| s.router.is_ok()) {
+            let Some(domain) = domains.remove(served.config.domain.as_str()) else {
+                served.router = Err("its bridge domain is gone".to_owned());
+                continue;
+            };
+            let gateway = (domain.spec.and_then(|spec| spec.gateway))
+                .and_then(|gateway| gateway.interface.parse().ok());
+            served.router = Ok(gateway);
+            served.segment.forget_router(gateway.is_some());
+            for end in &domain.flood {
+                if let Some(end) = router::address(&end.address) {
+                    served.segment.router_flood(end);
+                }
+            }
+        }
+        for said in router::stations(channel.clone()).await? {
+            let station = router::station(&said);
+            if let (Some((mac, station)), Some(served)) = (station, self.of_domain(&said.domain)) {
+                served.segment.router_station(mac, Some(station));
+            }
+        }
+        for said in router::neighbours(channel).await? {
+            let known = router::neighbour(&said);
+            if let (Some((address, Some(known))), Some(served)) =
+                (known, self.of_gateway(&said.interface))
+            {
+                served.segment.router_neighbour(address, Some(known));
+            }
+        }
+        for served in &mut self.served {
+            served.segment.look_at_all();
+        }
+        Ok(())
+    }
+
+    /// Tells both sides what they do not know yet. Nothing is said before both have told everything.
+    async fn settle(&mut self) {
+        let Some(channel) = self.channel.clone().filter(|_| self.complete) else {
+            return;
+        };
+        loop {
+            let (mut to_router, mut to_kernel) = (Vec::new(), Vec::new());
+            for (place, served) in self.served.iter_mut().enumerate() {
+                if served.router.is_err() || served.segment.known_netdevs().vxlan.is_none() {
+                    continue;
+                }
+                for key in served.segment.take_dirty(TURN) {
+                    let (router, kernel) = served.segment.words(key);
+                    to_router.extend(router.map(|word| (place, key, word)));
+                    to_kernel.extend(kernel.map(|word| (place, key, word)));
+                }
+            }
+            if to_router.is_empty() && to_kernel.is_empty() {
+                return;
+            }
+            self.write_kernel(&to_kernel);
+            if let Err(status) = self.write_router(&channel, &to_router).await {
+                tracing::debug!("stations cannot be told: {}", status.message());
+                return self.lose();
+            }
+        }
+    }
+
+    fn write_kernel(&mut self, words: &[(usize, Key, ToKernel)]) {
+        let of = |place: usize| self.served[place].segment.known_netdevs();
+        let said: Vec<_> = words.iter().map(|(p, _, word)| (of(*p), *word)).collect();
+        let kernel = &mut self.kernel;
+        let answers = tokio::task::block_in_place(|| kernel.write(&said));
+        let answers = match answers {
+            Ok(answers) => answers,
+            Err(error) => {
+                tracing::error!("stations cannot be told to the kernel: {error}");
+                return;
+            }
+        };
+        for ((place, key, word), answer) in words.iter().zip(answers) {
+            let segment = &mut self.served[*place].segment;
+            match answer {
+                Ok(()) => segment.told_kernel(*word),
+                Err(errno) => segment.refused(*key, format!("the kernel: {errno}")),
+            }
+        }
+    }
+
+    async fn write_router(
+        &mut self,
+        channel: &Channel,
+        words: &[(usize, Key, ToRouter)],
+    ) -> Result<(), Status> {
+        let name = |place: usize| self.served[place].config.domain.to_string();
+        let said: Vec<Said> = words.iter().map(|(p, _, word)| (name(*p), *word)).collect();
+        let gateway = |domain: &str| {
+            let mut served = self.served.iter();
+            let of = served.find(|served| served.config.domain.as_str() == domain)?;
+            of.router.clone().ok().flatten()
+        };
+        let answers = router::tell(channel, &said, gateway).await?;
+        for ((place, key, word), answer) in words.iter().zip(answers) {
+            let segment = &mut self.served[*place].segment;
+            match answer {
+                Ok(()) => segment.told_router(*word),
+                Err(reason) => segment.refused(*key, reason),
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the state known.
+    fn show(&mut self) {
+        self.show_at = None;
+        let mut state = State::default();
+        for served in &self.served {
+            let Counts {
+                ends,
+                remote,
+                local,
+                refused,
+            } = served.segment.counts();
+            state.ends += ends;
+            state.remote += remote;
+            state.local += local;
+            state.refused += refused;
+            let vni = served.config.vni.get();
+            match &served.router {
+                Ok(_) => state.vnis += 1,
+                Err(reason) => {
+                    state.refused += 1;
+                    state.problems.push(format!("VNI {vni}: {reason}"));
+                }
+            }
+            let problems = served.segment.refusals();
+            state.problems.extend(
+                problems
+                    .take(MOST_PROBLEMS)
+                    .map(|(key, why)| format!("VNI {vni}: {key}: {why}")),
+            );
+        }
+        state.problems.truncate(MOST_PROBLEMS);
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+}
+
+/// The next event; waits for ever without a stream.
+async fn next(events: &mut Option<Streaming<v1::Event>>) -> Option<v1::Event> {
+    match events {
+        Some(events) => events.message().await.ok().flatten(),
+        None => std::future::pending().await,
+    }
+}
