@@ -9,6 +9,8 @@
     reason = "what cannot go on has failed"
 )]
 
+#[path = "conformance_overlay/ecmp.rs"]
+mod ecmp;
 #[path = "conformance_overlay/lab.rs"]
 mod lab;
 #[path = "conformance_overlay/labels.rs"]

@@ -58,6 +58,7 @@ impl InterfaceService for Interfaces {
             mtu: request.mtu.map(mtu).transpose().field("mtu")?,
             vrf: optional_vrf(request.vrf)?,
             mpls: request.mpls_input,
+            tcp_mtu: request.tcp_mtu.map(mtu).transpose().field("tcp_mtu")?,
         };
         let interface = self
             .0
@@ -195,6 +196,10 @@ impl From<InterfaceView> for pb::Interface {
             admin_up: interface.admin_up,
             oper_up: interface.oper_up,
             mpls_input: interface.mpls,
+            tcp_mtu: interface
+                .tcp_mtu
+                .exactly()
+                .map_or(0, |mtu| mtu.get().into()),
             bridge_domain: interface
                 .bridge_domain
                 .map(|domain| domain.to_string())

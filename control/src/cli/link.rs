@@ -29,8 +29,9 @@ pub(super) enum Link {
     /// ferroute link set p0 up mtu 9000 vrf red
     #[command(verbatim_doc_comment)]
     Set {
-        /// NAME, then any of: up, down, mtu BYTES, vrf VRF, nomaster (back to the default VRF).
-        #[arg(required = true, value_name = "WORD")]
+        /// NAME, then any of: up, down, mtu BYTES, vrf VRF, nomaster (back to the default VRF), mpls on|off, tcp-mtu BYTES (the
+        /// MSS of connections that open through it is lowered to what fits; 0: is left alone).
+        #[arg(required = true, value_name = "WORD", verbatim_doc_comment)]
         words: Vec<String>,
     },
     /// Removes a VLAN or a loopback.
@@ -148,6 +149,7 @@ fn change(of: &[String]) -> Result<v1::ChangeInterfaceRequest, WordError> {
             "up" => change.admin_up = Some(true),
             "down" => change.admin_up = Some(false),
             "mtu" => change.mtu = Some(words.value("mtu", "MTU")?),
+            "tcp-mtu" => change.tcp_mtu = Some(words.value("tcp-mtu", "MTU")?),
             "vrf" | "master" => change.vrf = Some(words.text("vrf")?),
             "nomaster" => change.vrf = Some(String::new()),
             "mpls" => {
@@ -157,7 +159,12 @@ fn change(of: &[String]) -> Result<v1::ChangeInterfaceRequest, WordError> {
                     other => return Err(unknown(other, "on, off")),
                 }
             }
-            other => return Err(unknown(other, "up, down, mtu, vrf, nomaster, mpls")),
+            other => {
+                return Err(unknown(
+                    other,
+                    "up, down, mtu, vrf, nomaster, mpls, tcp-mtu",
+                ));
+            }
         }
     }
     Ok(change)
@@ -179,6 +186,8 @@ pub(super) struct LinkRow {
     oper_up: bool,
     /// Whether it takes packets with labels.
     mpls: bool,
+    /// The largest packet for TCP connections that open through it, in bytes; 0: left to their ends.
+    tcp_mtu: u32,
     bridge_domain: String,
     mac: String,
     pub(super) addresses: Vec<String>,
@@ -221,6 +230,7 @@ impl From<v1::Interface> for LinkRow {
             admin_up: interface.admin_up,
             oper_up: interface.oper_up,
             mpls: interface.mpls_input,
+            tcp_mtu: interface.tcp_mtu,
             bridge_domain: interface.bridge_domain,
             mac: mac_text(&interface.mac),
             addresses: interface
@@ -335,6 +345,7 @@ mod tests {
             mtu: Some(9000),
             vrf: Some("red".to_owned()),
             mpls_input: None,
+            tcp_mtu: None,
         };
         assert_eq!(
             change(&split("dev p0 up mtu 9000 master red")),
@@ -346,7 +357,10 @@ mod tests {
         );
         assert_eq!(
             change(&split("p0 promisc on")),
-            Err(unknown("promisc", "up, down, mtu, vrf, nomaster, mpls"))
+            Err(unknown(
+                "promisc",
+                "up, down, mtu, vrf, nomaster, mpls, tcp-mtu"
+            ))
         );
     }
 }

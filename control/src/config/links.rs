@@ -75,6 +75,10 @@ pub struct Interface {
     /// Whether packets with labels are taken on it.
     #[serde(default)]
     pub mpls: bool,
+    /// The largest packet in bytes for TCP connections that open through it: the MSS of SYN and SYN-ACK is lowered to what fits;
+    /// absent: left to their ends.
+    #[serde(default)]
+    pub tcp_mtu: Option<Mtu>,
     /// Its addresses. The IPv6 link-local address comes by itself.
     #[serde(default)]
     pub addresses: Vec<InterfaceAddress>,

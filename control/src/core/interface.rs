@@ -42,6 +42,8 @@ pub struct Interface {
     /// Whether it takes packets with labels; those of a link that is not trusted would be let into any VRF (RFC 4364
     /// section 13.1).
     pub mpls: bool,
+    /// The largest packet for TCP connections that open through it; [`Choice::Auto`] leaves it to their ends.
+    pub tcp_mtu: Choice<Mtu>,
     /// The bridge domain whose member or gateway it is.
     pub bridge: Option<BridgeId>,
     /// The port that carries it.
@@ -237,6 +239,7 @@ impl Router {
             admin_up: spec.admin_up,
             addresses: spec.addresses,
             mpls: false,
+            tcp_mtu: Choice::Auto,
             bridge: None,
             port,
             mac,
@@ -318,11 +321,13 @@ impl Router {
             interface.mtu = change.mtu.unwrap_or(interface.mtu);
             interface.admin_up = change.admin_up.unwrap_or(interface.admin_up);
             interface.mpls = change.mpls.unwrap_or(interface.mpls);
+            interface.tcp_mtu = change.tcp_mtu.unwrap_or(interface.tcp_mtu);
         }
         if let Err(message) = self.sync_twin(before.id) {
             if let Some(interface) = self.interfaces.get_mut(before.id) {
                 (interface.vrf, interface.mtu) = (before.vrf, before.mtu);
                 (interface.admin_up, interface.mpls) = (before.admin_up, before.mpls);
+                interface.tcp_mtu = before.tcp_mtu;
             }
             return Err(InterfaceError::Twin { message });
         }

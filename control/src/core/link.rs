@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -74,6 +75,10 @@ impl Router {
             port: interface.port,
             vlan: interface.vlan(),
             mpls: interface.mpls,
+            tcp_mtu_bytes: interface
+                .tcp_mtu
+                .exactly()
+                .and_then(|mtu| NonZeroU16::new(mtu.get())),
             link_local: link_local.collect(),
         };
         if self
@@ -82,7 +87,7 @@ impl Router {
             .interface(id)
             .is_none_or(|before| *before != entry)
         {
-            self.plane.edit().interfaces.set(id.index(), entry);
+            self.plane.edit().set_interface(id, entry);
             self.forwarding.refresh_interface(id, &mut self.plane);
             self.compose_all();
         }
@@ -104,8 +109,7 @@ impl Router {
         self.map_port(&interface, false);
         self.plane
             .edit()
-            .interfaces
-            .set(id.index(), snapshot::interface::Interface::default());
+            .set_interface(id, snapshot::interface::Interface::default());
         self.plane.publish();
         self.send(Command::Interface(id, None));
         self.remove_twin(id);
@@ -302,6 +306,7 @@ impl Router {
             admin_up: interface.admin_up,
             oper_up: self.is_running(interface),
             mpls: interface.mpls,
+            tcp_mtu: interface.tcp_mtu,
             bridge_domain: interface
                 .bridge
                 .filter(|_| interface.is_member())

@@ -71,6 +71,7 @@ impl Router {
             admin_up: true,
             addresses: Vec::new(),
             mpls: false,
+            tcp_mtu: Choice::Auto,
             bridge: None,
             port: None,
             mac,

@@ -119,6 +119,7 @@ impl Router {
             admin_up: true,
             addresses: Vec::new(),
             mpls: false,
+            tcp_mtu: Choice::Auto,
             bridge: None,
             port: Some(id),
             mac,
@@ -169,7 +170,7 @@ impl Router {
     /// Releases a port with all interfaces that it carries.
     ///
     /// # Errors
-    /// [`PortError::UnknownPort`].
+    /// [`PortError::UnknownPort`], [`PortError::UsedByEndpoint`].
     pub(super) fn remove_port(&mut self, name: InterfaceName) -> Result<(), PortError> {
         let port = self
             .ports
@@ -177,6 +178,14 @@ impl Router {
             .ok_or(PortError::UnknownPort { port: name })?;
         let (id, link) = (port.id, port.link);
         let carried: Vec<InterfaceId> = self.interfaces.on_port(id).map(|i| i.id).collect();
+        for interface in self.interfaces.on_port(id) {
+            if let Some(endpoint) = self.endpoint_of(interface.id, None) {
+                return Err(PortError::UsedByEndpoint {
+                    interface: interface.name,
+                    endpoint,
+                });
+            }
+        }
         for interface in carried {
             self.drop_interface(interface);
         }

@@ -112,9 +112,10 @@ pub async fn apply(config: &Config, core: &CoreHandle) -> Result<(), Vec<ApplyEr
                     .call(|reply| InterfaceRequest::Create(spec, reply).into())
                     .await;
                 errors.note(|| format!("interfaces[{place}]"), made);
-                if interface.mpls {
+                if interface.mpls || interface.tcp_mtu.is_some() {
                     let change = InterfaceChange {
-                        mpls: Some(true),
+                        mpls: Some(interface.mpls),
+                        tcp_mtu: interface.tcp_mtu.map(Choice::Exactly),
                         ..InterfaceChange::default()
                     };
                     change_interface(place, interface, change, core, &mut errors).await;
@@ -259,6 +260,7 @@ async fn own_interface(
         mtu: interface.mtu.map(Choice::Exactly),
         vrf: Some(interface.vrf),
         mpls: Some(interface.mpls),
+        tcp_mtu: interface.tcp_mtu.map(Choice::Exactly),
     };
     change_interface(place, interface, change, core, errors).await;
     for (item, address) in interface.addresses.iter().enumerate() {

@@ -1,11 +1,13 @@
 //! Asks the core for everything that becomes a metric.
 
 use super::exposition::Exposition;
-use super::{domains, state, traffic};
+use super::{domains, overlay, state, traffic};
 use crate::core::handle::{CallError, CoreHandle};
 use crate::core::request::{
-    BridgeRequest, InterfaceRequest, PortRequest, RouteRequest, StatsRequest, SystemRequest,
+    BridgeRequest, InterfaceRequest, OverlayRequest, PortRequest, Reply, Request, RouteRequest,
+    StatsRequest, SystemRequest,
 };
+use crate::model::page::Page;
 use crate::model::port::{PortStats, PortView};
 use std::convert::Infallible;
 
@@ -51,7 +53,22 @@ pub async fn render(core: &CoreHandle) -> Result<String, Stopped> {
         .map_err(|_| Stopped)?;
     traffic::interfaces(&mut exposition, &views);
     ports(&mut exposition, core).await?;
-    bridge_domains(&mut exposition, core).await?;
+    let vnis = all(core, |after, reply| {
+        OverlayRequest::ListVnis(after, reply).into()
+    });
+    overlay::vnis(&mut exposition, &vnis.await?);
+    let labels = all(core, |after, reply| {
+        OverlayRequest::ListLabels(after, reply).into()
+    });
+    overlay::labels(&mut exposition, &labels.await?);
+    let tunnels = all(core, |after, reply| {
+        OverlayRequest::ListTunnels(after, reply).into()
+    });
+    overlay::tunnels(&mut exposition, &tunnels.await?);
+    let domains = all(core, |after, reply| {
+        BridgeRequest::List(after, reply).into()
+    });
+    domains::domains(&mut exposition, &domains.await?);
     state::owners(
         &mut exposition,
         &core
@@ -67,21 +84,20 @@ pub async fn render(core: &CoreHandle) -> Result<String, Stopped> {
     Ok(exposition.finish())
 }
 
-async fn bridge_domains(to: &mut Exposition, core: &CoreHandle) -> Result<(), Stopped> {
-    let mut views = Vec::new();
-    let mut after = None;
+/// All items of a listing, page by page.
+async fn all<T, C>(
+    core: &CoreHandle,
+    page: impl Fn(Option<C>, Reply<Page<T, C>>) -> Request,
+) -> Result<Vec<T>, Stopped> {
+    let (mut items, mut after) = (Vec::new(), None);
     loop {
-        let page = core
-            .call(|reply| BridgeRequest::List(after, reply).into())
-            .await?;
-        views.extend(page.items);
-        after = page.next;
-        if after.is_none() {
-            break;
+        let next = core.call(|reply| page(after, reply)).await?;
+        items.extend(next.items);
+        match next.next {
+            Some(cursor) => after = Some(cursor),
+            None => return Ok(items),
         }
     }
-    domains::domains(to, &views);
-    Ok(())
 }
 
 async fn ports(to: &mut Exposition, core: &CoreHandle) -> Result<(), Stopped> {

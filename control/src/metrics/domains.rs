@@ -5,7 +5,7 @@ use super::exposition::Kind::{Counter, Gauge};
 use super::exposition::{Column, columns};
 use crate::model::bridge::DomainView;
 
-const COUNTERS: [Column<DomainView, u64>; 12] = [
+const COUNTERS: [Column<DomainView, u64>; 13] = [
     (
         "ferroute_domain_rx_packets_total",
         "Frames from members and tunnels of a bridge domain.",
@@ -30,6 +30,11 @@ const COUNTERS: [Column<DomainView, u64>; 12] = [
         "ferroute_domain_gateway_packets_total",
         "Frames for the gateway.",
         |d| d.counters.gateway,
+    ),
+    (
+        "ferroute_domain_answered_packets_total",
+        "Requests for neighbours that were answered in the place of stations.",
+        |d| d.counters.answered,
     ),
     (
         "ferroute_domain_dropped_packets_total",

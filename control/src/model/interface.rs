@@ -99,6 +99,8 @@ pub struct InterfaceChange {
     pub vrf: Option<VrfName>,
     /// Whether it takes packets with labels.
     pub mpls: Option<bool>,
+    /// The largest packet for TCP connections that open through it.
+    pub tcp_mtu: Option<Choice<Mtu>>,
 }
 
 /// An interface as it is.
@@ -120,6 +122,8 @@ pub struct InterfaceView {
     pub oper_up: bool,
     /// Whether it takes packets with labels.
     pub mpls: bool,
+    /// The largest packet for TCP connections that open through it; [`Choice::Auto`] leaves it to their ends.
+    pub tcp_mtu: Choice<Mtu>,
     /// The bridge domain of which it is a member.
     pub bridge_domain: Option<DomainName>,
     /// Ethernet address; a loopback has none.

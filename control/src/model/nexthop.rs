@@ -12,7 +12,7 @@ use ferroute_dataplane::snapshot::nexthop::Hop;
 use std::net::IpAddr;
 
 /// Most members of one set.
-pub const MAX_NEXT_HOPS: usize = 128;
+pub const MAX_NEXT_HOPS: usize = 256;
 
 /// One way to the destination.
 #[derive(Clone, PartialEq, Eq, Debug)]

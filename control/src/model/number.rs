@@ -114,6 +114,14 @@ pub enum Choice<T> {
 }
 
 impl<T> Choice<T> {
+    /// The given setting, if there is one.
+    pub fn exactly(self) -> Option<T> {
+        match self {
+            Self::Auto => None,
+            Self::Exactly(value) => Some(value),
+        }
+    }
+
     /// The given setting, or what the router chooses.
     pub fn unwrap_or_else(self, choose: impl FnOnce() -> T) -> T {
         match self {

@@ -1,6 +1,6 @@
 //! Ports: DPDK devices that the router polls.
 
-use super::name::InterfaceName;
+use super::name::{EndpointName, InterfaceName};
 use super::number::{Choice, Mtu};
 use super::reason::reasons;
 use ferroute_dataplane::ids::{PortId, QueueId, WorkerIndex};
@@ -220,6 +220,10 @@ reasons! {
         /// There is no such worker.
         UnknownWorker { /// Its number.
             worker: WorkerIndex } = "UNKNOWN_WORKER", NotFound, "there is no worker {worker}";
+        /// Tunnels end at an address of an interface on it.
+        UsedByEndpoint { /// The interface.
+            interface: InterfaceName, /// The endpoint of the tunnels.
+            endpoint: EndpointName } = "IN_USE", Precondition, "endpoint {endpoint} has its address on interface {interface}; remove or change the endpoint first";
         /// The device does not do it.
         Unsupported { /// What it does not do, such as "mtu".
             what: &'static str } = "UNSUPPORTED", Precondition, "the device does not support this setting: {what}";

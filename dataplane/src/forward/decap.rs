@@ -267,9 +267,15 @@ impl Forwarder {
                 self.batch.ipv6.push_later(slot, key, vrf.ipv6.view());
             }
             (Verdict::Ipv4(_), Onward::NextHop(next_hop)) => {
+                if snapshot.clamps > 0 {
+                    self.clamp_at(snapshot, slot, EtherType::IPV4);
+                }
                 self.detour::<4>(snapshot, slot as u8, next_hop, now_ticks);
             }
             (Verdict::Ipv6(_), Onward::NextHop(next_hop)) => {
+                if snapshot.clamps > 0 {
+                    self.clamp_at(snapshot, slot, EtherType::IPV6);
+                }
                 self.detour::<6>(snapshot, slot as u8, next_hop, now_ticks);
             }
             (Verdict::Punt(reason, class), _) => {

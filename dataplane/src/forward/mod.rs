@@ -16,6 +16,7 @@
 
 mod batch;
 mod bridge;
+mod clamp;
 mod decap;
 mod egress;
 pub mod encap;

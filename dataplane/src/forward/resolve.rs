@@ -25,6 +25,9 @@ enum Way {
 impl Forwarder {
     /// Looks up the destinations of both lanes.
     pub(super) fn lookup(&mut self, snapshot: &Snapshot) {
+        if snapshot.clamps > 0 {
+            self.clamp_lanes(snapshot);
+        }
         self.batch.ipv4.lookup(&snapshot.arena);
         self.batch.ipv6.lookup(&snapshot.arena);
     }

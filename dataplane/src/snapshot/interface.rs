@@ -1,5 +1,6 @@
 //! Interfaces as workers see them.
 
+use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use crate::ids::{BridgeId, InterfaceId, PortId, VrfId};
@@ -28,6 +29,9 @@ pub struct Interface {
     pub mac: Mac,
     /// The largest IP packet that it sends, in bytes.
     pub mtu_bytes: u16,
+    /// The largest packet that TCP connections which open through it shall use, in bytes, headers
+    /// included; `None` to leave that to their ends.
+    pub tcp_mtu_bytes: Option<NonZeroU16>,
     /// The port that carries it; `None` for a loopback and a gateway.
     pub port: Option<PortId>,
     /// Its VLAN on that port; `None` when its frames are untagged.

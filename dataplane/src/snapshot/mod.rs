@@ -51,6 +51,8 @@ pub struct Snapshot {
     pub ports: Box<[PortMap; MAX_PORTS]>,
     /// Interfaces by [`InterfaceId`].
     pub interfaces: Table<Interface>,
+    /// How many of them have an MTU for TCP of their own: while none has, no packet is looked at for it.
+    pub clamps: u32,
     /// VRFs by [`VrfId`]; `None` where there is none.
     pub vrfs: Table<Option<Vrf>>,
     /// Forwarding decisions by [`NextHopId`].
@@ -83,6 +85,7 @@ impl Snapshot {
             arena,
             ports: Box::new(std::array::from_fn(|_| PortMap::default())),
             interfaces: Table::default(),
+            clamps: 0,
             vrfs: Table::default(),
             next_hops: Table::default(),
             groups: Table::default(),
@@ -102,6 +105,14 @@ impl Snapshot {
     #[must_use]
     pub fn interface(&self, id: InterfaceId) -> Option<&Interface> {
         self.interfaces.get(id.index())
+    }
+
+    /// Sets what an interface is.
+    pub fn set_interface(&mut self, id: InterfaceId, interface: Interface) {
+        let clamps = |interface: &Interface| u32::from(interface.tcp_mtu_bytes.is_some());
+        self.clamps += clamps(&interface);
+        self.clamps -= self.interface(id).map_or(0, clamps);
+        self.interfaces.set(id.index(), interface);
     }
 
     /// The tables of a VRF, if it exists.

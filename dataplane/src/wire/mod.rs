@@ -26,6 +26,7 @@ pub mod ipv4_options;
 pub mod ipv4_record;
 pub mod ipv6;
 pub mod mpls;
+pub mod mss;
 pub mod nd;
 pub mod nd_options;
 pub mod protocol;

@@ -2,13 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use ferroute_control::core::request::InterfaceRequest;
+use ferroute_control::core::request::{InterfaceRequest, PortRequest};
 use ferroute_control::model::interface::InterfaceError;
 use ferroute_control::model::overlay::OverlayError;
+use ferroute_control::model::port::PortError;
 use ferroute_control::model::refusal::RouteError;
+use ferroute_tests::bench::Bench;
 use ferroute_tests::bench::overlay::{endpoint_spec, vni_spec};
 
-use super::lab::{FAR, RMAC, from_host, lab, outer};
+use super::lab::{FAR, P1, RMAC, from_host, lab, outer};
 
 const VIA: &str = "via 192.0.2.2 vxlan 100/02:00:00:00:02:02";
 
@@ -113,6 +115,23 @@ fn what_is_in_use_stays() {
     bench
         .call(|reply| InterfaceRequest::Delete("lo0".parse().unwrap(), reply).into())
         .unwrap();
+}
+
+#[test]
+fn a_port_with_the_address_of_an_endpoint_stays() {
+    let mut bench = Bench::new();
+    bench.port("p1", P1, &["10.0.1.1/24"]);
+    bench.endpoint(&["10.0.1.1"]);
+    let remove = |bench: &mut Bench| {
+        bench.call(|reply| PortRequest::Remove("p1".parse().unwrap(), reply).into())
+    };
+    let refused = remove(&mut bench);
+    assert!(
+        matches!(refused, Err(PortError::UsedByEndpoint { .. })),
+        "{refused:?}"
+    );
+    bench.delete_endpoint().unwrap();
+    remove(&mut bench).unwrap();
 }
 
 #[test]

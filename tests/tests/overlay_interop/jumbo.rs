@@ -82,12 +82,12 @@ fn large_frames_pass(outer: Outer) {
 }
 
 #[test]
-fn jumbo_frames_pass_through_vxlan_over_ipv4() {
+fn p_07_jumbo_frames_pass_through_vxlan_over_ipv4() {
     large_frames_pass(Outer::V4);
 }
 
 #[test]
-fn jumbo_frames_pass_through_vxlan_over_ipv6() {
+fn p_07_jumbo_frames_pass_through_vxlan_over_ipv6() {
     large_frames_pass(Outer::V6);
 }
 
@@ -116,11 +116,11 @@ fn fragments_pass(outer: Outer) {
 }
 
 #[test]
-fn datagrams_in_fragments_pass_over_ipv4() {
+fn p_07_datagrams_in_fragments_pass_over_ipv4() {
     fragments_pass(Outer::V4);
 }
 
 #[test]
-fn datagrams_in_fragments_pass_over_ipv6() {
+fn p_07_datagrams_in_fragments_pass_over_ipv6() {
     fragments_pass(Outer::V6);
 }

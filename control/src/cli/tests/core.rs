@@ -12,7 +12,7 @@ use crate::model::neighbour::{NeighbourState, NeighbourView};
 use crate::model::nexthop::{
     AdjacencyView, HopView, NextHopEntry, NextHopSpec, NextHops, ResolvedMember, Via,
 };
-use crate::model::number::{Epoch, Metric, Mtu, NextHopSetId, Weight};
+use crate::model::number::{Choice, Epoch, Metric, Mtu, NextHopSetId, Weight};
 use crate::model::owner::{OwnerError, OwnerOpened, OwnerState, OwnerView, SessionId};
 use crate::model::page::{Page, RouteCursor};
 use crate::model::port::{Link, PortError, PortStats, PortView, Traffic};
@@ -157,6 +157,7 @@ fn interface_views() -> Vec<InterfaceView> {
         admin_up: true,
         oper_up: false,
         mpls: false,
+        tcp_mtu: Choice::Auto,
         mac: Some(mac()),
         addresses: ["10.0.0.1/24", "2001:db8::1/64"]
             .map(|text| text.parse::<IpNet>().unwrap().try_into().unwrap())

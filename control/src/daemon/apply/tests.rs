@@ -122,7 +122,7 @@ async fn everything_is_asked_for_in_the_order_of_need() {
     let (_, notes) = play(
         "vrfs: [{name: red, table: 100, netns: r}]\n\
          ports: [{name: p0, device: net_null0, rx_queues: 2, workers: [0], mtu: 9000, promiscuous: true}]\n\
-         interfaces: [{name: p0, addresses: [10.0.0.1/24]}, {name: p0.7, vrf: red, up: false, mpls: true}, {name: lo, loopback: true}]\n\
+         interfaces: [{name: p0, addresses: [10.0.0.1/24]}, {name: p0.7, vrf: red, up: false, mpls: true, tcp_mtu: 1400}, {name: lo, loopback: true}]\n\
          neighbours: [{interface: p0, address: 10.0.0.9, mac: \"02:00:00:00:00:09\"}]\n\
          endpoints: [{addresses: [10.0.0.1], ttl: 9, ttl_mode: uniform, ip_vrf: red, known_peers_only: true}]\n\
          vnis: [{vni: 100, vrf: red, router_mac: \"02:00:00:00:01:01\"}, {vni: 200, domain: blue}]\n\
@@ -141,10 +141,10 @@ async fn everything_is_asked_for_in_the_order_of_need() {
         "vrf red table Some(100) netns Some(Namespace(\"r\"))",
         "port p0 on net_null0 PortSettings { rx_queues: Exactly(2), tx_queues: Auto, rx_descriptors: Auto, tx_descriptors: Auto, \
          mtu: Exactly(Mtu(9000)), promiscuous: true, workers: [WorkerIndex(0)], twin: true }",
-        "change p0 InterfaceChange { admin_up: Some(true), mtu: None, vrf: Some(\"default\"), mpls: Some(false) }",
+        "change p0 InterfaceChange { admin_up: Some(true), mtu: None, vrf: Some(\"default\"), mpls: Some(false), tcp_mtu: None }",
         "address 10.0.0.1/24 on p0",
         "InterfaceSpec { name: \"p0.7\", kind: Vlan { parent: \"p0\", vlan_id: VlanId(7) }, vrf: \"red\", mtu: Auto, admin_up: false, addresses: [] }",
-        "change p0.7 InterfaceChange { admin_up: None, mtu: None, vrf: None, mpls: Some(true) }",
+        "change p0.7 InterfaceChange { admin_up: None, mtu: None, vrf: None, mpls: Some(true), tcp_mtu: Some(Exactly(Mtu(1400))) }",
         "InterfaceSpec { name: \"lo\", kind: Loopback, vrf: \"default\", mtu: Auto, admin_up: true, addresses: [] }",
         "DomainSpec { name: \"blue\", members: [\"p0.7\"], policy: DomainPolicy { learn: true, unknown_unicast: true, broadcast: true, \
          multicast: true, suppress: false, flood: None, max_learned: None, ageing_seconds: 20, max_moves: 5, move_window_seconds: 180 }, \
