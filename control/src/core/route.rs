@@ -12,7 +12,7 @@ use crate::model::number::{NextHopSetId as SetNumber, Weight};
 use crate::model::owner::OwnerError;
 use crate::model::prefix::Prefix;
 use crate::model::reason::Reason;
-use crate::model::refusal::{RouteError, VrfRef};
+use crate::model::refusal::{Circle, RouteError, VrfRef};
 use crate::model::route::{
     BatchItem, BatchOutcome, BatchPolicy, Refusal, RouteBatch, RouteChange, RouteSpec, RouteTarget,
     SpecialRoute,
@@ -294,7 +294,9 @@ impl Router {
                 vrf: VrfRef::Name(*name),
             })?;
             return if other == vrf {
-                Err(RouteError::NextHopLoop)
+                Err(RouteError::NextHopLoop {
+                    path: Circle::Vrf(*name),
+                })
             } else {
                 Ok(NextHopSet::Vrf(other))
             };
@@ -484,7 +486,9 @@ impl Router {
                 table: "next hop",
                 limit: full.limit as u64,
             }),
-            Err(PutGroupError::Loop(_)) => Err(RouteError::NextHopLoop),
+            Err(PutGroupError::Loop(circle)) => Err(RouteError::NextHopLoop {
+                path: Circle::Gateways(circle),
+            }),
             Err(PutGroupError::FamilyMismatch) => Err(RouteError::FamilyMismatch),
         }
     }
@@ -522,7 +526,9 @@ impl Router {
             },
             rib::RouteError::UnknownSet(_) => RouteError::NoNextHop,
             rib::RouteError::FamilyMismatch(_) => RouteError::FamilyMismatch,
-            rib::RouteError::Loop(_) => RouteError::NextHopLoop,
+            rib::RouteError::Loop(circle) => RouteError::NextHopLoop {
+                path: Circle::Gateways(circle),
+            },
             rib::RouteError::VrfFull { limit, .. } => RouteError::TableFull {
                 table: "VRF's route",
                 limit: limit as u64,

@@ -4,6 +4,7 @@ use super::name::{EndpointName, InterfaceName, NameError, VrfName};
 use super::number::NextHopSetId;
 use super::prefix::{AddressError, Prefix};
 use super::reason::reasons;
+use crate::nexthop::Loop;
 use std::net::IpAddr;
 
 /// A VRF as a message named it.
@@ -20,6 +21,24 @@ impl std::fmt::Display for VrfRef {
         match self {
             Self::Name(name) => name.fmt(f),
             Self::Place(place) => write!(f, "in place {place} of the batch"),
+        }
+    }
+}
+
+/// Next hops that lead back to themselves.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Circle {
+    /// Through gateways.
+    Gateways(Loop),
+    /// From a VRF into itself.
+    Vrf(VrfName),
+}
+
+impl std::fmt::Display for Circle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Gateways(gateways) => gateways.fmt(f),
+            Self::Vrf(vrf) => write!(f, "VRF {vrf} → VRF {vrf}"),
         }
     }
 }
@@ -71,7 +90,8 @@ reasons! {
             interface: InterfaceName } = "GATEWAY_NOT_ON_LINK", Precondition,
             "no connected prefix of {interface} covers the gateway {gateway}; say onlink if it is there nevertheless";
         /// The next hop leads back to this route.
-        NextHopLoop = "NEXT_HOP_LOOP", Precondition, "the next hop resolves through this route itself";
+        NextHopLoop { /// The circle, from one of its places back to it.
+            path: Circle } = "NEXT_HOP_LOOP", Precondition, "the next hop leads back to this route: {path}";
         /// An IPv4 gateway for an IPv6 prefix.
         FamilyMismatch = "FAMILY_MISMATCH", Invalid, "an IPv4 gateway cannot serve an IPv6 prefix";
         /// The weight is too large.

@@ -150,7 +150,7 @@ impl From<&RouteError> for pb::RefusalReason {
             RouteError::InvalidGateway { .. } => Self::InvalidGateway,
             RouteError::NextHopSelf { .. } => Self::NextHopSelf,
             RouteError::GatewayNotOnLink { .. } => Self::GatewayNotOnLink,
-            RouteError::NextHopLoop => Self::NextHopLoop,
+            RouteError::NextHopLoop { .. } => Self::NextHopLoop,
             RouteError::FamilyMismatch => Self::FamilyMismatch,
             RouteError::BadWeight { .. } => Self::BadWeight,
             RouteError::BadDistance { .. } => Self::BadDistance,

@@ -8,7 +8,7 @@ use crate::model::number::{Distance, Epoch, Metric, NextHopSetId, Weight};
 use crate::model::owner::SessionId;
 use crate::model::prefix::{Prefix, station};
 use crate::model::reason::Reason;
-use crate::model::refusal::{RouteError, VrfRef};
+use crate::model::refusal::{Circle, RouteError, VrfRef};
 use crate::model::route::{
     BatchItem, RouteChange, RouteState, RouteTarget, RouteView, SpecialRoute,
 };
@@ -263,7 +263,9 @@ fn refusals_have_the_same_word_everywhere() {
         RouteError::InvalidGateway { gateway },
         RouteError::NextHopSelf { gateway },
         RouteError::GatewayNotOnLink { gateway, interface },
-        RouteError::NextHopLoop,
+        RouteError::NextHopLoop {
+            path: Circle::Vrf("red".parse().unwrap()),
+        },
         RouteError::FamilyMismatch,
         RouteError::BadWeight { weight: 65_536 },
         RouteError::BadDistance { distance: 255 },

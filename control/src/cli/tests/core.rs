@@ -17,7 +17,7 @@ use crate::model::owner::{OwnerError, OwnerOpened, OwnerState, OwnerView, Sessio
 use crate::model::page::{Page, RouteCursor};
 use crate::model::port::{Link, PortError, PortStats, PortView, Traffic};
 use crate::model::prefix::{Family, Prefix};
-use crate::model::refusal::RouteError;
+use crate::model::refusal::{Circle, RouteError};
 use crate::model::route::{
     BatchItem, BatchOutcome, Refusal, RouteChange, RouteState, RouteTarget, RouteView,
 };
@@ -310,7 +310,9 @@ fn route(request: RouteRequest) {
                 .filter(|(_, change)| is_bad(change))
                 .map(|(place, _)| Refusal {
                     item: BatchItem::Route(u32::try_from(place).unwrap()),
-                    error: RouteError::NextHopLoop,
+                    error: RouteError::NextHopLoop {
+                        path: Circle::Vrf("red".parse().unwrap()),
+                    },
                 })
                 .collect();
             let applied = u32::try_from(flight.batch.changes.len() - refused.len()).unwrap();

@@ -208,7 +208,7 @@ async fn refusals_are_one_sentence_with_the_reason() {
         ),
         (
             "route replace 198.51.100.0/24 via 10.0.0.2",
-            "the next hop resolves through this route itself [NEXT_HOP_LOOP]",
+            "the next hop leads back to this route: VRF red → VRF red [NEXT_HOP_LOOP]",
             1,
         ),
         (

@@ -4,6 +4,7 @@ use crate::core::request::{BridgeRequest, Request, RouteRequest};
 use crate::model::bridge::{DomainCounters, DomainSpec, DomainView, StationCount};
 use crate::model::number::Epoch;
 use crate::model::owner::{OwnerOpened, SessionId};
+use crate::model::refusal::Circle;
 use crate::model::route::{BatchOutcome, Refusal as RouteRefusal};
 use ferroute_dataplane::ids::BridgeId;
 use std::path::Path;
@@ -89,7 +90,9 @@ fn answer(request: Request) -> String {
         Request::Route(RouteRequest::Batch(flight, reply)) => {
             let refused = vec![RouteRefusal {
                 item: BatchItem::Route(1),
-                error: RouteError::NextHopLoop,
+                error: RouteError::NextHopLoop {
+                    path: Circle::Vrf("red".parse().unwrap()),
+                },
             }];
             drop(reply.send(Ok(BatchOutcome {
                 applied: 1,
@@ -211,7 +214,7 @@ async fn what_is_refused_names_its_field_and_the_rest_goes_on() {
             "endpoints[0]: there is an endpoint default already",
             "vnis[0]: the router is stopping",
             "domains[0].fdb[1]: bridge domain blue has no VNI, so nothing is remote",
-            "routes[1]: the next hop resolves through this route itself",
+            "routes[1]: the next hop leads back to this route: VRF red → VRF red",
         ]
     );
     assert!(
