@@ -72,6 +72,7 @@ impl Router {
                 limit: super::session::MAX_OWNERS as u64,
             })?
             .session;
+        self.note_owner(session.owner());
         let done = act(self, session);
         self.rib.owner_gone(session, self.now_ns());
         done

@@ -152,6 +152,7 @@ impl Router {
             .partition(is_written);
         done.routes = kept;
         for (place, undo) in lost.into_iter().rev() {
+            self.note_undo(&undo);
             self.rib.undo(&mut self.hops, undo, &mut self.changes);
             refused.push(Refusal {
                 item: BatchItem::Route(place),
@@ -166,6 +167,7 @@ impl Router {
 
     fn take_back(&mut self, session: Session, done: Done) {
         for (_, undo) in done.routes.into_iter().rev() {
+            self.note_undo(&undo);
             self.rib.undo(&mut self.hops, undo, &mut self.changes);
         }
         for (number, before) in done.sets.into_iter().rev() {
@@ -181,6 +183,7 @@ impl Router {
                 ),
                 None => drop(self.hops.remove_group(key)),
             }
+            self.note_group(key);
         }
     }
 
@@ -213,6 +216,9 @@ impl Router {
                     prefix.net(),
                     &mut self.changes,
                 );
+                if removed.is_ok() {
+                    self.note_route(session, vrf, prefix.net(), None);
+                }
                 removed.map_err(|e| self.route_refused(e, *prefix))
             }
             RouteChange::Announce(spec) => {
@@ -236,6 +242,9 @@ impl Router {
                     attributes,
                     &mut self.changes,
                 );
+                if added.is_ok() {
+                    self.note_route(session, vrf, spec.prefix.net(), Some(attributes));
+                }
                 added.map_err(|e| self.route_refused(e, spec.prefix))
             }
         }
@@ -481,7 +490,13 @@ impl Router {
             .hops
             .put_group(session, set.id.get(), declared, &self.rib)
         {
-            Ok((_, before)) => Ok(before),
+            Ok((_, before)) => {
+                self.note_group(GroupKey {
+                    owner: session.owner(),
+                    number: set.id.get(),
+                });
+                Ok(before)
+            }
             Err(PutGroupError::Full(full)) => Err(RouteError::TableFull {
                 table: "next hop",
                 limit: full.limit as u64,
@@ -503,7 +518,9 @@ impl Router {
             owner: session.owner(),
             number: number.get(),
         };
-        self.hops.remove_group(key).map_err(|error| match error {
+        let removed = self.hops.remove_group(key);
+        self.note_group(key);
+        removed.map_err(|error| match error {
             RemoveGroupError::Unknown => RouteError::UnknownNextHopSet {
                 next_hop_set: number,
             },

@@ -7,13 +7,15 @@ use super::reconcile::{self, Written};
 use super::spec::{TwinName, TwinSpec};
 use super::tun;
 use ferroute_dataplane::ids::InterfaceId;
-use std::collections::BTreeMap;
+use ipnet::IpNet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
 struct Twin {
     name: TwinName,
+    netns: Option<PathBuf>,
     home: Arc<Namespace>,
     index: u32,
     tap: Arc<OwnedFd>,
@@ -21,11 +23,39 @@ struct Twin {
     written: Written,
 }
 
+/// What an earlier process wrote to a twin that it left.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LeftTwin {
+    /// Its name.
+    pub name: TwinName,
+    /// A file of its network namespace; none for the process's own.
+    pub netns: Option<PathBuf>,
+    /// Its addresses, which are taken away if they are not wanted any more.
+    pub addresses: Vec<IpNet>,
+}
+
+/// How twins of one process are known to the next.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Legacy {
+    /// The note (`ifalias`) by which this router knows its own; it begins with [`Legacy::MARK`].
+    pub mark: String,
+    /// Whether twins stay when the process ends.
+    pub persist: bool,
+    /// What is known of those that were left.
+    pub left: Vec<LeftTwin>,
+}
+
+impl Legacy {
+    /// How the notes of all routers begin.
+    pub const MARK: &str = "ferrouted ";
+}
+
 /// The twins of the router. Calls wait for the kernel, so they are not for the packet loop.
 ///
-/// Dropping it removes all twins.
+/// Dropping it removes all twins, unless they are to stay.
 #[derive(Default)]
 pub struct TwinManager {
+    legacy: Option<Legacy>,
     twins: BTreeMap<InterfaceId, Twin>,
     /// The threads, one per namespace; each lives as long as a twin there.
     namespaces: BTreeMap<NamespaceId, Weak<Namespace>>,
@@ -36,6 +66,14 @@ impl TwinManager {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A manager that takes over what an earlier process left.
+    #[must_use]
+    pub fn after(legacy: Legacy) -> Self {
+        let mut manager = Self::default();
+        manager.legacy = Some(legacy);
+        manager
     }
 
     /// Makes the interface's twin what the spec says, and makes it in the first place if it is not
@@ -54,7 +92,7 @@ impl TwinManager {
         {
             return twin.change(spec).map(|()| None);
         }
-        let twin = Twin::make(home, spec)?;
+        let twin = Twin::make(home, spec, self.legacy.as_ref())?;
         let io = TwinIo::new(spec.id, Arc::clone(&twin.tap));
         if let Some(before) = self.twins.insert(spec.id, twin) {
             // It goes at the latest when the new frame side takes the place of the old one.
@@ -80,6 +118,41 @@ impl TwinManager {
         self.twins.get(&id).map(|twin| twin.index)
     }
 
+    /// Name, namespace and written addresses of the interface's twin.
+    #[must_use]
+    pub fn written(&self, id: InterfaceId) -> Option<(&TwinName, Option<&Path>, &[IpNet])> {
+        let twin = self.twins.get(&id)?;
+        Some((&twin.name, twin.netns.as_deref(), &twin.written.addresses))
+    }
+
+    /// Removes what an earlier process left in the namespaces of these paths, in those where it is known to have left
+    /// something, and in those of the present twins, and that is no twin now. Says what was removed.
+    pub fn sweep(
+        &mut self,
+        namespaces: impl IntoIterator<Item = Option<PathBuf>>,
+    ) -> Vec<(String, Result<(), TwinError>)> {
+        let Some(Legacy { mark, left, .. }) = self.legacy.clone() else {
+            return Vec::new();
+        };
+        let known = left.into_iter().map(|twin| twin.netns);
+        let present: Vec<_> = self.twins.values().map(|twin| twin.netns.clone()).collect();
+        let paths: BTreeSet<_> = namespaces.into_iter().chain(known).chain(present).collect();
+        let mut removed = Vec::new();
+        for path in paths {
+            // A namespace that is gone took its netdevs along.
+            let Ok(home) = self.enter(path.as_deref()) else {
+                continue;
+            };
+            let of_home = self.twins.values();
+            let of_home = of_home.filter(|twin| Arc::ptr_eq(&twin.home, &home));
+            let keep: Vec<u32> = of_home.map(|twin| twin.index).collect();
+            let mark = mark.clone();
+            let swept = home.run(move |netlink| Ok(reconcile::sweep(netlink, &mark, &keep)));
+            removed.extend(swept.unwrap_or_default());
+        }
+        removed
+    }
+
     /// The interfaces that have twins.
     pub fn ids(&self) -> impl Iterator<Item = InterfaceId> {
         self.twins.keys().copied()
@@ -102,6 +175,9 @@ impl TwinManager {
 
 impl Drop for TwinManager {
     fn drop(&mut self) {
+        if self.legacy.as_ref().is_some_and(|legacy| legacy.persist) {
+            return;
+        }
         for (_, twin) in std::mem::take(&mut self.twins) {
             // What cannot be removed goes with its descriptor.
             let _ = twin.unmake();
@@ -110,20 +186,43 @@ impl Drop for TwinManager {
 }
 
 impl Twin {
-    fn make(home: Arc<Namespace>, spec: &TwinSpec) -> Result<Self, TwinError> {
+    fn make(
+        home: Arc<Namespace>,
+        spec: &TwinSpec,
+        legacy: Option<&Legacy>,
+    ) -> Result<Self, TwinError> {
         let name = spec.name.clone();
-        let (tap, index) = home.run(move |netlink| reconcile::create(netlink, &name))?;
+        let mark = legacy.map(|legacy| legacy.mark.clone());
+        let (tap, index) =
+            home.run(move |netlink| reconcile::create(netlink, &name, mark.as_deref()))?;
+        let left = legacy.into_iter().flat_map(|legacy| &legacy.left);
+        let addresses = left
+            .filter(|left| left.name == spec.name && left.netns == spec.netns)
+            .flat_map(|left| left.addresses.clone());
         let mut twin = Self {
             name: spec.name.clone(),
+            netns: spec.netns.clone(),
             home,
             index,
             tap: Arc::new(tap),
-            // The kernel makes TAPs with a carrier.
+            // The kernel makes TAPs with a carrier, and gives it back to one that is opened again.
             carrier: true,
-            written: Written::default(),
+            written: Written {
+                addresses: addresses.collect(),
+                enslaved: false,
+            },
         };
-        // On failure the only descriptor is dropped, and the TAP with it.
+        // On failure the only descriptor is dropped, and a new TAP with it.
         twin.change(spec)?;
+        if let Some(legacy) = legacy {
+            tun::set_persistent(twin.tap.as_fd(), legacy.persist).map_err(|errno| {
+                TwinError::Link {
+                    name: spec.name.clone(),
+                    operation: "let it stay",
+                    source: errno.into(),
+                }
+            })?;
+        }
         Ok(twin)
     }
 

@@ -16,6 +16,7 @@ use crate::model::bridge::{
 use crate::model::event::Change;
 use crate::model::interface::{InterfaceKind, VirtualKind};
 use crate::model::name::{DomainName, InterfaceName};
+use crate::model::saved::ThingKey;
 
 /// Numbers that domains can have.
 const MAX_DOMAINS: usize = u16::MAX as usize;
@@ -275,8 +276,12 @@ impl Router {
             remote: None,
             ..station
         });
-        for tunnel in flood.into_values() {
+        let name = self.bridging.get(id).map(|domain| domain.name());
+        for (end, tunnel) in flood {
             self.hops.let_go_tunnel(tunnel);
+            if let Some(name) = name {
+                self.note_thing(&ThingKey::Flood(name, end));
+            }
         }
         self.finish();
     }

@@ -32,6 +32,7 @@ impl Router {
             None => drop(self.bridging.fdb.remove(key)),
         }
         self.bridging.stations.set(key, station);
+        self.note_station(key, &station);
         Ok(())
     }
 

@@ -12,7 +12,7 @@
 //! * [`station`], [`stations`]: the truth and its rules, without I/O.
 //! * [`domain`]: the domains; [`configure`] and [`gateway`] change them.
 //! * [`fdb`]: writes the FDB; [`change`], [`seen`] and [`age`] are why.
-//! * [`flood`]: tunnels of the VXLAN network; [`view`]: what clients see.
+//! * [`flood`]: tunnels of the VXLAN network; [`view`]: what clients see; [`kept`]: what the next router takes up.
 
 mod age;
 mod change;
@@ -21,6 +21,7 @@ mod domain;
 mod fdb;
 mod flood;
 mod gateway;
+mod kept;
 mod seen;
 mod station;
 mod stations;

@@ -225,7 +225,7 @@ impl Station {
 }
 
 impl Learned {
-    const fn new(interface: InterfaceId, sequence: u32) -> Self {
+    pub(super) const fn new(interface: InterfaceId, sequence: u32) -> Self {
         Self {
             interface,
             sequence,
