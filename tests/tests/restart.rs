@@ -224,7 +224,11 @@ fn twins_live_on_with_what_others_put_there() {
     let lab = TwoHosts::build().unwrap();
     let mut router = lab.start("").unwrap();
     router.cli("addr add 10.77.0.1/24 dev p1").unwrap();
+    // On the other nothing is but what the router put there: an address that went for a moment would take the routes along.
     lab.node.run("ip addr add 10.88.0.1/24 dev p1").unwrap();
+    lab.node
+        .run("ip route add 203.0.113.0/24 via 10.0.1.2 dev p0")
+        .unwrap();
     lab.node
         .run("ip route add 198.51.100.0/24 via 10.0.2.2 dev p1")
         .unwrap();
@@ -252,6 +256,7 @@ fn twins_live_on_with_what_others_put_there() {
             .unwrap()
             .contains("198.51.100.0/24")
     );
+    assert!(lab.node.run("ip route").unwrap().contains("203.0.113.0/24"));
     assert_eq!(index(), before);
     lab.b
         .namespace()

@@ -21,6 +21,9 @@ struct Twin {
     tap: Arc<OwnedFd>,
     carrier: bool,
     written: Written,
+    /// What an earlier process wrote. It stays until all is said that this one wants: an address that went and came
+    /// back would take the kernel's routes along.
+    left: Vec<IpNet>,
 }
 
 /// What an earlier process wrote to a twin that it left.
@@ -125,8 +128,9 @@ impl TwinManager {
         Some((&twin.name, twin.netns.as_deref(), &twin.written.addresses))
     }
 
-    /// Removes what an earlier process left in the namespaces of these paths, in those where it is known to have left
-    /// something, and in those of the present twins, and that is no twin now. Says what was removed.
+    /// To be called when all is said that this process wants: takes away what an earlier one wrote to present twins and this
+    /// one does not want, and removes what bears our mark and is no twin now, in the namespaces of these paths, of the present
+    /// twins, and where something is known to have been left. Says what was removed.
     pub fn sweep(
         &mut self,
         namespaces: impl IntoIterator<Item = Option<PathBuf>>,
@@ -137,6 +141,11 @@ impl TwinManager {
         let known = left.into_iter().map(|twin| twin.netns);
         let present: Vec<_> = self.twins.values().map(|twin| twin.netns.clone()).collect();
         let paths: BTreeSet<_> = namespaces.into_iter().chain(known).chain(present).collect();
+        for twin in self.twins.values_mut() {
+            if let Err(error) = twin.shed() {
+                tracing::warn!(name = %twin.name, %error, "an old address stays");
+            }
+        }
         let mut removed = Vec::new();
         for path in paths {
             // A namespace that is gone took its netdevs along.
@@ -207,10 +216,8 @@ impl Twin {
             tap: Arc::new(tap),
             // The kernel makes TAPs with a carrier, and gives it back to one that is opened again.
             carrier: true,
-            written: Written {
-                addresses: addresses.collect(),
-                enslaved: false,
-            },
+            written: Written::default(),
+            left: addresses.collect(),
         };
         // On failure the only descriptor is dropped, and a new TAP with it.
         twin.change(spec)?;
@@ -248,6 +255,18 @@ impl Twin {
         })?;
         self.written = written;
         result
+    }
+
+    /// Takes away what an earlier process wrote and this one does not want.
+    fn shed(&mut self) -> Result<(), TwinError> {
+        let mut old = std::mem::take(&mut self.left);
+        old.retain(|address| !self.written.addresses.contains(address));
+        if old.is_empty() {
+            return Ok(());
+        }
+        let (index, name) = (self.index, self.name.clone());
+        self.home
+            .run(move |netlink| reconcile::take_away(netlink, index, &name, &old))
     }
 
     fn unmake(self) -> Result<(), TwinError> {

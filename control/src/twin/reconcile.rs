@@ -212,6 +212,29 @@ fn address(
     Ok(())
 }
 
+/// Takes these addresses away, as far as they are there.
+pub(super) fn take_away(
+    netlink: &Netlink,
+    index: u32,
+    name: &TwinName,
+    old: &[IpNet],
+) -> Result<(), TwinError> {
+    let has = netlink
+        .addresses(index)
+        .map_err(refused(name, "list its addresses"))?;
+    for address in old.iter().filter(|address| has.contains(address)) {
+        netlink
+            .remove_address(index, *address)
+            .map_err(|source| TwinError::Address {
+                name: name.clone(),
+                operation: "remove",
+                address: *address,
+                source,
+            })?;
+    }
+    Ok(())
+}
+
 fn is_link_local(address: &IpNet) -> bool {
     matches!(address.addr(), IpAddr::V6(address) if address.is_unicast_link_local())
 }

@@ -365,6 +365,8 @@ fn twins_that_stay_are_taken_over_with_all_that_is_on_them() {
     let io = second.apply(&wanted).unwrap();
     assert_eq!(second.ifindex(spec.id), index);
     assert!(has_carrier(&place, "p0"));
+    // What is not wanted any more goes when everything was said.
+    second.sweep([]);
     assert_eq!(place.addresses("p0"), ["10.0.0.1/24", "10.9.0.1/24"]);
     assert!(place.ip("route").contains("198.51.100.0/24 via 10.0.0.2"));
     let (_, _, written) = second.written(spec.id).unwrap();
