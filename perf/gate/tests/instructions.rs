@@ -89,22 +89,22 @@ fn ipv6_to_one_neighbour() {
 
 #[test]
 fn ipv4_into_vxlan() {
-    hold("vxlan-encap", 660);
+    hold("vxlan-encap", 545);
 }
 
 #[test]
 fn ipv4_out_of_vxlan() {
-    hold("vxlan-decap", 800);
+    hold("vxlan-decap", 590);
 }
 
 #[test]
 fn ipv4_into_labels_over_udp() {
-    hold("mplsudp-encap", 660);
+    hold("mplsudp-encap", 545);
 }
 
 #[test]
 fn ipv4_out_of_labels_over_udp() {
-    hold("mplsudp-decap", 970);
+    hold("mplsudp-decap", 610);
 }
 
 #[test]
