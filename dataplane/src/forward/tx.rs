@@ -107,7 +107,7 @@ impl TxPort {
     }
 
     /// Adds one received frame of `bytes` that leaves by `interface`, and counts it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push_one(
         &mut self,
         mbuf: Mbuf,

@@ -79,7 +79,7 @@ fn ipv4_to_many_neighbours() {
 
 #[test]
 fn ipv4_over_a_group() {
-    hold("ipv4-group", 430);
+    hold("ipv4-group", 418);
 }
 
 #[test]
@@ -109,5 +109,5 @@ fn ipv4_out_of_labels_over_udp() {
 
 #[test]
 fn frames_through_a_bridge_domain() {
-    hold("bridge", 550);
+    hold("bridge", 485);
 }
