@@ -18,8 +18,10 @@ mod batch;
 mod bridge;
 mod clamp;
 mod decap;
+mod decap_plain;
 mod egress;
 pub mod encap;
+mod encap_plain;
 mod input;
 mod ipv4;
 mod ipv6;
@@ -28,6 +30,7 @@ mod local;
 #[cfg(test)]
 mod overlay_tests;
 mod resolve;
+mod ring;
 #[cfg(test)]
 mod tests;
 mod timed;
@@ -51,6 +54,7 @@ use crate::trace::Watch;
 use batch::Batch;
 pub use bridge::Learn;
 use bridge::{Learner, Origin};
+pub use ring::InjectRing;
 use timed::TIMED;
 use tx::TxPort;
 
