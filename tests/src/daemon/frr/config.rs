@@ -437,6 +437,10 @@ impl Display for FrrConfig {
                 server.port()
             ));
         }
+        if !self.without_carrier.is_empty() {
+            // The kernel takes next hop objects away with the carrier, and the routes by them.
+            out.add("no zebra nexthop kernel enable");
+        }
         for interface in &self.without_carrier {
             out.add(format_args!("interface {interface}\n no link-detect\nexit"));
         }
