@@ -8,7 +8,7 @@ use super::router::Router;
 use crate::model::event::Happening;
 use crate::model::name::EndpointName;
 use crate::model::nexthop as model;
-use crate::model::number::{NextHopSetId as SetNumber, Weight};
+use crate::model::number::Weight;
 use crate::model::owner::OwnerError;
 use crate::model::prefix::Prefix;
 use crate::model::reason::Reason;
@@ -18,8 +18,7 @@ use crate::model::route::{
     SpecialRoute,
 };
 use crate::nexthop::{
-    Encap, GroupKey, NextHop, NextHopError, NextHopSet, NextHopSetId, PutGroupError,
-    RemoveGroupError, TunnelKey, Via, is_station,
+    Encap, GroupKey, NextHop, NextHopError, NextHopSet, NextHopSetId, TunnelKey, Via, is_station,
 };
 use crate::rib::{self, Attributes, Session, Undo};
 
@@ -477,58 +476,6 @@ impl Router {
         self.interfaces
             .in_vrf(vrf)
             .any(|i| i.addresses.iter().any(|a| a.address() == address))
-    }
-
-    /// Makes or replaces a set of an owner; gives back what it declared before.
-    pub(super) fn put_set(
-        &mut self,
-        session: Session,
-        set: &model::NextHopSet,
-    ) -> Result<Option<Arc<NextHopSet>>, RouteError> {
-        let declared = self.declared_set(VrfId::DEFAULT, &set.next_hops)?;
-        match self
-            .hops
-            .put_group(session, set.id.get(), declared, &self.rib)
-        {
-            Ok((_, before)) => {
-                self.note_group(GroupKey {
-                    owner: session.owner(),
-                    number: set.id.get(),
-                });
-                Ok(before)
-            }
-            Err(PutGroupError::Full(full)) => Err(RouteError::TableFull {
-                table: "next hop",
-                limit: full.limit as u64,
-            }),
-            Err(PutGroupError::Loop(circle)) => Err(RouteError::NextHopLoop {
-                path: Circle::Gateways(circle),
-            }),
-            Err(PutGroupError::FamilyMismatch) => Err(RouteError::FamilyMismatch),
-        }
-    }
-
-    /// Deletes a set of an owner that no route refers to.
-    pub(super) fn delete_set(
-        &mut self,
-        session: Session,
-        number: SetNumber,
-    ) -> Result<(), RouteError> {
-        let key = GroupKey {
-            owner: session.owner(),
-            number: number.get(),
-        };
-        let removed = self.hops.remove_group(key);
-        self.note_group(key);
-        removed.map_err(|error| match error {
-            RemoveGroupError::Unknown => RouteError::UnknownNextHopSet {
-                next_hop_set: number,
-            },
-            RemoveGroupError::InUse { routes } => RouteError::InUse {
-                next_hop_set: number,
-                routes: routes.into(),
-            },
-        })
     }
 
     /// What an error of the RIB is to a client.
