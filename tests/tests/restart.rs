@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "what cannot go on has failed")]
 
+#[path = "restart/model.rs"]
+mod model;
+
 use ferroute_tests::{LabError, Router, TwoHosts};
 use serde_json::{Map, Value};
 use std::fs;
