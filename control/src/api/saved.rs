@@ -43,9 +43,11 @@ pub(crate) fn encode(thing: Thing) -> Vec<u8> {
         Thing::Vrf(spec) => pb::VrfSpec::from(spec).encode_to_vec(),
         Thing::Port(spec) => port(&spec).encode_to_vec(),
         Thing::Interface(interface) => self::interface(&interface).encode_to_vec(),
-        Thing::Address(name, address) => pb::AddAddressRequest {
-            interface: name.to_string(),
-            address: Some(address.into()),
+        Thing::Address(name, address, place) => pb::Interface {
+            name: name.to_string(),
+            id: place,
+            addresses: vec![address.into()],
+            ..pb::Interface::default()
         }
         .encode_to_vec(),
         Thing::Neighbour(neighbour) => {
@@ -90,10 +92,14 @@ pub(crate) fn decode(kind: ThingKind, message: &[u8]) -> Result<Thing, SavedErro
             Thing::Interface(Box::new(settings))
         }
         ThingKind::Address => {
-            let message = pb::AddAddressRequest::decode(message)?;
+            let message = pb::Interface::decode(message)?;
             Thing::Address(
-                interface_name(&message.interface, "interface")?,
-                address(&required(message.address, "address")?, "address")?,
+                interface_name(&message.name, "name")?,
+                address(
+                    required(message.addresses.first(), "addresses")?,
+                    "addresses",
+                )?,
+                message.id,
             )
         }
         ThingKind::Neighbour => {

@@ -177,8 +177,8 @@ pub enum Thing {
     Port(Box<PortSpec>),
     /// An interface's settings.
     Interface(Box<SavedInterface>),
-    /// An address of an interface.
-    Address(InterfaceName, InterfaceAddress),
+    /// An address of an interface, and its place among them: the first is the one that the interface speaks from.
+    Address(InterfaceName, InterfaceAddress, u32),
     /// A neighbour.
     Neighbour(SavedNeighbour),
     /// An endpoint.

@@ -118,6 +118,12 @@ impl Router {
             }
         }
         by_kind.remove(&ThingKind::Twin);
+        if let Some(addresses) = by_kind.get_mut(&ThingKind::Address) {
+            addresses.sort_by_key(|thing| match thing {
+                Thing::Address(_, _, place) => *place,
+                _ => 0,
+            });
+        }
         let mut later = Vec::new();
         let (early, late): (Vec<_>, Vec<_>) = by_kind
             .into_iter()
@@ -125,7 +131,7 @@ impl Router {
         for thing in early.into_iter().flat_map(|(_, things)| things) {
             let waits = match &thing {
                 Thing::Interface(interface) => interface.kind.is_overlay(),
-                Thing::Address(name, _) => self.interfaces.id(name).is_none(),
+                Thing::Address(name, ..) => self.interfaces.id(name).is_none(),
                 _ => false,
             };
             match waits {
@@ -144,7 +150,7 @@ impl Router {
             Thing::Vrf(spec) => restored.note(spec.name, self.create_vrf(spec)),
             Thing::Port(spec) => restored.note(spec.name, self.add_port(*spec)),
             Thing::Interface(interface) => self.restore_interface(&interface, restored),
-            Thing::Address(name, address) => {
+            Thing::Address(name, address, _) => {
                 restored.note(address, self.add_address(name, address));
             }
             Thing::Neighbour(neighbour) => self.restore_neighbour(neighbour, restored),

@@ -82,6 +82,14 @@ impl Router {
     pub(in crate::core) fn note_things(&mut self, keys: Vec<ThingKey>) {
         for key in keys {
             self.note_thing(&key);
+            // The places of others change with one.
+            if let ThingKey::Address(name, _) = key {
+                let interface = self.interfaces.named(&name);
+                let addresses = interface.map(|i| i.addresses.clone());
+                for address in addresses.unwrap_or_default() {
+                    self.note_thing(&ThingKey::Address(name, address));
+                }
+            }
         }
     }
 
@@ -139,8 +147,8 @@ impl Router {
             }
             ThingKey::Address(name, address) => {
                 let interface = self.interfaces.named(name)?;
-                let there = interface.addresses.contains(address);
-                there.then_some(Thing::Address(*name, *address))?
+                let place = interface.addresses.iter().position(|is| is == address)?;
+                Thing::Address(*name, *address, u32::try_from(place).unwrap_or(u32::MAX))
             }
             ThingKey::Endpoint(name) => {
                 let (_, endpoint) = self.overlay.endpoints.named(name).ok()?;
