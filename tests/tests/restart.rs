@@ -128,9 +128,7 @@ fn comes_back(end: impl FnOnce(&mut Router) -> Result<(), LabError>) {
         .start("vrfs: [{ name: own, table: 9 }]\nroutes: [{ prefix: 10.40.0.0/16, type: blackhole }]\n")
         .unwrap();
     for words in MADE {
-        if let Err(error) = router.cli(words) {
-            panic!("{words}: {error}");
-        }
+        router.cli(words).unwrap();
     }
     // Of what goes again nothing is left.
     for words in [
@@ -147,9 +145,7 @@ fn comes_back(end: impl FnOnce(&mut Router) -> Result<(), LabError>) {
         "addr add 10.79.0.1/24 dev p1.8",
         "link del p1.8",
     ] {
-        if let Err(error) = router.cli(words) {
-            panic!("{words}: {error}");
-        }
+        router.cli(words).unwrap();
     }
     let before = everything(&router);
     router.wait_saved("vrf add last").unwrap();
