@@ -49,7 +49,7 @@ use crate::punt::{Punt, PuntClass, PuntReason};
 use crate::snapshot::Snapshot;
 use crate::trace::Watch;
 use batch::Batch;
-pub use bridge::Learn;
+pub use bridge::{Learn, Place};
 use bridge::{Learner, Origin};
 use timed::TIMED;
 use tx::TxPort;
@@ -321,6 +321,7 @@ impl Forwarder {
             reason,
             class,
             interface: facts.interface,
+            member: self.batch.member(slot),
             vrf: facts.vrf,
             l3_offset: facts.l3_offset,
             group_frame: facts.flags.has(batch::Flags::GROUP_FRAME),
