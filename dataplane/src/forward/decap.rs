@@ -46,13 +46,15 @@ pub(super) enum Onward {
 impl Forwarder {
     /// Takes all that was gathered out; what is IP then waits in the lanes.
     pub(super) fn inbound(&mut self, snapshot: &Snapshot, now_ticks: u64) {
+        let mut door = None;
         for (slot, wrapping) in std::mem::take(&mut self.batch.inbound) {
-            let slot = usize::from(slot);
+            let slot = usize::from(slot) % BURST;
             match wrapping {
-                Wrapping::Endpoint(id) => match snapshot.endpoint(id) {
-                    Some(endpoint) => self.out_of_tunnel(snapshot, slot, endpoint, now_ticks),
-                    None => self.drop_packet(slot, DropReason::NextHopMissing),
-                },
+                Wrapping::Endpoint(id) => {
+                    if self.leave_plainly(snapshot, slot, id, &mut door).is_none() {
+                        self.out_of_tunnel(snapshot, slot, id, now_ticks);
+                    }
+                }
                 Wrapping::Labels => {
                     let facts = self.batch.facts[slot];
                     let (start, own) = (facts.l3_offset.into(), facts.interface);
@@ -73,26 +75,18 @@ impl Forwarder {
         }
     }
 
-    fn out_of_tunnel(
-        &mut self,
-        snapshot: &Snapshot,
-        slot: usize,
-        endpoint: &Endpoint,
-        now_ticks: u64,
-    ) {
+    #[inline(never)]
+    fn out_of_tunnel(&mut self, snapshot: &Snapshot, slot: usize, id: EndpointId, now_ticks: u64) {
+        let Some(endpoint) = snapshot.endpoint(id) else {
+            return self.drop_packet(slot, DropReason::NextHopMissing);
+        };
         let facts = self.batch.facts[slot];
         let l3 = usize::from(facts.l3_offset);
         let Some(mbuf) = &mut self.batch.packets[slot] else {
             return;
         };
         let ip_bytes = usize::from(facts.ip_bytes);
-        let packet = mbuf.data().get(l3..).unwrap_or_default();
-        let plain = decap::read_plain(endpoint, packet, ip_bytes);
-        let read = plain.map_or_else(
-            || decap::read(endpoint, mbuf, l3, ip_bytes),
-            |p| Ok(Some(p)),
-        );
-        let taken = match read {
+        let taken = match decap::read(endpoint, mbuf, l3, ip_bytes) {
             Ok(Some(taken)) => taken,
             Ok(None) => {
                 let (reason, class) = local::classify(mbuf, &facts, PuntReason::Local);

@@ -10,7 +10,6 @@ use dpdk_sys::Mbuf;
 use super::Forwarder;
 use super::batch::{Facts, Flags};
 use crate::drops::DropReason;
-use crate::fib::prefetch;
 use crate::ids::{AdjacencyId, BURST, TunnelId};
 use crate::punt::{PuntClass, PuntReason};
 use crate::snapshot::Snapshot;
@@ -18,7 +17,6 @@ use crate::snapshot::nexthop::{AdjacencyState, Hop, NextHop};
 use crate::snapshot::tunnel::Tunnel;
 use crate::tunnel::encap::{encapsulate, remix};
 use crate::tunnel::inner::{Inner, packet_hash};
-use crate::tunnel::plain;
 use crate::wire::Header;
 use crate::wire::ethernet::{EtherType, EthernetHeader};
 use crate::wire::ipv4::Ipv4Header;
@@ -46,62 +44,17 @@ pub(super) enum Why {
 impl Forwarder {
     /// Encapsulates and sends all that was gathered.
     pub(super) fn outbound(&mut self, snapshot: &Snapshot, now_ticks: u64) {
-        for (_, tunnel) in &self.batch.outbound {
-            // Loads of different packets overlap, which those of one packet after the other do not.
-            if let Some(tunnel) = snapshot.tunnel(*tunnel) {
-                prefetch(tunnel.policy());
+        let waiting = std::mem::take(&mut self.batch.outbound);
+        let tunnels = self.tunnels_of(snapshot, &waiting);
+        let (mut waiting, mut tunnels) = (&waiting[..], &tunnels[..]);
+        while let [(slot, id), ..] = waiting {
+            let sent = self.enter_plainly(snapshot, waiting, tunnels);
+            if sent == 0 {
+                self.enter_tunnel(snapshot, usize::from(*slot) % BURST, *id, now_ticks);
             }
-            prefetch(self.counters.tunnel(*tunnel));
+            waiting = waiting.get(sent.max(1)..).unwrap_or_default();
+            tunnels = tunnels.get(sent.max(1)..).unwrap_or_default();
         }
-        for (slot, tunnel) in std::mem::take(&mut self.batch.outbound) {
-            let slot = usize::from(slot) % BURST;
-            if !self.enter_plainly(snapshot, slot, tunnel) {
-                self.enter_tunnel(snapshot, slot, tunnel, now_ticks);
-            }
-        }
-    }
-
-    /// Routes the IP packet at `slot` into a plain tunnel by a neighbour on an untagged link, if there is nothing else to
-    /// do with it. False when there is, and nothing was done.
-    #[inline(always)]
-    fn enter_plainly(&mut self, snapshot: &Snapshot, slot: usize, id: TunnelId) -> bool {
-        let batch = &mut *self.batch;
-        let facts = batch.facts[slot];
-        let (Some(tunnel), Some(mbuf)) = (snapshot.tunnel(id), batch.packets[slot].as_mut()) else {
-            return false;
-        };
-        // What IPv6 may exceed the tunnel's MTU by is for the other way.
-        let clear = facts.flags.is_empty()
-            & (usize::from(facts.l3_offset) == EthernetHeader::LEN)
-            & (facts.ip_bytes <= tunnel.payload_mtu_bytes());
-        let hash = match mbuf.data().get(EthernetHeader::LEN..) {
-            Some(packet) if clear => packet_hash(snapshot.hasher, packet),
-            _ => return false,
-        };
-        let Some(adjacency_id) = underlay(snapshot, tunnel, hash) else {
-            return false;
-        };
-        let Some(adjacency) = snapshot.adjacency(adjacency_id) else {
-            return false;
-        };
-        let Some(Some(tx)) = self.tx.get_mut(adjacency.port.index()) else {
-            return false;
-        };
-        let outer_bytes = tunnel.header().len() as u16 + facts.ip_bytes;
-        let ready = (adjacency.state == AdjacencyState::Resolved)
-            & (usize::from(adjacency.header_len) == EthernetHeader::LEN)
-            & (outer_bytes <= adjacency.mtu_bytes);
-        let [addresses @ .., _, _, _, _, _, _] = &adjacency.header;
-        if !ready || !plain::enter(tunnel, addresses, facts.ip_bytes, hash, mbuf) {
-            return false;
-        }
-        let frame_bytes = EthernetHeader::LEN as u64 + u64::from(outer_bytes);
-        self.counters.tunnel(id).add(1, outer_bytes.into());
-        self.counters.adjacency(adjacency_id).add(1, frame_bytes);
-        if let Some(mbuf) = batch.packets[slot].take() {
-            tx.push_one(mbuf, adjacency.interface, frame_bytes, &self.counters);
-        }
-        true
     }
 
     /// Routes the IP packet at `slot` into a tunnel.

@@ -12,19 +12,18 @@ use super::encap::Pieces;
 use crate::drops::DropReason;
 use crate::ids::InterfaceId;
 use crate::snapshot::endpoint::{Endpoint, Peers, VniTarget};
+use crate::wire::ecn::ECN_BITS;
 use crate::wire::extension::Upper;
 use crate::wire::gue::{GueError, GueHeader};
 use crate::wire::ipv4::Ipv4Header;
 use crate::wire::ipv6::Ipv6Header;
-use crate::wire::mpls::MPLS_UDP_PORT;
+use crate::wire::mpls::{Label, MPLS_UDP_PORT, StackEntry};
 use crate::wire::udp::UdpHeader;
 use crate::wire::vxlan::{Vni, VxlanHeader};
 use crate::wire::{Header, Protocol, checksum};
 
 /// The shortest frame out of a VNI in bytes: an Ethernet header.
 const FRAME_MIN_BYTES: usize = 14;
-/// What stands in front of a tunnel's own header in most packets, in bytes.
-const PLAIN_BYTES: usize = Ipv4Header::LEN + UdpHeader::LEN;
 
 /// What a tunnel packet carries.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -172,44 +171,59 @@ impl OuterIp {
     }
 }
 
-/// Reads what nearly all tunnel packets are: VXLAN or labels in UDP without a checksum, in IPv4 without options and whole,
-/// where anybody is listened to. `None` for any other, which [`read`] knows.
+/// What tells where a tunnel packet belongs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Tag {
+    /// Its VNI.
+    Vni(Vni),
+    /// The only label of its stack.
+    Label(Label),
+}
+
+/// A tunnel packet of the plain kind, read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct PlainTaken<'p> {
+    /// Where it belongs.
+    pub(crate) tag: Tag,
+    /// The frame, or the IP packet under the label.
+    pub(crate) carried: &'p [u8],
+    /// The outer ECN bits.
+    pub(crate) ecn: u8,
+}
+
+/// Reads what nearly all tunnel packets are: VXLAN or one label in UDP without a checksum, in IPv4 without options and whole,
+/// where anybody is listened to. `packet` is of the length that its outer header says. `None` for any other, which [`read`]
+/// knows.
 #[inline(always)]
-pub fn read_plain(endpoint: &Endpoint, packet: &[u8], ip_bytes: usize) -> Option<Taken> {
+pub(crate) fn read_plain<'p>(endpoint: &Endpoint, packet: &'p [u8]) -> Option<PlainTaken<'p>> {
     let (ip, rest) = Ipv4Header::split(packet)?;
     let (udp, rest) = UdpHeader::split(rest)?;
-    let udp_bytes = usize::from(udp.length());
     let plain = ip.is_plain()
         & !ip.is_fragment()
         & (ip.protocol() == Protocol::UDP)
         & (udp.checksum() == 0)
-        & (Ipv4Header::LEN + udp_bytes == ip_bytes)
-        & (packet.len() >= ip_bytes)
+        & (Ipv4Header::LEN + usize::from(udp.length()) == packet.len())
         & matches!(endpoint.peers, Peers::Any);
     if !plain {
         return None;
     }
-    let (carried, start) = if udp.destination_port() == endpoint.vxlan_port {
+    let (tag, carried) = if udp.destination_port() == endpoint.vxlan_port {
         let (header, frame) = VxlanHeader::split(rest)?;
-        if frame.len() < FRAME_MIN_BYTES {
+        (Tag::Vni(header.vni()?), frame)
+    } else if (udp.destination_port() == MPLS_UDP_PORT) & endpoint.mpls {
+        let (entry, packet) = StackEntry::split(rest)?;
+        let label = entry.label();
+        if !(entry.is_bottom() & (entry.ttl() > 1) & !label.is_special()) {
             return None;
         }
-        let vni = header.vni()?;
-        (
-            Carried::Frame(vni, endpoint.vnis.get(vni)?),
-            PLAIN_BYTES + VxlanHeader::LEN,
-        )
-    } else if (udp.destination_port() == MPLS_UDP_PORT) & endpoint.mpls {
-        (Carried::Stack, PLAIN_BYTES)
+        (Tag::Label(label), packet)
     } else {
         return None;
     };
-    Some(Taken {
+    Some(PlainTaken {
+        tag,
         carried,
-        start,
-        end: ip_bytes,
-        traffic_class: ip.traffic_class(),
-        ttl: ip.ttl(),
+        ecn: ip.traffic_class() & ECN_BITS,
     })
 }
 

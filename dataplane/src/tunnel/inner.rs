@@ -129,7 +129,7 @@ pub fn frame_hash(hasher: FlowHasher, start: &[u8]) -> u32 {
 }
 
 /// The hash of an IP packet's flow; 0 when it is none.
-#[inline]
+#[inline(always)]
 #[must_use]
 pub fn packet_hash(hasher: FlowHasher, packet: &[u8]) -> u32 {
     let kind = match packet.first().map(|first| first >> 4) {

@@ -46,7 +46,7 @@ impl FlowHasher {
 
     /// The hash of an IPv4 packet. `payload` is what follows the header and its options; four bytes
     /// of it are enough unless it is IP in IP.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn ipv4(self, header: &Ipv4Header, payload: &[u8]) -> u32 {
         let protocol = header.protocol();
@@ -104,7 +104,7 @@ impl FlowHasher {
 
     /// The hash of what a frame carries: as [`ipv4`](Self::ipv4), [`ipv6`](Self::ipv6), or `None`
     /// when `ethertype` is neither or the header is cut off.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn network(self, ethertype: EtherType, packet: &[u8]) -> Option<u32> {
         match ethertype {

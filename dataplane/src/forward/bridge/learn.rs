@@ -129,7 +129,8 @@ impl Forwarder {
         let seen = match heard.get(&remote) {
             Some(tunnel) => {
                 let here = FdbTarget::Tunnel(*tunnel);
-                snapshot.fdb.see(station, here, now)
+                let sought = snapshot.fdb.seek(station);
+                snapshot.fdb.see(&sought, here, now)
             }
             None => snapshot
                 .fdb
