@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use arrayvec::ArrayVec;
-use crossbeam::queue::ArrayQueue;
 use dpdk_sys::{Mbuf, TxQueue};
 
-use super::Inject;
+use super::{Inject, InjectRing};
 use crate::counters::WorkerCounters;
 use crate::drops::DropReason;
 use crate::ids::{BURST, InterfaceId, PortId};
@@ -19,7 +18,7 @@ pub enum TxSink {
     Queue(TxQueue),
     /// The inject ring of the worker that owns the port's queue, for ports with fewer transmit
     /// queues than there are workers.
-    Handoff(Arc<ArrayQueue<Inject>>),
+    Handoff(Arc<InjectRing>),
 }
 
 /// The transmit buffer of one port.
@@ -196,6 +195,7 @@ impl TxPort {
                     }
                     sent += 1;
                 }
+                ring.waker().wake();
                 sent
             }
         }

@@ -73,6 +73,16 @@ fn ipv4_over_one_route() {
 }
 
 #[test]
+fn ipv4_to_one_host_behind_all_lengths() {
+    hold("ipv4-chain", 235);
+}
+
+#[test]
+fn ipv4_to_where_no_route_leads() {
+    hold("ipv4-missing", 525);
+}
+
+#[test]
 fn ipv4_to_many_neighbours() {
     hold("ipv4-hops", 320);
 }
