@@ -72,7 +72,7 @@ impl Model {
     }
 
     /// Where a frame goes that a remote end floods.
-    fn from_tunnel(&self, peer: Option<usize>) -> Vec<String> {
+    fn flooded_by_end(&self, peer: Option<usize>) -> Vec<String> {
         let due = |port| {
             self.of(port).is_none_or(|said| {
                 let biased = peer.is_some_and(|peer| said.peers.contains(&peer));
@@ -85,7 +85,7 @@ impl Model {
     }
 
     /// Where a frame goes that a port floods; the watcher's go to all.
-    fn from_port(&self, from: Option<usize>) -> Vec<String> {
+    fn flooded_by_port(&self, from: Option<usize>) -> Vec<String> {
         let Some(from) = from else {
             return self.ports(|_| true);
         };
@@ -111,7 +111,7 @@ impl Model {
             .map(|peer| vec![format!("{} 100", peer + 2)])
             .collect();
         if ends.is_empty() {
-            return vec![self.from_port(None)];
+            return vec![self.flooded_by_port(None)];
         }
         ends
     }
@@ -178,12 +178,12 @@ proptest! {
             let far = frame(host(8), ALL);
             for (end, peer) in [(PEERS[0], Some(0)), (PEERS[1], Some(1)), ("192.0.2.4", None)] {
                 let sent = bench.receive("p1", &out_of(end, 100, &far));
-                prop_assert_eq!(ways(&sent, &far), model.from_tunnel(peer));
+                prop_assert_eq!(ways(&sent, &far), model.flooded_by_end(peer));
             }
             let near = frame(host(9), ALL);
             for (from, port) in [(PORTS[0], Some(0)), (PORTS[1], Some(1)), (WATCHER, None)] {
                 let sent = bench.receive(from, &near);
-                prop_assert_eq!(ways(&sent, &near), model.from_port(port));
+                prop_assert_eq!(ways(&sent, &near), model.flooded_by_port(port));
             }
             for segment in 0..2 {
                 let to = frame(host(9), host(segment as u8));
