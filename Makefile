@@ -81,7 +81,7 @@ fmt: deps-test ## format the code
 	$(CARGO) fmt --all
 
 # Model checking has its own target directory: its flag rebuilds everything.
-loom: deps-test ## model-check the snapshot cell and the FDB
+loom: deps-test ## model-check the snapshot cell, the FDB and the wake-up of workers
 	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=$(TARGET_DIR)/loom LOOM_MAX_PREEMPTIONS=3 \
 	  $(CARGO) test --release -p ferroute-dataplane --lib -- loom
 

@@ -188,6 +188,12 @@ pub struct WorkerCounters {
     pub busy_cycles: Counter,
     /// TSC cycles in passes that found nothing, sleep included.
     pub idle_cycles: Counter,
+    /// How often the worker slept.
+    pub sleeps: Counter,
+    /// Of these: ended by a queue's interrupt, or by work that somebody gave.
+    pub wakeups: Counter,
+    /// TSC cycles of passes that ended in a sleep, which idle cycles contain.
+    pub asleep_cycles: Counter,
     /// TSC cycles by stage, of the bursts that were measured.
     pub stage_cycles: [Counter; Stage::COUNT],
     /// Packets of those bursts that went through each stage.
@@ -231,6 +237,9 @@ impl WorkerCounters {
             idle_passes: Counter::default(),
             busy_cycles: Counter::default(),
             idle_cycles: Counter::default(),
+            sleeps: Counter::default(),
+            wakeups: Counter::default(),
+            asleep_cycles: Counter::default(),
             stage_cycles: counters(),
             stage_packets: counters(),
             interfaces: bytemuck::zeroed_slice_box(MAX_INTERFACES),

@@ -8,6 +8,7 @@ use crate::mbuf::{self, Mbuf};
 use crate::port::Device;
 use crate::raw;
 use arrayvec::ArrayVec;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 /// Most packets that one call moves.
@@ -73,6 +74,31 @@ impl RxQueue {
         // SAFETY: an `Option<Mbuf>` is one pointer, null for `None` (Mbuf is a transparent NonNull);
         // overwriting a `None` loses nothing.
         unsafe { self.receive(burst.as_mut_ptr().cast(), free) }
+    }
+
+    /// What becomes readable when packets come to an armed queue; `None` when the port has no interrupts
+    /// ([`PortConfig::rx_interrupts`](crate::PortConfig::rx_interrupts)) or does not run.
+    #[must_use]
+    pub fn interrupt(&self) -> Option<BorrowedFd<'_>> {
+        let interrupt = self.device.interrupt(self.queue)?;
+        // SAFETY: the driver keeps it open until the device is closed, which this handle prevents.
+        Some(unsafe { BorrowedFd::borrow_raw(interrupt.fd) })
+    }
+
+    /// Asks for an interrupt when the next packet comes, and answers whether there will be one. Packets that came before may
+    /// cause none: look for them after this, and before waiting.
+    ///
+    /// Where a wait ends, [`RxQueue::disarm`] it. Both are a call into the driver, and sometimes into the kernel.
+    pub fn arm(&mut self) -> bool {
+        let interrupt = self.device.interrupt(self.queue);
+        interrupt.is_some_and(|i| i.arm(self.device.id(), self.queue))
+    }
+
+    /// Asks for no more interrupts.
+    pub fn disarm(&mut self) {
+        if let Some(interrupt) = self.device.interrupt(self.queue) {
+            interrupt.disarm(self.device.id(), self.queue);
+        }
     }
 
     /// # Safety

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "what cannot go on has failed")]
 
+#[path = "observe/hang.rs"]
+mod hang;
 #[path = "observe/load.rs"]
 mod load;
 #[path = "observe/workers.rs"]

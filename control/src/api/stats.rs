@@ -99,6 +99,7 @@ impl From<WorkerView> for pb::Worker {
             index: worker.index.get().into(),
             cpu: worker.cpu.into(),
             busy: worker.busy,
+            asleep: worker.asleep,
             packets_per_burst: worker.packets_per_burst,
             cycles_per_packet: worker.cycles_per_packet,
             stages: worker.stages.into_iter().map(Into::into).collect(),
@@ -111,6 +112,8 @@ impl From<WorkerView> for pb::Worker {
             injected_packets: worker.injected_packets,
             polls: worker.polls,
             empty_polls: worker.empty_polls,
+            sleeps: worker.sleeps,
+            wakeups: worker.wakeups,
             hung: worker.hung,
             queues: queues
                 .map(|(port, queue)| pb::WorkerQueue {

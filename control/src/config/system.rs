@@ -116,7 +116,9 @@ pub struct Cpus {
     pub control: Option<CpuList>,
     /// What a worker does when nothing comes.
     pub idle: IdleMode,
-    /// How long an idle worker sleeps at a time in mode `adaptive`, in microseconds.
+    /// How long nothing must have come before a worker sleeps in mode `adaptive`, in microseconds.
+    pub idle_after_us: Microseconds,
+    /// How long it sleeps at a time if one of its devices has no receive interrupt, in microseconds.
     pub idle_sleep_us: Microseconds,
 }
 
@@ -126,6 +128,7 @@ impl Default for Cpus {
             workers: None,
             control: None,
             idle: IdleMode::default(),
+            idle_after_us: Microseconds::fixed(200),
             idle_sleep_us: Microseconds::fixed(50),
         }
     }
@@ -135,8 +138,8 @@ impl Default for Cpus {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IdleMode {
-    /// Sleeps for moments, so that its CPU is free; the first packet after silence waits
-    /// as long as a sleep takes, `idle_sleep_us` and what the kernel adds.
+    /// Sleeps, so that its CPU is free, until a device interrupts. The first packet after silence waits for as long as the
+    /// kernel takes to wake it; where a device has no receive interrupt, `idle_sleep_us` at most besides.
     #[default]
     Adaptive,
     /// Polls on, and takes all of its CPU.

@@ -118,9 +118,7 @@ impl Router {
     /// Takes an interface's twin away, if it has one.
     pub(super) fn remove_twin(&mut self, id: InterfaceId) {
         self.send(Command::Twin(id, None));
-        if let Err(error) = self.twins.remove(id) {
-            tracing::warn!(%id, %error, "the twin was not removed");
-        }
+        self.twins.remove(id);
         if let Some(interface) = self.interfaces.get_mut(id) {
             interface.twin = None;
         }

@@ -13,6 +13,7 @@ struct Look {
     bursts: u64,
     busy_cycles: u64,
     idle_cycles: u64,
+    asleep_cycles: u64,
     stages: [u64; Stage::COUNT],
     stage_packets: [u64; Stage::COUNT],
 }
@@ -24,6 +25,7 @@ impl Look {
             bursts: counters.bursts.get(),
             busy_cycles: counters.busy_cycles.get(),
             idle_cycles: counters.idle_cycles.get(),
+            asleep_cycles: counters.asleep_cycles.get(),
             stages: std::array::from_fn(|stage| counters.stage_cycles[stage].get()),
             stage_packets: std::array::from_fn(|stage| counters.stage_packets[stage].get()),
         }
@@ -35,6 +37,8 @@ impl Look {
 pub struct Rates {
     /// Share of its time spent on packets.
     pub busy: f64,
+    /// Share of its time asleep.
+    pub asleep: f64,
     /// Packets of a burst that was not empty.
     pub packets_per_burst: f64,
     /// Cycles for each received packet.
@@ -73,8 +77,10 @@ impl Samples {
         let (before, rates) = self.workers.entry(worker).or_default();
         let busy = now.busy_cycles - before.busy_cycles;
         let packets = now.rx - before.rx;
+        let all = busy + now.idle_cycles - before.idle_cycles;
         *rates = Rates {
-            busy: ratio(busy, busy + now.idle_cycles - before.idle_cycles),
+            busy: ratio(busy, all),
+            asleep: ratio(now.asleep_cycles - before.asleep_cycles, all),
             packets_per_burst: ratio(packets, now.bursts - before.bursts),
             cycles_per_packet: ratio(busy, packets),
             stages: std::array::from_fn(|stage| {

@@ -50,6 +50,7 @@ impl Router {
                 index: worker.index,
                 cpu: u16::try_from(worker.cpu).unwrap_or(u16::MAX),
                 busy: rates.busy,
+                asleep: rates.asleep,
                 packets_per_burst: rates.packets_per_burst,
                 cycles_per_packet: rates.cycles_per_packet,
                 stages: stages.collect(),
@@ -62,6 +63,8 @@ impl Router {
                 injected_packets: c.injected.get(),
                 polls: c.passes.get(),
                 empty_polls: c.idle_passes.get(),
+                sleeps: c.sleeps.get(),
+                wakeups: c.wakeups.get(),
                 hung: hung.contains(&worker.reader_slot),
                 queues: queues.collect(),
             }

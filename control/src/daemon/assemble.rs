@@ -207,6 +207,7 @@ fn start_workers(
         Idle::Poll
     } else {
         Idle::Adaptive {
+            after: Duration::from_micros(boot.config.cpus.idle_after_us.get().into()),
             sleep: Duration::from_micros(boot.config.cpus.idle_sleep_us.get().into()),
         }
     };

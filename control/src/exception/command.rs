@@ -3,8 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use crossbeam::queue::ArrayQueue;
-use ferroute_dataplane::forward::Inject;
+use ferroute_dataplane::forward::InjectRing;
 use ferroute_dataplane::ids::{AdjacencyId, InterfaceId, PortId};
 use ferroute_dataplane::mac::Mac;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -34,7 +33,7 @@ pub enum Command {
     /// The twin of an interface came or went.
     Twin(InterfaceId, Option<TwinIo>),
     /// The ring of frames for a port came or went.
-    Injector(PortId, Option<Arc<ArrayQueue<Inject>>>),
+    Injector(PortId, Option<Arc<InjectRing>>),
     /// This adjacency leads to this neighbour.
     Lead(AdjacencyId, NeighbourKey),
     /// This adjacency leads to nobody any more.

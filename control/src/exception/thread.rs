@@ -9,7 +9,7 @@ use crossbeam::channel::{Receiver, Sender};
 use crossbeam::queue::ArrayQueue;
 use dpdk_sys::MbufSource;
 use ferroute_dataplane::drops::DropReason;
-use ferroute_dataplane::forward::{Inject, Learn};
+use ferroute_dataplane::forward::{Inject, InjectRing, Learn};
 use ferroute_dataplane::ids::PortId;
 use ferroute_dataplane::punt::Punt;
 use ferroute_dataplane::snapshot::Snapshot;
@@ -135,7 +135,7 @@ impl ExceptionThread {
         any
     }
 
-    fn take_punts(&mut self, injectors: &HashMap<PortId, Arc<ArrayQueue<Inject>>>) -> bool {
+    fn take_punts(&mut self, injectors: &HashMap<PortId, Arc<InjectRing>>) -> bool {
         let mut any = false;
         for _ in 0..TURN {
             let Some(punt) = self.punts.pop() else { break };
@@ -150,7 +150,7 @@ impl ExceptionThread {
 
     fn take_from_twins(
         &mut self,
-        injectors: &HashMap<PortId, Arc<ArrayQueue<Inject>>>,
+        injectors: &HashMap<PortId, Arc<InjectRing>>,
         buffer: &mut [u8],
     ) -> bool {
         let mut ready = Vec::new();
@@ -170,7 +170,7 @@ impl ExceptionThread {
         !ready.is_empty()
     }
 
-    fn carry_out(&mut self, injectors: &HashMap<PortId, Arc<ArrayQueue<Inject>>>) {
+    fn carry_out(&mut self, injectors: &HashMap<PortId, Arc<InjectRing>>) {
         for output in self.path.take_outputs() {
             match output {
                 Output::Tell(told) => drop(self.told.send(told)),
@@ -204,7 +204,7 @@ impl ExceptionThread {
                         Some(port) => injectors.get(&port),
                         None => injectors.values().next(),
                     };
-                    let pushed = ring.map(|ring| ring.push(inject).is_ok());
+                    let pushed = ring.map(|ring| ring.send(inject).is_ok());
                     if pushed != Some(true) {
                         self.counters.drop_for(DropReason::InjectRingFull);
                     }

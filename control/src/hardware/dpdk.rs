@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crossbeam::queue::ArrayQueue;
 use dpdk_sys::port::{Applied, RxOffloads, TxOffloads};
 use dpdk_sys::{Eal, Link, Mempool, Port, PortConfig, PortError, PortStats, RxQueue, TxQueue};
-use ferroute_dataplane::forward::Inject;
+use ferroute_dataplane::forward::InjectRing;
 use ferroute_dataplane::forward::tx::{TxPort, TxSink};
 use ferroute_dataplane::ids::{MAX_PORTS, PortId, QueueId, WorkerIndex};
 use ferroute_dataplane::mac::Mac;
 use ferroute_dataplane::trace::Watch;
-use ferroute_dataplane::worker::Worker;
 use ferroute_dataplane::worker::handle::CommandError;
+use ferroute_dataplane::worker::{Idle, Worker};
 
 use super::{Hardware, HardwareError, PoolFacts, PortFacts, PortShape, WorkerFacts};
 
@@ -237,6 +236,7 @@ impl Hardware for DpdkHardware {
             tx_queues: queue_count(shape.tx_queues, info.max_tx_queues, workers)?,
             mtu_bytes: shape.mtu_bytes,
             promiscuous: shape.promiscuous,
+            rx_interrupts: self.workers.iter().any(|w| w.spec().idle != Idle::Poll),
             ..PortConfig::default()
         };
         // A worker has one transmit queue of a port.
@@ -298,9 +298,7 @@ impl Hardware for DpdkHardware {
             tx_queues: u16::try_from(bound.tx.len()).unwrap_or(u16::MAX),
             rx_descriptors: applied.map_or(0, |a| a.rx_descriptors),
             tx_descriptors: applied.map_or(0, |a| a.tx_descriptors),
-            offloads: applied
-                .map(|a| offloads(a.rss, a.rx_offloads, a.tx_offloads))
-                .unwrap_or_default(),
+            offloads: applied.map(offloads).unwrap_or_default(),
         })
     }
 
@@ -326,7 +324,7 @@ impl Hardware for DpdkHardware {
         Ok(port.set_mtu(mtu_bytes)?)
     }
 
-    fn injector(&self, port: PortId) -> Option<Arc<ArrayQueue<Inject>>> {
+    fn injector(&self, port: PortId) -> Option<Arc<InjectRing>> {
         let owner = self.bound(port).ok()?.tx.first()?;
         self.worker(*owner).ok().map(|w| Arc::clone(w.injects()))
     }
@@ -372,9 +370,11 @@ impl Hardware for DpdkHardware {
     }
 }
 
-fn offloads(rss: bool, rx: RxOffloads, tx: TxOffloads) -> Vec<&'static str> {
+fn offloads(applied: &Applied) -> Vec<&'static str> {
+    let (rx, tx) = (applied.rx_offloads, applied.tx_offloads);
     let all = [
-        (rss, "rss"),
+        (applied.rss, "rss"),
+        (applied.rx_interrupts, "rx_interrupt"),
         (rx.contains(RxOffloads::SCATTER), "rx_scatter"),
         (rx.contains(RxOffloads::IPV4_CHECKSUM), "rx_ipv4_checksum"),
         (tx.contains(TxOffloads::MULTI_SEGMENT), "tx_multi_segment"),

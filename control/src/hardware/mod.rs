@@ -7,11 +7,10 @@ pub mod dpdk;
 
 use std::sync::Arc;
 
-use crossbeam::queue::ArrayQueue;
 use dpdk_sys::port::{AttachError, ConfigureError, DetachError};
 use dpdk_sys::{Link, PortError, PortStats};
 use ferroute_dataplane::counters::WorkerCounters;
-use ferroute_dataplane::forward::Inject;
+use ferroute_dataplane::forward::InjectRing;
 use ferroute_dataplane::ids::{PortId, QueueId, WorkerIndex};
 use ferroute_dataplane::mac::Mac;
 use ferroute_dataplane::trace::Watch;
@@ -203,7 +202,7 @@ pub trait Hardware: Send {
     fn set_mtu(&mut self, port: PortId, mtu_bytes: u16) -> Result<(), HardwareError>;
 
     /// The ring into which frames for this port go.
-    fn injector(&self, port: PortId) -> Option<Arc<ArrayQueue<Inject>>>;
+    fn injector(&self, port: PortId) -> Option<Arc<InjectRing>>;
 
     /// The workers.
     fn workers(&self) -> Vec<WorkerFacts>;

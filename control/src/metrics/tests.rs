@@ -72,6 +72,7 @@ fn answer(request: Request) {
         index: WorkerIndex::new(index),
         cpu: index + 2,
         busy: 0.25,
+        asleep: 0.5,
         packets_per_burst: 12.5,
         cycles_per_packet: 110.0,
         stages: vec![StageView {
@@ -89,6 +90,8 @@ fn answer(request: Request) {
         injected_packets: 5,
         polls: u64::MAX,
         empty_polls: 9,
+        sleeps: 8,
+        wakeups: 7,
         hung: index == 1,
         queues: vec![],
     };

@@ -7,7 +7,7 @@ use crate::model::interface::InterfaceView;
 use crate::model::port::{PortStats, PortView};
 use crate::model::stats::{DropView, PuntView, StageView, WorkerView};
 
-const WORKER_COUNTERS: [Column<WorkerView, u64>; 9] = [
+const WORKER_COUNTERS: [Column<WorkerView, u64>; 11] = [
     (
         "ferroute_worker_rx_packets_total",
         "Packets received.",
@@ -53,13 +53,28 @@ const WORKER_COUNTERS: [Column<WorkerView, u64>; 9] = [
         "Polls of receive queues that found nothing.",
         |w| w.empty_polls,
     ),
+    (
+        "ferroute_worker_sleeps_total",
+        "How often the worker slept because nothing came.",
+        |w| w.sleeps,
+    ),
+    (
+        "ferroute_worker_wakeups_total",
+        "Sleeps that an interrupt of a queue ended, or work of the router itself.",
+        |w| w.wakeups,
+    ),
 ];
 
-const WORKER_GAUGES: [Column<WorkerView, f64>; 4] = [
+const WORKER_GAUGES: [Column<WorkerView, f64>; 5] = [
     (
         "ferroute_worker_busy_ratio",
         "Share of its time spent on packets over about the last second.",
         |w| w.busy,
+    ),
+    (
+        "ferroute_worker_asleep_ratio",
+        "Share of its time asleep over about the last second.",
+        |w| w.asleep,
     ),
     (
         "ferroute_worker_packets_per_burst",

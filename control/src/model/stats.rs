@@ -16,6 +16,8 @@ pub struct WorkerView {
     pub cpu: u16,
     /// Share of its time spent on packets, 0 to 1, over about the last second.
     pub busy: f64,
+    /// Share of its time asleep over about the last second.
+    pub asleep: f64,
     /// Mean packets of those bursts that were not empty, over about the last second.
     pub packets_per_burst: f64,
     /// Mean cycles for each received packet, over about the last second.
@@ -41,6 +43,10 @@ pub struct WorkerView {
     pub polls: u64,
     /// Polls that found nothing.
     pub empty_polls: u64,
+    /// How often it slept because nothing came.
+    pub sleeps: u64,
+    /// Of these sleeps: ended by a queue's interrupt, or by work that the router itself had for it.
+    pub wakeups: u64,
     /// Whether it has not moved on for too long.
     pub hung: bool,
     /// Receive queues that it polls.

@@ -21,9 +21,10 @@ struct Twin {
     written: Written,
 }
 
-/// The twins of the router. Calls wait for the kernel, so they are not for the packet loop.
+/// The twins of the router. Making and changing one waits for the kernel, so this is not for the packet loop; removing one does
+/// not.
 ///
-/// Dropping it removes all twins.
+/// Dropping it removes all twins, and waits for that.
 #[derive(Default)]
 pub struct TwinManager {
     twins: BTreeMap<InterfaceId, Twin>,
@@ -57,21 +58,15 @@ impl TwinManager {
         let twin = Twin::make(home, spec)?;
         let io = TwinIo::new(spec.id, Arc::clone(&twin.tap));
         if let Some(before) = self.twins.insert(spec.id, twin) {
-            // It goes at the latest when the new frame side takes the place of the old one.
-            let _ = before.unmake();
+            before.unmake();
         }
         Ok(Some(io))
     }
 
-    /// Removes the interface's twin, and says whether there was one.
-    ///
-    /// # Errors
-    /// [`TwinError`]; the netdev then goes with the last [`TwinIo`] of it.
-    pub fn remove(&mut self, id: InterfaceId) -> Result<bool, TwinError> {
-        match self.twins.remove(&id) {
-            Some(twin) => twin.unmake().map(|()| true),
-            None => Ok(false),
-        }
+    /// Has the interface's twin removed, and says whether there was one. The kernel takes milliseconds for it, more while many
+    /// change its configuration; a twin that is made in the same namespace afterwards is made after that.
+    pub fn remove(&mut self, id: InterfaceId) -> bool {
+        self.twins.remove(&id).map(Twin::unmake).is_some()
     }
 
     /// The index of the interface's twin in its namespace, if there is one.
@@ -103,8 +98,11 @@ impl TwinManager {
 impl Drop for TwinManager {
     fn drop(&mut self) {
         for (_, twin) in std::mem::take(&mut self.twins) {
-            // What cannot be removed goes with its descriptor.
-            let _ = twin.unmake();
+            twin.unmake();
+        }
+        for home in self.namespaces.values().filter_map(Weak::upgrade) {
+            // Jobs are done one after the other; a thread that is gone has none.
+            let _ = home.run(|_| Ok(()));
         }
     }
 }
@@ -151,9 +149,14 @@ impl Twin {
         result
     }
 
-    fn unmake(self) -> Result<(), TwinError> {
-        let (index, name) = (self.index, self.name);
-        self.home
-            .run(move |netlink| reconcile::remove(netlink, index, &name))
+    fn unmake(self) {
+        let (index, name, tap) = (self.index, self.name, self.tap);
+        self.home.leave(move |netlink| {
+            if let Err(error) = reconcile::remove(netlink, index, &name) {
+                tracing::warn!(%error, "a twin was not removed; it goes with its descriptor");
+            }
+            // Closing the last descriptor of a TAP that is there removes it too, and takes as long.
+            drop(tap);
+        });
     }
 }

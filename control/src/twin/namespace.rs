@@ -1,4 +1,4 @@
-//! A thread in a network namespace, which does jobs there.
+//! A thread in a network namespace, which does jobs there, one after the other.
 
 use super::error::TwinError;
 use super::netlink::Netlink;
@@ -7,8 +7,9 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
-use std::thread::{Builder, JoinHandle};
+use std::thread::Builder;
 
 /// Which namespace a file stands for, whatever its path.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -29,11 +30,10 @@ impl NamespaceId {
 
 type Job = Box<dyn FnOnce(&Netlink) + Send>;
 
-/// The thread. Dropping it lets the thread end and waits for it.
+/// The thread. It ends when this was dropped and all jobs are done.
 pub(super) struct Namespace {
     path: PathBuf,
-    jobs: Option<Sender<Job>>,
-    thread: Option<JoinHandle<()>>,
+    jobs: Sender<Job>,
 }
 
 /// Opens a namespace's file and says which namespace it is.
@@ -52,7 +52,7 @@ impl Namespace {
     pub(super) fn start(path: &Path, file: File) -> Result<Self, TwinError> {
         let (jobs, received) = channel::<Job>();
         let (report, entered) = sync_channel(1);
-        let thread = Builder::new()
+        Builder::new()
             .name("twins".to_owned())
             .spawn(move || match enter(&file) {
                 Ok(netlink) => {
@@ -67,8 +67,7 @@ impl Namespace {
             })?;
         let namespace = Self {
             path: path.to_owned(),
-            jobs: Some(jobs),
-            thread: Some(thread),
+            jobs,
         };
         match entered.recv() {
             Ok(Ok(())) => Ok(namespace),
@@ -87,29 +86,27 @@ impl Namespace {
     ) -> Result<R, TwinError> {
         let (reply, result) = sync_channel(1);
         let job: Job = Box::new(move |netlink| drop(reply.send(job(netlink))));
-        let sent = self
-            .jobs
-            .as_ref()
-            .is_some_and(|jobs| jobs.send(job).is_ok());
-        if !sent {
+        if self.jobs.send(job).is_err() {
             return Err(self.gone());
         }
         result.recv().unwrap_or_else(|_| Err(self.gone()))
     }
 
+    /// Has a job done in the namespace, before all that are given later, and does not wait for it. The thread stays the
+    /// namespace's only one until then.
+    pub(super) fn leave(self: &Arc<Self>, job: impl FnOnce(&Netlink) + Send + 'static) {
+        let keep = Arc::clone(self);
+        let job: Job = Box::new(move |netlink| {
+            job(netlink);
+            drop(keep);
+        });
+        // A thread that is gone has nothing left.
+        let _ = self.jobs.send(job);
+    }
+
     fn gone(&self) -> TwinError {
         TwinError::NamespaceThread {
             path: self.path.clone(),
-        }
-    }
-}
-
-impl Drop for Namespace {
-    fn drop(&mut self) {
-        self.jobs = None;
-        if let Some(thread) = self.thread.take() {
-            // A thread that panicked has said so already.
-            let _ = thread.join();
         }
     }
 }
@@ -127,5 +124,40 @@ fn enter(file: &File) -> io::Result<Netlink> {
 fn work(netlink: &Netlink, jobs: &Receiver<Job>) {
     while let Ok(job) = jobs.recv() {
         job(netlink);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_to_it_is_not_waited_for_and_is_done_before_what_comes_later() {
+        let path = Path::new("/proc/self/ns/net");
+        let (_, file) = open(path).unwrap();
+        let namespace = Arc::new(Namespace::start(path, file).unwrap());
+        let weak = Arc::downgrade(&namespace);
+        let (gate, opened) = channel::<()>();
+        let (told, done) = channel();
+        let first = told.clone();
+        namespace.leave(move |_| {
+            opened.recv().unwrap();
+            first.send(1).unwrap();
+        });
+        assert!(done.try_recv().is_err(), "it waits at the gate");
+        gate.send(()).unwrap();
+        namespace.run(move |_| Ok(told.send(2))).unwrap().unwrap();
+        assert_eq!(done.iter().collect::<Vec<_>>(), [1, 2]);
+        // What is left keeps the thread, and with it the order, though nobody else does.
+        let (gate, opened) = channel::<()>();
+        let (told, done) = channel::<()>();
+        namespace.leave(move |_| {
+            opened.recv().unwrap();
+            drop(told);
+        });
+        drop(namespace);
+        assert!(weak.upgrade().is_some());
+        gate.send(()).unwrap();
+        assert!(done.recv().is_err(), "it was done");
     }
 }

@@ -34,5 +34,5 @@ pub use edit::{Entry, Fdb, Set};
 pub use error::FdbError;
 pub use key::FdbKey;
 pub use second::{SECONDS_MAX, Second};
-pub use table::{FdbReader, Seen};
+pub use table::{FdbReader, Seen, Sought};
 pub use target::FdbTarget;

@@ -52,28 +52,57 @@ impl Table {
         &self.buckets
     }
 
-    /// The two buckets of a key. They differ.
-    #[inline]
-    pub(super) fn pair(&self, key: FdbKey) -> [&Bucket; 2] {
+    /// Where the two buckets of a key are. They differ.
+    #[inline(always)]
+    fn places_of(&self, key: FdbKey) -> [u32; 2] {
         let (one, other) = key.hash(self.seed);
         let one = one & self.mask;
         let mut other = other & self.mask;
         if other == one {
             other ^= 1;
         }
-        [&self.buckets[one as usize], &self.buckets[other as usize]]
+        [one, other]
+    }
+
+    /// The two buckets of a key.
+    #[inline]
+    pub(super) fn pair(&self, key: FdbKey) -> [&Bucket; 2] {
+        self.places_of(key)
+            .map(|place| &self.buckets[place as usize])
     }
 
     #[inline]
     pub(super) fn find(&self, key: FdbKey) -> Option<(&Slot, Word)> {
-        for bucket in self.pair(key) {
-            for slot in &bucket.slots {
-                if let Some(word) = slot.find(key) {
+        let places = self.places_of(key);
+        self.find_at(&Sought { key, places })
+    }
+
+    #[inline]
+    fn find_at(&self, sought: &Sought) -> Option<(&Slot, Word)> {
+        for place in sought.places {
+            for slot in &self.buckets.get(place as usize)?.slots {
+                if let Some(word) = slot.find(sought.key) {
                     return Some((slot, word));
                 }
             }
         }
         None
+    }
+}
+
+/// A key that is about to be looked up, and where that is to be done: found out once, when it starts to be loaded.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sought {
+    key: FdbKey,
+    places: [u32; 2],
+}
+
+impl Sought {
+    /// The key itself.
+    #[inline(always)]
+    #[must_use]
+    pub const fn key(&self) -> FdbKey {
+        self.key
     }
 }
 
@@ -112,10 +141,16 @@ impl FdbReader {
 
     /// Starts to load what a lookup of this key reads.
     #[inline]
-    pub fn prefetch(&self, key: FdbKey) {
-        for bucket in self.table.pair(key) {
+    #[must_use]
+    pub fn seek(&self, key: FdbKey) -> Sought {
+        let places = self.table.places_of(key);
+        for bucket in places
+            .iter()
+            .filter_map(|p| self.table.buckets.get(*p as usize))
+        {
             prefetch(bucket);
         }
+        Sought { key, places }
     }
 
     /// Which way a station is.
@@ -125,12 +160,19 @@ impl FdbReader {
         self.table.find(key)?.1.target()
     }
 
-    /// Notes that a station sent a frame from `target`, at most once a second, and says whether
-    /// the FDB has it there.
+    /// Which way a station is that this reader was told to [`seek`](Self::seek).
     #[inline]
     #[must_use]
-    pub fn see(&self, key: FdbKey, target: FdbTarget, now: Second) -> Seen {
-        let Some((slot, word)) = self.table.find(key) else {
+    pub fn found(&self, sought: &Sought) -> Option<FdbTarget> {
+        self.table.find_at(sought)?.1.target()
+    }
+
+    /// Notes that a station, which this reader was told to [`seek`](Self::seek), sent a frame from `target`, at most once a
+    /// second, and says whether the FDB has it there.
+    #[inline]
+    #[must_use]
+    pub fn see(&self, station: &Sought, target: FdbTarget, now: Second) -> Seen {
+        let Some((slot, word)) = self.table.find_at(station) else {
             return Seen::Nowhere;
         };
         match word.target() {

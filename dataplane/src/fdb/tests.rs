@@ -84,7 +84,7 @@ mod plain {
                             Some((known, _)) => Seen::Elsewhere(*known),
                             None => Seen::Nowhere,
                         };
-                        prop_assert_eq!(reader.see(k, t, now), seen);
+                        prop_assert_eq!(reader.see(&reader.seek(k), t, now), seen);
                     }
                     Change::Tick => now = Second::new(now.get().wrapping_add(1)),
                     Change::Settle => fdb.settle(),
@@ -160,7 +160,10 @@ mod plain {
         while !fdb.set(key(1, station), behind(1), now).unwrap().grown {
             station += 1;
         }
-        assert_eq!(late.see(first, behind(1), Second::new(9)), Seen::Here);
+        assert_eq!(
+            late.see(&late.seek(first), behind(1), Second::new(9)),
+            Seen::Here
+        );
         assert_eq!(fdb.get(first).unwrap().used, now);
         fdb.settle();
         assert_eq!(fdb.get(first).unwrap().used, Second::new(9));
@@ -182,7 +185,11 @@ mod plain {
                                 None => {}
                                 Some(FdbTarget::Interface(id)) => {
                                     assert_eq!(id.get() & 0xffff, station);
-                                    let _ = reader.see(k, FdbTarget::Interface(id), Second::new(1));
+                                    let _ = reader.see(
+                                        &reader.seek(k),
+                                        FdbTarget::Interface(id),
+                                        Second::new(1),
+                                    );
                                 }
                                 other => panic!("{other:?}"),
                             }

@@ -51,14 +51,14 @@ impl Forwarder {
             let Some(mbuf) = packets[slot].take() else {
                 break;
             };
-            tx.push(mbuf, adjacency.interface);
+            tx.push(mbuf);
             bytes += ip_bytes;
             sent += 1;
         }
         if sent > 0 {
             bytes += sent as u64 * u64::from(adjacency.header_len);
             self.counters.adjacency(id).add(sent as u64, bytes);
-            tx.count(adjacency.interface, sent as u64, bytes, &self.counters);
+            tx.count(adjacency.interface, sent, bytes, &self.counters);
         }
         sent
     }

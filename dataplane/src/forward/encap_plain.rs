@@ -83,7 +83,7 @@ impl Forwarder {
             let Some(mbuf) = packets[slot].take() else {
                 break;
             };
-            tx.push(mbuf, adjacency.interface);
+            tx.push(mbuf);
             self.counters.tunnel(*id).add(1, outer_bytes.into());
             count_inner(&self.counters, tunnel, facts.ip_bytes.into());
             bytes += u64::from(outer_bytes);
@@ -92,7 +92,7 @@ impl Forwarder {
         if sent > 0 {
             bytes += sent as u64 * EthernetHeader::LEN as u64;
             self.counters.adjacency(neighbour).add(sent as u64, bytes);
-            tx.count(adjacency.interface, sent as u64, bytes, &self.counters);
+            tx.count(adjacency.interface, sent, bytes, &self.counters);
         }
         sent
     }

@@ -30,6 +30,7 @@ mod local;
 #[cfg(test)]
 mod overlay_tests;
 mod resolve;
+mod ring;
 #[cfg(test)]
 mod tests;
 mod timed;
@@ -53,6 +54,7 @@ use crate::trace::Watch;
 use batch::Batch;
 pub use bridge::Learn;
 use bridge::{Learner, Origin};
+pub use ring::InjectRing;
 use timed::TIMED;
 use tx::TxPort;
 

@@ -8,7 +8,7 @@ use dpdk_sys::{Mbuf, MbufSource};
 use etherparse::PacketBuilder;
 
 use super::tx::{TxPort, TxSink};
-use super::{Forwarder, Inject, Supplies};
+use super::{Forwarder, InjectRing, Supplies};
 use crate::counters::WorkerCounters;
 use crate::drops::DropReason;
 use crate::fib::{Arena, Capacity, Trie};
@@ -28,7 +28,7 @@ struct Bench {
     forwarder: Forwarder,
     snapshot: Snapshot,
     ipv4: Trie<u32>,
-    sent: Arc<ArrayQueue<Inject>>,
+    sent: Arc<InjectRing>,
     punts: Arc<ArrayQueue<Punt>>,
 }
 
@@ -84,7 +84,10 @@ impl Bench {
                 buckets: [1, 2].map(|id| Hop::Adjacency(AdjacencyId::new(id))).into(),
             },
         );
-        let (sent, punts) = (Arc::new(ArrayQueue::new(256)), Arc::new(ArrayQueue::new(8)));
+        let (sent, punts) = (
+            Arc::new(InjectRing::new(256).unwrap()),
+            Arc::new(ArrayQueue::new(8)),
+        );
         let mut forwarder = Forwarder::new(
             Arc::new(WorkerCounters::new()),
             Supplies {
@@ -185,6 +188,36 @@ fn every_packet_of_a_mixed_burst_is_counted_once() {
         counters.rx.get(),
         counters.tx.get() + counters.punted.get() + counters.consumed.get() + counters.dropped()
     );
+}
+
+#[test]
+fn a_burst_to_one_host_behind_all_lengths_follows_the_longest_that_is_left() {
+    let mut bench = Bench::new();
+    let host = [192, 168, 90, 90];
+    bench.snapshot.next_hops.set(12, NextHop::Blackhole);
+    // By turns forwarded and swallowed, so that each length tells itself from its neighbours.
+    let hop = |length: u8| if length % 2 == 0 { 10 } else { 12 };
+    let net = |length| ipnet::Ipv4Net::new(host.into(), length).unwrap().trunc();
+    for length in 0..=32 {
+        bench.route(&net(length).to_string(), hop(length));
+    }
+    let burst: Vec<_> = (0..64).map(|port| udp(host, 64, port)).collect();
+    for length in (0..=32).rev() {
+        let before = bench.dropped(DropReason::Blackhole);
+        let sent = bench.receive(&burst).len();
+        let swallowed = bench.dropped(DropReason::Blackhole) - before;
+        let expected = if hop(length) == 10 { (64, 0) } else { (0, 64) };
+        assert_eq!((sent, swallowed), expected, "/{length}");
+        let covering = |net: ipnet::Ipv4Net| NextHopId::new(hop(net.prefix_len()));
+        assert!(bench.ipv4.remove(net(length), covering));
+    }
+    // Now all are missing.
+    let before = bench.forwarder.counters().punted.get() + bench.dropped(DropReason::NoRoute);
+    assert_eq!(bench.receive(&burst).len(), 0);
+    let counters = bench.forwarder.counters();
+    let missed = counters.punted.get() + bench.dropped(DropReason::NoRoute) - before;
+    let policed = bench.dropped(DropReason::PuntPoliced);
+    assert_eq!(missed + policed, 64);
 }
 
 #[test]

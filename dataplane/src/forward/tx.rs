@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use arrayvec::ArrayVec;
-use crossbeam::queue::ArrayQueue;
 use dpdk_sys::{Mbuf, TxQueue};
 
-use super::Inject;
+use super::{Inject, InjectRing};
 use crate::counters::WorkerCounters;
 use crate::drops::DropReason;
 use crate::ids::{BURST, InterfaceId, PortId};
@@ -19,7 +18,7 @@ pub enum TxSink {
     Queue(TxQueue),
     /// The inject ring of the worker that owns the port's queue, for ports with fewer transmit
     /// queues than there are workers.
-    Handoff(Arc<ArrayQueue<Inject>>),
+    Handoff(Arc<InjectRing>),
 }
 
 /// The transmit buffer of one port.
@@ -100,15 +99,14 @@ impl TxPort {
         }
     }
 
-    /// Adds a received packet that leaves by `interface`. There must be room.
+    /// Adds a received packet; [`TxPort::count`] is told of it afterwards. There must be room.
     #[inline(always)]
-    pub(super) fn push(&mut self, mbuf: Mbuf, interface: InterfaceId) {
-        self.interfaces[self.frames.len() % BURST] = interface;
+    pub(super) fn push(&mut self, mbuf: Mbuf) {
         self.frames.push(mbuf);
     }
 
     /// Adds one received frame of `bytes` that leaves by `interface`, and counts it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push_one(
         &mut self,
         mbuf: Mbuf,
@@ -117,24 +115,30 @@ impl TxPort {
         counters: &WorkerCounters,
     ) {
         self.make_room(1, counters);
-        self.push(mbuf, interface);
+        self.push(mbuf);
         self.count(interface, 1, bytes, counters);
     }
 
-    /// Counts frames that were just added.
+    /// Counts frames that were just added and leave by `interface`.
     #[inline(always)]
     pub(super) fn count(
         &mut self,
         interface: InterfaceId,
-        packets: u64,
+        packets: usize,
         bytes: u64,
         counters: &WorkerCounters,
     ) {
+        let end = self.frames.len();
+        if packets == 1 {
+            self.interfaces[end.wrapping_sub(1) % BURST] = interface;
+        } else if let Some(places) = self.interfaces.get_mut(end.saturating_sub(packets)..end) {
+            places.fill(interface);
+        }
         if interface != self.run.interface {
             self.end_run(counters);
             self.run.interface = interface;
         }
-        self.run.packets += packets;
+        self.run.packets += packets as u64;
         self.run.bytes += bytes;
     }
 
@@ -191,6 +195,7 @@ impl TxPort {
                     }
                     sent += 1;
                 }
+                ring.waker().wake();
                 sent
             }
         }

@@ -16,7 +16,7 @@ use super::command::{Command, Reply};
 use super::run::Loop;
 use crate::counters::WorkerCounters;
 use crate::forward::tx::TxPort;
-use crate::forward::{Forwarder, Inject, Supplies};
+use crate::forward::{Forwarder, InjectRing, Supplies};
 use crate::ids::{PortId, QueueId, WorkerIndex};
 use crate::snapshot::{Snapshot, cell::Reader};
 use crate::trace::Watch;
@@ -36,9 +36,11 @@ const TIMER_SLACK_NS: u64 = 1;
 pub enum Idle {
     /// Poll on.
     Poll,
-    /// Sleep this long between passes once nothing has come for a while.
+    /// Sleep once nothing has come for a while: until a queue interrupts or somebody gives it work.
     Adaptive {
-        /// The sleep, which bounds the delay of the first packet.
+        /// That while: longer than gaps in traffic that is worth spinning for.
+        after: Duration,
+        /// The sleep between two passes where a queue has no interrupt. It bounds the delay of the first packet.
         sleep: Duration,
     },
 }
@@ -76,6 +78,15 @@ pub enum StartError {
         #[source]
         source: dpdk_sys::thread::RegisterError,
     },
+    /// There is nothing to wake it by.
+    #[error("worker {worker} has no eventfd")]
+    Waker {
+        /// The worker.
+        worker: WorkerIndex,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// No thread could be made.
     #[error("worker {worker} has no thread")]
     Thread {
@@ -112,7 +123,7 @@ pub struct Worker {
     replies: Arc<ArrayQueue<Reply>>,
     /// Whether a reply will come to a command that was given up.
     owes_reply: AtomicBool,
-    injects: Arc<ArrayQueue<Inject>>,
+    injects: Arc<InjectRing>,
     reader_slot: usize,
     thread: Option<JoinHandle<()>>,
 }
@@ -132,7 +143,9 @@ impl Worker {
         let counters = Arc::new(WorkerCounters::new());
         let commands = Arc::new(ArrayQueue::new(1));
         let replies = Arc::new(ArrayQueue::new(1));
-        let injects = Arc::new(ArrayQueue::new(INJECT_RING));
+        let injects = InjectRing::new(INJECT_RING)
+            .map(Arc::new)
+            .map_err(|source| StartError::Waker { worker, source })?;
         let reader_slot = reader.slot();
         let state = Loop {
             forwarder: Forwarder::new(Arc::clone(&counters), supplies),
@@ -178,7 +191,7 @@ impl Worker {
 
     /// The ring of frames that it is to send.
     #[must_use]
-    pub const fn injects(&self) -> &Arc<ArrayQueue<Inject>> {
+    pub const fn injects(&self) -> &Arc<InjectRing> {
         &self.injects
     }
 
@@ -256,6 +269,7 @@ impl Worker {
             self.owes_reply.store(false, Ordering::Relaxed);
         }
         self.commands.push(command).map_err(|_| hung())?;
+        self.injects.waker().wake();
         if let Some(reply) = self.reply() {
             return Ok(reply);
         }
@@ -293,6 +307,7 @@ impl Drop for Worker {
             return;
         };
         drop(self.commands.force_push(Command::Stop));
+        self.injects.waker().wake();
         let start = Instant::now();
         while !thread.is_finished() && start.elapsed() < ANSWER_WITHIN {
             std::thread::sleep(Duration::from_millis(1));

@@ -8,5 +8,7 @@ pub mod command;
 pub mod handle;
 mod idle;
 mod run;
+mod sleep;
+pub mod waker;
 
 pub use handle::{Idle, StartError, Worker, WorkerSpec};

@@ -9,8 +9,8 @@ use dpdk_sys::clock::tsc;
 
 use super::command::{Command, Reply};
 use super::handle::Idle;
-use super::idle::Idler;
-use crate::forward::{Forwarder, Inject};
+use super::idle::{Idler, Woken};
+use crate::forward::{Forwarder, InjectRing};
 use crate::ids::{BURST, MAX_PORTS, PortId};
 use crate::snapshot::{Snapshot, cell::Reader};
 
@@ -23,7 +23,7 @@ pub(super) struct Loop {
     pub(super) reader: Reader<Snapshot>,
     pub(super) commands: Arc<ArrayQueue<Command>>,
     pub(super) replies: Arc<ArrayQueue<Reply>>,
-    pub(super) injects: Arc<ArrayQueue<Inject>>,
+    pub(super) injects: Arc<InjectRing>,
     pub(super) queues: ArrayVec<(PortId, RxQueue), MAX_QUEUES>,
 }
 
@@ -41,18 +41,25 @@ impl Loop {
                     self.forwarder.flush();
                     return;
                 }
+                if matches!(command, Command::AddRx(..) | Command::TakeRx(..)) {
+                    idler.trust();
+                }
                 self.obey(command, start);
                 // Commands come in rows, and some while a queue has no owner: the next finds it awake.
                 idler.stay_awake(start);
             }
             let busy = self.pass(start) > 0;
-            let sleep = idler.after_pass(busy, start);
-            if let Some(sleep) = sleep {
-                self.reader.offline();
-                std::thread::sleep(sleep);
-            }
+            let rest = idler.after_pass(busy, start);
+            let woken = rest.map(|rest| self.sleep(rest, start));
             let end = tsc();
             let counters = self.forwarder.counters();
+            if let Some(woken) = woken {
+                idler.slept(woken, end);
+                counters.sleeps.add(1);
+                let by_others = matches!(woken, Woken::Called | Woken::Interrupted);
+                counters.wakeups.add(by_others.into());
+                counters.asleep_cycles.add(end - start);
+            }
             counters.passes.add(1);
             if busy {
                 counters.busy_cycles.add(end - start);
@@ -66,7 +73,7 @@ impl Loop {
 
     /// One pass over all queues and the inject ring; returns how many packets there were.
     #[inline]
-    fn pass(&mut self, now_ticks: u64) -> usize {
+    pub(super) fn pass(&mut self, now_ticks: u64) -> usize {
         let mut packets = 0;
         for (port, queue) in &mut self.queues {
             let snapshot = self.reader.snapshot();

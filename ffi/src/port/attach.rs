@@ -263,7 +263,7 @@ const SHARING_DRIVERS: &[&str] = &[
     "mana",
 ];
 
-const PCI_DEVICES: &str = "/sys/bus/pci/devices";
+pub(super) const PCI_DEVICES: &str = "/sys/bus/pci/devices";
 
 /// Why a probe failed, in words that say what to do.
 fn diagnose(device: &str, errno: Errno, pci_devices: &Path) -> AttachError {
@@ -273,10 +273,7 @@ fn diagnose(device: &str, errno: Errno, pci_devices: &Path) -> AttachError {
         if !sysfs.exists() {
             return AttachError::NoSuchDevice { device, errno };
         }
-        let driver = std::fs::read_link(sysfs.join("driver"))
-            .ok()
-            .and_then(|d| Some(d.file_name()?.to_string_lossy().into_owned()));
-        match driver {
+        match kernel_driver(&device, pci_devices) {
             None => return AttachError::NotBound { device },
             Some(driver) if !SHARING_DRIVERS.contains(&driver.as_str()) => {
                 return AttachError::BoundToKernel { device, driver };
@@ -289,6 +286,13 @@ fn diagnose(device: &str, errno: Errno, pci_devices: &Path) -> AttachError {
         libc::ENODEV | libc::ENOENT | libc::EFAULT => AttachError::NoDriver { device, errno },
         _ => AttachError::Refused { device, errno },
     }
+}
+
+/// The kernel driver to which the device at the PCI address of a device string is bound.
+pub(super) fn kernel_driver(device: &str, pci_devices: &Path) -> Option<String> {
+    let driver = pci_devices.join(pci_address(device)?).join("driver");
+    let driver = std::fs::read_link(driver).ok()?;
+    Some(driver.file_name()?.to_string_lossy().into_owned())
 }
 
 /// The PCI address that a device string begins with, in sysfs' long form.

@@ -1,6 +1,7 @@
 //! Setting a port up: queues, buffers, offloads.
 
-use super::info::{RxOffloads, TxOffloads, raw_info};
+use super::info::{PortInfo, RxOffloads, TxOffloads, raw_info};
+use super::interrupt;
 use super::plan::Plan;
 use super::xdp::Sockets;
 use super::{Port, PortError};
@@ -30,6 +31,8 @@ pub struct PortConfig {
     pub promiscuous: bool,
     /// Whether to spread flows over the queues by a hash of addresses and ports, and to deliver it.
     pub rss: bool,
+    /// Whether threads are to sleep until a receive queue has packets ([`RxQueue::arm`]).
+    pub rx_interrupts: bool,
     /// Further work on received packets.
     pub rx_offloads: RxOffloads,
     /// Further work on packets to be sent.
@@ -47,6 +50,7 @@ impl Default for PortConfig {
             mtu_bytes: 1500,
             promiscuous: true,
             rss: true,
+            rx_interrupts: false,
             rx_offloads: RxOffloads::NONE,
             tx_offloads: TxOffloads::NONE,
         }
@@ -56,6 +60,8 @@ impl Default for PortConfig {
 /// What a device does after [`Port::configure`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Applied {
+    /// Receive queues.
+    pub rx_queues: u16,
     /// Descriptors of each receive queue.
     pub rx_descriptors: u16,
     /// Descriptors of each transmit queue.
@@ -65,6 +71,8 @@ pub struct Applied {
     /// Whether the device tells by itself when its link changes; [`Port::link`] then costs no access to
     /// it.
     pub link_events: bool,
+    /// Whether its receive queues have interrupts; final once the port was started.
+    pub rx_interrupts: bool,
     /// The largest MTU for which the receive buffers are right as they are.
     pub buffered_mtu_bytes: u16,
     /// What is done on receipt. The hash of a packet is valid only with [`RxOffloads::RSS_HASH`].
@@ -177,8 +185,10 @@ impl Port {
     ) -> Result<Queues, ConfigureError> {
         self.can_configure()?;
         let info = raw_info(self.id())?;
-        let plan = Plan::new(config, &info, pool)?;
-        let is_xdp = self.info()?.driver == XDP_DRIVER;
+        let PortInfo { driver, name, .. } = self.info()?;
+        let mut plan = Plan::new(config, &info, pool)?;
+        plan.rx_interrupts = config.rx_interrupts && interrupt::is_offered(&driver, &name);
+        let is_xdp = driver == XDP_DRIVER;
         let device = self.exclusive()?;
         device.stop()?;
         device.keep_pool(pool.clone());

@@ -1,11 +1,12 @@
 //! What a port and its queue handles share.
 
-use super::PortError;
 use super::xdp::Sockets;
+use super::{Interrupt, PortError};
 use crate::eal::Eal;
 use crate::mempool::Mempool;
 use crate::raw;
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A claimed DPDK port. The last handle to drop it closes the device.
@@ -15,6 +16,8 @@ pub(crate) struct Device {
     /// Set once the device is started. A queue handle reads it before each burst: DPDK's own
     /// switch from its dummy burst function to the driver's is several stores without an order.
     running: AtomicBool,
+    /// Of the receive queues of a device that runs, if they have them.
+    interrupts: OnceLock<Box<[Interrupt]>>,
     /// Pools whose buffers may be in the receive queues; they must outlive the device.
     pools: Vec<Mempool>,
     /// Of an AF_XDP device.
@@ -29,6 +32,7 @@ impl Device {
         Self {
             id,
             running: AtomicBool::new(false),
+            interrupts: OnceLock::new(),
             pools: Vec::new(),
             sockets: Sockets::none(),
             is_open: true,
@@ -48,6 +52,18 @@ impl Device {
 
     pub(super) fn set_running(&self) {
         self.running.store(true, Ordering::Release);
+    }
+
+    /// The interrupt of a receive queue; `None` while the device does not run.
+    pub(crate) fn interrupt(&self, queue: u16) -> Option<&Interrupt> {
+        let all = self.interrupts.get().filter(|_| self.is_running())?;
+        all.get(usize::from(queue))
+    }
+
+    /// Sets what [`Device::interrupt`] answers, before [`Device::set_running`].
+    pub(super) fn set_interrupts(&self, interrupts: Box<[Interrupt]>) {
+        // Set only once between two starts, since stopping takes it.
+        let _ = self.interrupts.set(interrupts);
     }
 
     pub(super) const fn eal(&self) -> &Eal {
@@ -80,6 +96,7 @@ impl Device {
             // SAFETY: the port exists, and no thread polls it.
             PortError::check(unsafe { raw::rte_eth_dev_stop(self.id) })?;
             *self.running.get_mut() = false;
+            self.interrupts.take();
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ mod carrier;
 mod config;
 mod device;
 mod info;
+mod interrupt;
 mod plan;
 mod stats;
 mod xdp;
@@ -26,6 +27,7 @@ pub use info::{Link, PortInfo, RxOffloads, TxOffloads};
 pub use stats::PortStats;
 
 pub(crate) use device::Device;
+pub(crate) use interrupt::Interrupt;
 
 use crate::error::Errno;
 use crate::raw;
@@ -103,6 +105,12 @@ impl Port {
         // SAFETY: the port exists and is configured. Queue handles do not touch a port that is not
         // marked as running.
         PortError::check(unsafe { raw::rte_eth_dev_start(self.id()) })?;
+        let id = self.id();
+        if let Some(applied) = self.applied.as_mut().filter(|a| a.rx_interrupts) {
+            let interrupts = interrupt::of_queues(id, applied.rx_queues);
+            applied.rx_interrupts = !interrupts.is_empty();
+            self.device.set_interrupts(interrupts);
+        }
         self.device.set_running();
         // Only now, because some drivers talk to their device for it. A driver without the notion
         // sees every frame anyway, or says so in `promiscuous`.

@@ -18,6 +18,8 @@ pub(super) struct Plan {
     tx_offloads: u64,
     rss_functions: u64,
     link_events: bool,
+    /// Whether to ask for receive interrupts, which not every device bears.
+    pub(super) rx_interrupts: bool,
     buffered_mtu_bytes: u16,
 }
 
@@ -82,6 +84,7 @@ impl Plan {
                 & info.tx_offload_capa,
             rss_functions,
             link_events: super::info::tells_link(info),
+            rx_interrupts: false,
             buffered_mtu_bytes,
         })
     }
@@ -110,6 +113,7 @@ impl Plan {
         conf.txmode.offloads = self.tx_offloads;
         conf.rx_adv_conf.rss_conf.rss_hf = self.rss_functions;
         conf.intr_conf.set_lsc(self.link_events.into());
+        conf.intr_conf.set_rxq(self.rx_interrupts.into());
         // SAFETY: the port exists and is stopped; the configuration is copied.
         check(Step::Device, unsafe {
             raw::rte_eth_dev_configure(port, config.rx_queues, config.tx_queues, &raw const conf)
@@ -160,10 +164,12 @@ impl Plan {
             check(Step::Mtu, result)?;
         }
         Ok(Applied {
+            rx_queues: config.rx_queues,
             rx_descriptors,
             tx_descriptors,
             rss: self.rss_functions != 0,
             link_events: self.link_events,
+            rx_interrupts: self.rx_interrupts,
             buffered_mtu_bytes: self.buffered_mtu_bytes,
             rx_offloads: RxOffloads::from_bits(self.rx_offloads),
             tx_offloads: TxOffloads::from_bits(self.tx_offloads),

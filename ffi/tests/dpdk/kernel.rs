@@ -3,7 +3,8 @@
 use super::{pool, port, start};
 use arrayvec::ArrayVec;
 use dpdk_sys::port::ConfigureError;
-use dpdk_sys::{Mbuf, Mempool, PortConfig, Queues, RxQueue, TxQueue};
+use dpdk_sys::{Mbuf, Mempool, Port, PortConfig, Queues, RxQueue, TxQueue};
+use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 /// Moves this thread into a network namespace of its own, which ends with the process.
@@ -117,6 +118,69 @@ fn a_device_tells_when_its_link_changes() {
         }
     }
     drop(queues);
+    tap.detach().unwrap();
+}
+
+/// Whether a queue's interrupt comes within so many milliseconds.
+fn interrupts(queue: &RxQueue, within_ms: i32) -> bool {
+    let fd = queue.interrupt().expect("an interrupt").as_raw_fd();
+    let mut waiting = libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: one structure, as said.
+    unsafe { libc::poll(&raw mut waiting, 1, within_ms) == 1 }
+}
+
+#[test]
+fn a_queue_interrupts_when_packets_come_where_its_device_can() {
+    let dpdk = start();
+    own_network();
+    let pool = pool(&dpdk);
+    let config = PortConfig {
+        rx_interrupts: true,
+        ..PortConfig::default()
+    };
+    let [(tap, mut tap_queues), (socket, mut socket_queues)] =
+        ["net_tap0,iface=ferroute0", "net_af_packet0,iface=ferroute0"].map(|device| {
+            let mut port = Port::attach(&dpdk, device).unwrap();
+            let mut queues = port.configure(&config, &pool).unwrap();
+            assert!(!queues.rx[0].arm(), "before it is started");
+            port.start().unwrap();
+            (port, queues)
+        });
+    assert!(tap.applied().unwrap().rx_interrupts);
+    assert!(!socket.applied().unwrap().rx_interrupts);
+    assert!(!socket_queues.rx[0].arm() && socket_queues.rx[0].interrupt().is_none());
+    let queue = &mut tap_queues.rx[0];
+    for number in 0..3 {
+        assert!(queue.arm());
+        // What the kernel sends of itself comes first.
+        while interrupts(queue, 0) {
+            queue.rx(&mut ArrayVec::new());
+        }
+        let mut burst: ArrayVec<Mbuf, 64> =
+            std::iter::once(pool.alloc_with(&frame(number)).unwrap()).collect();
+        assert_eq!(socket_queues.tx[0].tx(&mut burst), 1);
+        assert!(interrupts(queue, 10_000));
+        queue.disarm();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let mut burst = ArrayVec::new();
+        while !burst
+            .iter()
+            .any(|packet: &Mbuf| packet.data() == frame(number))
+        {
+            assert!(Instant::now() < deadline, "no frame {number}");
+            burst.clear();
+            queue.rx(&mut burst);
+        }
+    }
+    let lines = super::LOG.lock().unwrap();
+    let complaint = lines.iter().find(|line| line.contains("Rx Intr"));
+    assert_eq!(complaint, None);
+    drop((lines, tap_queues, socket_queues));
+    socket.detach().unwrap();
     tap.detach().unwrap();
 }
 

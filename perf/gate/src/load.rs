@@ -7,6 +7,10 @@ pub(crate) enum Load {
     Ipv4,
     /// IPv4 over a table of one route.
     Ipv4One,
+    /// IPv4 to one host behind a prefix of every length.
+    Ipv4Chain,
+    /// IPv4 to where no route leads; nothing is sent.
+    Ipv4Missing,
     /// IPv4 to many neighbours.
     Ipv4Hops,
     /// IPv4 over a group.
@@ -27,9 +31,11 @@ pub(crate) enum Load {
 
 impl Load {
     /// Every load.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Ipv4,
         Self::Ipv4One,
+        Self::Ipv4Chain,
+        Self::Ipv4Missing,
         Self::Ipv4Hops,
         Self::Ipv4Group,
         Self::Ipv6,
@@ -45,6 +51,8 @@ impl Load {
         match self {
             Self::Ipv4 => "ipv4",
             Self::Ipv4One => "ipv4-one",
+            Self::Ipv4Chain => "ipv4-chain",
+            Self::Ipv4Missing => "ipv4-missing",
             Self::Ipv4Hops => "ipv4-hops",
             Self::Ipv4Group => "ipv4-group",
             Self::Ipv6 => "ipv6",

@@ -20,8 +20,12 @@ enum GateError {
     Usage,
     #[error(transparent)]
     Stages(#[from] StagesError),
-    #[error("of {received} packets {sent} were sent")]
-    Lost { received: usize, sent: usize },
+    #[error("of {received} packets {sent} were sent and {refused} refused")]
+    Lost {
+        received: usize,
+        sent: usize,
+        refused: usize,
+    },
 }
 
 fn main() -> ExitCode {
@@ -51,10 +55,20 @@ fn run() -> Result<(), GateError> {
         count_this(&mut stages, &mut packets);
         sent += stages.empty();
     }
-    if sent == received {
+    let refused = stages.refused();
+    let (expected, other) = if load == Load::Ipv4Missing {
+        (refused, sent)
+    } else {
+        (sent, refused)
+    };
+    if (expected, other) == (received, 0) {
         Ok(())
     } else {
-        Err(GateError::Lost { received, sent })
+        Err(GateError::Lost {
+            received,
+            sent,
+            refused,
+        })
     }
 }
 

@@ -13,7 +13,7 @@ use ferroute_dataplane::fdb::{Fdb, FdbError};
 use ferroute_dataplane::fib::synth::{ipv4_flows, ipv4_table, ipv6_flows, ipv6_table};
 use ferroute_dataplane::fib::{Arena, ArenaError, Capacity, FibError, Trie};
 use ferroute_dataplane::forward::tx::{TxPort, TxSink};
-use ferroute_dataplane::forward::{Forwarder, Inject, Supplies};
+use ferroute_dataplane::forward::{Forwarder, InjectRing, Supplies};
 use ferroute_dataplane::ids::{AdjacencyId, BURST, GroupId, InterfaceId, NextHopId, PortId, VrfId};
 use ferroute_dataplane::mac::Mac;
 use ferroute_dataplane::policer::PuntPolicy;
@@ -23,10 +23,12 @@ use ferroute_dataplane::snapshot::{Snapshot, Vrf};
 use ferroute_dataplane::wire::flow::FlowHasher;
 use ferroute_dataplane::wire::mpls::{LabelError, LabelStackError};
 use ferroute_dataplane::wire::vxlan::VniError;
-use ipnet::Ipv4Net;
+use ipnet::{Ipv4Net, PrefixLenError};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+/// The host behind prefixes of all lengths.
+const CHAINED: Ipv4Addr = Ipv4Addr::new(192, 168, 90, 90);
 const ROUTES: usize = 10_000;
 const FLOWS: usize = 1_024;
 const NEIGHBOURS: u8 = 64;
@@ -55,13 +57,17 @@ pub(crate) enum StagesError {
     Labels(#[from] LabelStackError),
     #[error(transparent)]
     Fdb(#[from] FdbError),
+    #[error(transparent)]
+    Length(#[from] PrefixLenError),
+    #[error("there is no ring to send into: {0}")]
+    Ring(#[from] std::io::Error),
 }
 
 /// A worker's stages and the frames that it receives.
 pub(crate) struct Stages {
     forwarder: Forwarder,
     snapshot: Snapshot,
-    sent: Arc<ArrayQueue<Inject>>,
+    sent: Arc<InjectRing>,
     frames: Vec<Vec<u8>>,
     // Readers are good for as long as their tables live.
     _tries: (Trie<u32>, Trie<u128>),
@@ -83,8 +89,11 @@ impl Stages {
                 _ => NEIGHBOUR_HOP,
             })
         };
-        let routes = if load == Load::Ipv4One { 1 } else { ROUTES };
-        let table4 = ipv4_table(routes, 4);
+        let table4 = match load {
+            Load::Ipv4One => ipv4_table(1, 4),
+            Load::Ipv4Chain => chain()?,
+            _ => ipv4_table(ROUTES, 4),
+        };
         for (place, net) in table4.iter().enumerate() {
             ipv4.set(*net, next_hop(place))?;
         }
@@ -97,7 +106,13 @@ impl Stages {
         let frames = if load == Load::Ipv6 {
             frames(load, &ipv6_flows(&table6, FLOWS, 7), frames::ipv6)
         } else {
-            frames(load, &ipv4_flows(&table4, FLOWS, 5), frames::ipv4)
+            let flows = match load {
+                Load::Ipv4Chain => vec![CHAINED.to_bits(); FLOWS],
+                // The table has nothing of 10.0.0.0/8.
+                Load::Ipv4Missing => (0..FLOWS as u32).map(|n| 10 << 24 | n << 14).collect(),
+                _ => ipv4_flows(&table4, FLOWS, 5),
+            };
+            frames(load, &flows, frames::ipv4)
         };
         let mut snapshot =
             Snapshot::empty(arena, PuntPolicy::default_for(TICKS_HZ), FlowHasher::new(1));
@@ -115,11 +130,17 @@ impl Stages {
             Load::MplsUdpEncap => add_tunnels(&mut snapshot, Kind::MplsUdp)?,
             Load::VxlanDecap | Load::MplsUdpDecap => add_endpoint(&mut snapshot)?,
             Load::Bridge => fdb = Some(add_bridge(&mut snapshot)?),
-            Load::Ipv4 | Load::Ipv4One | Load::Ipv4Hops | Load::Ipv4Group | Load::Ipv6 => {}
+            Load::Ipv4
+            | Load::Ipv4One
+            | Load::Ipv4Chain
+            | Load::Ipv4Missing
+            | Load::Ipv4Hops
+            | Load::Ipv4Group
+            | Load::Ipv6 => {}
         }
 
         let (sent, punts) = (
-            Arc::new(ArrayQueue::new(BURST)),
+            Arc::new(InjectRing::new(BURST)?),
             Arc::new(ArrayQueue::new(1)),
         );
         let mut forwarder = Forwarder::new(
@@ -163,11 +184,25 @@ impl Stages {
         self.forwarder.receive(&self.snapshot, PORT, packets, 0);
     }
 
+    /// How many packets were refused a way.
+    pub(crate) fn refused(&self) -> usize {
+        let counters = self.forwarder.counters();
+        let refused = counters.punted.get() + counters.dropped();
+        usize::try_from(refused).unwrap_or(usize::MAX)
+    }
+
     /// Empties the transmit buffer; returns how many packets were in it.
     pub(crate) fn empty(&mut self) -> usize {
         self.forwarder.flush();
         std::iter::from_fn(|| self.sent.pop()).count()
     }
+}
+
+/// Prefixes of all lengths around one host.
+fn chain() -> Result<Vec<Ipv4Net>, StagesError> {
+    (1..=32)
+        .map(|length| Ok(Ipv4Net::new(CHAINED, length)?.trunc()))
+        .collect()
 }
 
 /// Port 0 with its interface, the neighbours behind it, and a group of four of them.

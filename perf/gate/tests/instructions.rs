@@ -73,13 +73,23 @@ fn ipv4_over_one_route() {
 }
 
 #[test]
+fn ipv4_to_one_host_behind_all_lengths() {
+    hold("ipv4-chain", 235);
+}
+
+#[test]
+fn ipv4_to_where_no_route_leads() {
+    hold("ipv4-missing", 525);
+}
+
+#[test]
 fn ipv4_to_many_neighbours() {
     hold("ipv4-hops", 320);
 }
 
 #[test]
 fn ipv4_over_a_group() {
-    hold("ipv4-group", 430);
+    hold("ipv4-group", 418);
 }
 
 #[test]
@@ -89,25 +99,25 @@ fn ipv6_to_one_neighbour() {
 
 #[test]
 fn ipv4_into_vxlan() {
-    hold("vxlan-encap", 660);
+    hold("vxlan-encap", 545);
 }
 
 #[test]
 fn ipv4_out_of_vxlan() {
-    hold("vxlan-decap", 800);
+    hold("vxlan-decap", 590);
 }
 
 #[test]
 fn ipv4_into_labels_over_udp() {
-    hold("mplsudp-encap", 660);
+    hold("mplsudp-encap", 545);
 }
 
 #[test]
 fn ipv4_out_of_labels_over_udp() {
-    hold("mplsudp-decap", 970);
+    hold("mplsudp-decap", 610);
 }
 
 #[test]
 fn frames_through_a_bridge_domain() {
-    hold("bridge", 550);
+    hold("bridge", 485);
 }

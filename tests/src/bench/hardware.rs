@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam::channel::{Receiver, Sender, unbounded};
-use crossbeam::queue::ArrayQueue;
 use dpdk_sys::port::AttachError;
 use dpdk_sys::{Link, PortStats};
 use ferroute_control::hardware::{
     Hardware, HardwareError, PoolFacts, PortFacts, PortShape, WorkerFacts,
 };
 use ferroute_dataplane::counters::WorkerCounters;
-use ferroute_dataplane::forward::Inject;
+use ferroute_dataplane::forward::InjectRing;
 use ferroute_dataplane::forward::tx::{TxPort, TxSink};
 use ferroute_dataplane::ids::{MAX_PORTS, PortId, QueueId, WorkerIndex};
 use ferroute_dataplane::mac::Mac;
@@ -42,8 +41,8 @@ struct MemoryPort {
 pub struct Fabric {
     state: Mutex<State>,
     orders: Sender<Order>,
-    sent: Arc<ArrayQueue<Inject>>,
-    injects: Arc<ArrayQueue<Inject>>,
+    sent: Arc<InjectRing>,
+    injects: Arc<InjectRing>,
     worker: Arc<WorkerCounters>,
 }
 
@@ -232,7 +231,7 @@ impl Hardware for MemoryHardware {
         Ok(())
     }
 
-    fn injector(&self, port: PortId) -> Option<Arc<ArrayQueue<Inject>>> {
+    fn injector(&self, port: PortId) -> Option<Arc<InjectRing>> {
         self.0
             .state()
             .ports

@@ -60,7 +60,7 @@ use ferroute_control::rib::Limits;
 use ferroute_control::slowpath::ratelimit::{ErrorLimits, Rate};
 use ferroute_control::twin::TwinManager;
 use ferroute_dataplane::fib::{Arena, Capacity};
-use ferroute_dataplane::forward::Inject;
+use ferroute_dataplane::forward::InjectRing;
 use ferroute_dataplane::ids::{InterfaceId, PortId};
 use ferroute_dataplane::policer::PuntPolicy;
 use ferroute_dataplane::punt::Punt;
@@ -86,6 +86,8 @@ pub struct Shape {
     pub limits: Limits,
     /// How many next hop sets there may be.
     pub max_sets: usize,
+    /// How large the FIB may grow.
+    pub fib: Capacity,
     /// How many stations there may be.
     pub max_stations: usize,
     /// Times and bounds of the neighbour table.
@@ -111,6 +113,7 @@ impl Default for Shape {
                 total: 8 << 20,
             },
             max_sets: MAX_SETS,
+            fib: Capacity::default(),
             max_stations: 1 << 18,
             neighbours: NeighbourConfig::default(),
             icmp: ErrorLimits::default(),
@@ -143,7 +146,7 @@ pub struct Bench {
     counters: Arc<ExceptionCounters>,
     commands: Receiver<Command>,
     told: Sender<Told>,
-    injectors: HashMap<PortId, Arc<ArrayQueue<Inject>>>,
+    injectors: HashMap<PortId, Arc<InjectRing>>,
     names: HashMap<InterfaceId, String>,
     used: Vec<NeighbourKey>,
     sent: Vec<Sent>,
@@ -171,7 +174,7 @@ impl Bench {
     /// A router with other bounds than the usual.
     #[must_use]
     pub fn shaped(shape: Shape) -> Self {
-        let arena = Arc::new(Arena::new(Capacity::default()).expect("address space for the FIB"));
+        let arena = Arc::new(Arena::new(shape.fib).expect("address space for the FIB"));
         let snapshot = Snapshot::empty(arena, shape.punts, FlowHasher::new(shape.seed));
         let (publisher, readers) = cell(snapshot, 2);
         let punts = Arc::new(ArrayQueue::new(shape.punt_ring));

@@ -170,7 +170,7 @@ impl Bench {
                         interface,
                         adjacency,
                     };
-                    if ring.is_none_or(|ring| ring.push(frame).is_err()) {
+                    if ring.is_none_or(|ring| ring.send(frame).is_err()) {
                         self.counters.drop_for(DropReason::InjectRingFull);
                     }
                 }

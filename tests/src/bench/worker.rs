@@ -6,7 +6,7 @@ use crossbeam::channel::{Receiver, Sender};
 use crossbeam::queue::ArrayQueue;
 use dpdk_sys::{Mbuf, MbufSource};
 use ferroute_dataplane::counters::WorkerCounters;
-use ferroute_dataplane::forward::{Forwarder, Inject, Learn, Supplies};
+use ferroute_dataplane::forward::{Forwarder, InjectRing, Learn, Supplies};
 use ferroute_dataplane::ids::PortId;
 use ferroute_dataplane::punt::Punt;
 use ferroute_dataplane::snapshot::Snapshot;
@@ -20,8 +20,8 @@ pub struct BenchWorker {
     reader: Reader<Snapshot>,
     learns: Arc<ArrayQueue<Learn>>,
     pub(super) orders: (Sender<Order>, Receiver<Order>),
-    pub(super) sent: Arc<ArrayQueue<Inject>>,
-    pub(super) injects: Arc<ArrayQueue<Inject>>,
+    pub(super) sent: Arc<InjectRing>,
+    pub(super) injects: Arc<InjectRing>,
     pub(super) counters: Arc<WorkerCounters>,
 }
 
@@ -39,8 +39,8 @@ impl BenchWorker {
             reader,
             learns,
             orders: orders(),
-            sent: Arc::new(ArrayQueue::new(RING)),
-            injects: Arc::new(ArrayQueue::new(RING)),
+            sent: Arc::new(InjectRing::new(RING).expect("an eventfd")),
+            injects: Arc::new(InjectRing::new(RING).expect("an eventfd")),
             counters,
         }
     }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-const METRICS: &str = "127.0.0.1:9273";
+pub(super) const METRICS: &str = "127.0.0.1:9273";
 /// What a routed packet goes through, and what it does not.
 const STAGES: [(&str, bool); 8] = [
     ("receive", true),
@@ -21,7 +21,7 @@ const STAGES: [(&str, bool); 8] = [
 ];
 
 /// All samples of the router's metrics, by name and labels.
-fn metrics(namespace: &Namespace) -> HashMap<String, f64> {
+pub(super) fn metrics(namespace: &Namespace) -> HashMap<String, f64> {
     let mut answer = String::new();
     namespace
         .enter(|| {

@@ -427,6 +427,7 @@ fn stats(request: StatsRequest) {
                 index: WorkerIndex::new(0),
                 cpu: 2,
                 busy: 0.25,
+                asleep: 0.5,
                 packets_per_burst: 12.5,
                 cycles_per_packet: 110.0,
                 stages: vec![StageView {
@@ -444,6 +445,8 @@ fn stats(request: StatsRequest) {
                 injected_packets: 5,
                 polls: 100,
                 empty_polls: 90,
+                sleeps: 8,
+                wakeups: 7,
                 hung: false,
                 queues: vec![("p0".parse().unwrap(), QueueId::new(0))],
             };

@@ -132,7 +132,8 @@ fn a_twin_that_is_down_gone_or_never_was_refuses_frames() {
     spec.up = false;
     twins.apply(&spec).unwrap();
     assert_eq!(set.send(ID, &[0; 60]), Err(DropReason::TwinRefused));
-    twins.remove(ID).unwrap();
+    assert!(twins.remove(ID));
+    place.wait_until_gone("p0");
     assert_eq!(set.send(ID, &[0; 60]), Err(DropReason::TwinRefused));
     let mut ready = Vec::new();
     set.ready(0, &mut ready).unwrap();

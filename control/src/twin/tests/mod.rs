@@ -12,6 +12,10 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{JoinHandle, spawn};
+use std::time::{Duration, Instant};
+
+/// How long a removal may take that nobody waits for, on a machine that does much else.
+const GONE_WITHIN: Duration = Duration::from_secs(30);
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -73,6 +77,14 @@ impl Place {
         let all: Vec<Value> =
             serde_json::from_str(&self.ip(&format!("-j -d {what} show"))).unwrap();
         all.into_iter().find(|link| link["ifname"] == name)
+    }
+
+    /// Waits until there is no such netdev.
+    fn wait_until_gone(&self, name: &str) {
+        let start = Instant::now();
+        while self.show("link", name).is_some() {
+            assert!(start.elapsed() < GONE_WITHIN, "{name} is still there");
+        }
     }
 
     /// The addresses of a netdev in the order of the kernel, as text.

@@ -19,7 +19,7 @@ impl Forwarder {
     #[inline(never)]
     pub(super) fn flood(&mut self, snapshot: &Snapshot, frame: &Frame<'_>, now_ticks: u64) {
         let policy = frame.bridge.policy;
-        let group = frame.destination.mac();
+        let group = frame.destination.key().mac();
         let allowed = !group.is_multicast()
             || if group.is_broadcast() {
                 policy.broadcast

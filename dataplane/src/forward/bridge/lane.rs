@@ -2,7 +2,7 @@
 
 use dpdk_sys::Mbuf;
 
-use crate::fdb::{FdbKey, FdbReader};
+use crate::fdb::{FdbKey, FdbReader, Sought};
 use crate::ids::{BURST, BridgeId, InterfaceId};
 use crate::mac::Mac;
 use crate::wire::Header;
@@ -27,8 +27,8 @@ pub(super) struct Entry {
     pub(super) origin: Origin,
     /// No exception path has seen it.
     pub(super) fresh: bool,
-    pub(super) source: FdbKey,
-    pub(super) destination: FdbKey,
+    pub(super) source: Sought,
+    pub(super) destination: Sought,
 }
 
 /// The L2 lane of a burst.
@@ -45,8 +45,8 @@ impl Default for Lane {
             bridge: BridgeId::default(),
             origin: Origin::Gateway,
             fresh: true,
-            source: FdbKey::default(),
-            destination: FdbKey::default(),
+            source: Sought::default(),
+            destination: Sought::default(),
         };
         Self {
             len: 0,
@@ -107,16 +107,14 @@ impl Lane {
             let (source, destination) = header.map_or((Mac::ZERO, Mac::ZERO), |(h, _)| {
                 (h.source(), h.destination())
             });
-            entry.source = FdbKey::new(entry.bridge, source);
-            entry.destination = FdbKey::new(entry.bridge, destination);
-            fdb.prefetch(entry.source);
-            fdb.prefetch(entry.destination);
+            entry.source = fdb.seek(FdbKey::new(entry.bridge, source));
+            entry.destination = fdb.seek(FdbKey::new(entry.bridge, destination));
         }
         len
     }
 
     #[inline]
-    pub(super) const fn entry(&self, place: usize) -> Entry {
-        self.entries[place % BURST]
+    pub(super) const fn entry(&self, place: usize) -> &Entry {
+        &self.entries[place % BURST]
     }
 }

@@ -27,7 +27,7 @@ use dpdk_sys::Mbuf;
 
 use super::Forwarder;
 use crate::drops::DropReason;
-use crate::fdb::{FdbKey, FdbTarget, Seen};
+use crate::fdb::{FdbTarget, Second, Seen, Sought};
 use crate::ids::{BridgeId, InterfaceId, PortId, TunnelId};
 use crate::mac::Mac;
 use crate::punt::{PuntClass, PuntReason};
@@ -47,10 +47,12 @@ struct Frame<'s> {
     bridge: &'s Bridge,
     id: BridgeId,
     origin: Origin,
-    source: FdbKey,
-    destination: FdbKey,
+    source: Sought,
+    destination: Sought,
     /// Nobody has looked yet whether it can be answered in the place of its target.
     fresh: bool,
+    /// When its burst was received.
+    second: Second,
 }
 
 /// Where a frame goes.
@@ -70,8 +72,13 @@ enum Way {
 impl Forwarder {
     /// Empties the L2 lane. What is for the gateway is in the L3 lanes afterwards.
     pub(super) fn bridge(&mut self, snapshot: &Snapshot, now_ticks: u64) {
-        for place in 0..self.batch.l2.start(&self.batch.packets, &snapshot.fdb) {
-            let entry = self.batch.l2.entry(place);
+        let count = self.batch.l2.start(&self.batch.packets, &snapshot.fdb);
+        if count == 0 {
+            return;
+        }
+        let second = snapshot.fdb.second(now_ticks);
+        for place in 0..count {
+            let entry = *self.batch.l2.entry(place);
             let Some(bridge) = snapshot.bridge(entry.bridge) else {
                 self.drop_packet(entry.slot, DropReason::BridgeMissing);
                 continue;
@@ -84,6 +91,7 @@ impl Forwarder {
                 source: entry.source,
                 destination: entry.destination,
                 fresh: entry.fresh,
+                second,
             };
             self.bridge_frame(snapshot, &frame, now_ticks);
         }
@@ -121,19 +129,18 @@ impl Forwarder {
     /// Learns the source, and finds the destination.
     #[inline]
     fn bridge_way(&mut self, snapshot: &Snapshot, frame: &Frame<'_>, now_ticks: u64) -> Way {
-        if !frame.source.mac().is_station() {
+        if !frame.source.key().mac().is_station() {
             return Way::Drop(DropReason::SourceMacInvalid);
         }
         if let Origin::Member(member) = frame.origin {
             let here = FdbTarget::Interface(member);
-            let now = snapshot.fdb.second(now_ticks);
-            match snapshot.fdb.see(frame.source, here, now) {
+            match snapshot.fdb.see(&frame.source, here, frame.second) {
                 Seen::Here => {}
                 Seen::Elsewhere(FdbTarget::Gateway) => {
                     return Way::Drop(DropReason::BridgeOwnSource);
                 }
                 Seen::Elsewhere(_) | Seen::Nowhere => {
-                    let learn = Learn::new(frame.source, member);
+                    let learn = Learn::new(frame.source.key(), member);
                     let hold_ticks = snapshot.fdb.tick_hz() / learn::TOLD_AGAIN_HZ;
                     if frame.bridge.policy.learn && !self.learner.tell(learn, now_ticks, hold_ticks)
                     {
@@ -142,10 +149,10 @@ impl Forwarder {
                 }
             }
         }
-        if frame.destination.mac().is_multicast() {
+        if frame.destination.key().mac().is_multicast() {
             return self.group_way(frame);
         }
-        match (snapshot.fdb.find(frame.destination), frame.origin) {
+        match (snapshot.fdb.found(&frame.destination), frame.origin) {
             (Some(FdbTarget::Interface(member)), Origin::Member(from)) if member == from => {
                 Way::Drop(DropReason::BridgeSameMember)
             }
@@ -168,7 +175,7 @@ impl Forwarder {
 
     /// What becomes of a frame to a group.
     fn group_way(&self, frame: &Frame<'_>) -> Way {
-        let group = frame.destination.mac();
+        let group = frame.destination.key().mac();
         let member = matches!(frame.origin, Origin::Member(_));
         if is_reserved(group) {
             return if member {

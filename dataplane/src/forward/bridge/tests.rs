@@ -11,7 +11,7 @@ use dpdk_sys::{Mbuf, MbufSource};
 use etherparse::PacketBuilder;
 
 use super::super::tx::{TxPort, TxSink};
-use super::super::{Forwarder, Inject, Supplies};
+use super::super::{Forwarder, Inject, InjectRing, Supplies};
 use super::Learn;
 use crate::counters::{Stage, WorkerCounters};
 use crate::drops::DropReason;
@@ -46,7 +46,7 @@ struct Bench {
     snapshot: Snapshot,
     fdb: Fdb,
     ipv4: Trie<u32>,
-    sent: Arc<ArrayQueue<Inject>>,
+    sent: Arc<InjectRing>,
     punts: Arc<ArrayQueue<Punt>>,
     learns: Arc<ArrayQueue<Learn>>,
     now_ticks: u64,
@@ -83,7 +83,7 @@ impl Bench {
         let fdb = Fdb::new(1_000, 1, TICKS_HZ);
         snapshot.fdb = fdb.reader();
         let (sent, punts, learns) = (
-            Arc::new(ArrayQueue::new(256)),
+            Arc::new(InjectRing::new(256).unwrap()),
             Arc::new(ArrayQueue::new(8)),
             Arc::new(ArrayQueue::new(8)),
         );

@@ -18,7 +18,7 @@ use dpdk_sys::{Mbuf, MbufSource};
 use etherparse::{IpNumber, PacketBuilder};
 
 use super::tx::{TxPort, TxSink};
-use super::{Forwarder, Inject, Supplies};
+use super::{Forwarder, InjectRing, Supplies};
 use crate::counters::WorkerCounters;
 use crate::drops::DropReason;
 use crate::fib::{Arena, Capacity, Trie};
@@ -70,7 +70,7 @@ const SWAP_LABEL: u32 = 102;
 struct Bench {
     forwarder: Forwarder,
     snapshot: Snapshot,
-    sent: Arc<ArrayQueue<Inject>>,
+    sent: Arc<InjectRing>,
     punts: Arc<ArrayQueue<Punt>>,
     fabric: (Trie<u32>, Trie<u128>),
     tenant: (Trie<u32>, Trie<u128>),
@@ -224,7 +224,7 @@ impl Bench {
             snapshot.next_hops.set(place as usize, hop);
         }
         let (sent, punts) = (
-            Arc::new(ArrayQueue::new(256)),
+            Arc::new(InjectRing::new(256).unwrap()),
             Arc::new(ArrayQueue::new(64)),
         );
         let supplies = Supplies {
