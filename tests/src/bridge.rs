@@ -195,7 +195,10 @@ impl Drop for Bridge {
         if std::thread::panicking() {
             let status = self.status().map(|status| format!("{status:#}"));
             let status = status.unwrap_or_else(|error| error.to_string());
-            eprintln!("ferroute-bridge: {status}\nits log:\n{}", self.process.log());
+            eprintln!(
+                "ferroute-bridge: {status}\nits log:\n{}",
+                self.process.log()
+            );
         }
     }
 }
