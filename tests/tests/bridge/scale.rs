@@ -9,6 +9,7 @@ use ferroute_tests::daemon::zebra::{next_hop, route};
 use ferroute_tests::process::output;
 use ferroute_tests::{Bridge, Interface, Process, Router, TwoHosts};
 use ipnet::{IpNet, Ipv4Net};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
@@ -76,6 +77,41 @@ fn needed(process: &Process) -> (Duration, u64) {
     (Duration::from_millis(ticks * 10), kibibytes << 10)
 }
 
+/// How long the threads of a program ran, and how long they wanted to and had no CPU: by the first word of their names.
+fn threads(process: &Process) -> BTreeMap<String, [Duration; 2]> {
+    let mut all: BTreeMap<_, [Duration; 2]> = BTreeMap::new();
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", process.pid())).unwrap();
+    for task in tasks {
+        let read = |file: &str| std::fs::read_to_string(task.as_ref().unwrap().path().join(file));
+        let (Ok(name), Ok(times)) = (read("comm"), read("schedstat")) else {
+            // It ended meanwhile.
+            continue;
+        };
+        let times = times.split(' ').map(|ns| ns.trim().parse().unwrap());
+        let sums = all.entry(name.trim().to_owned()).or_default();
+        for (sum, ns) in sums.iter_mut().zip(times) {
+            *sum += Duration::from_nanos(ns);
+        }
+    }
+    all
+}
+
+/// Says what threads of both programs took part, and whether they had a CPU.
+fn report_threads(bridge: &Bridge, router: &Router, before: [BTreeMap<String, [Duration; 2]>; 2]) {
+    for ((what, process), before) in [("bridge", bridge.process()), ("router", router.process())]
+        .into_iter()
+        .zip(before)
+    {
+        for (name, [ran, waited]) in threads(process) {
+            let [ran_before, waited_before] = before.get(&name).copied().unwrap_or_default();
+            let (ran, waited) = (ran - ran_before, waited - waited_before);
+            if ran > Duration::from_millis(1) {
+                println!("  {what}, {name}: ran {ran:.1?}, waited for a CPU {waited:.1?}");
+            }
+        }
+    }
+}
+
 /// Says what the bridge and the router needed since before, for so many routes.
 fn report(what: &str, routes: u32, took: Duration, bridge: &Bridge, before: (Duration, u64)) {
     let (cpu, memory) = needed(bridge.process());
@@ -139,6 +175,7 @@ fn hundred_thousand(what: &str, parts: usize, pause: Duration) {
     let frames = stream(&lab, ROUTES);
     let mut zebra = zebra(&lab);
     let before = needed(bridge.process());
+    let both = [bridge.process(), router.process()].map(threads);
     let started = Instant::now();
     let mut said = started;
     for (place, part) in (0..).zip(frames.chunks(frames.len().div_ceil(parts))) {
@@ -153,6 +190,7 @@ fn hundred_thousand(what: &str, parts: usize, pause: Duration) {
         said.elapsed()
     );
     report(what, ROUTES, started.elapsed(), &bridge, before);
+    report_threads(&bridge, &router, both);
 }
 
 #[test]
