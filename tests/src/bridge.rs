@@ -1,5 +1,6 @@
 //! The bridge beside a routing suite: what daemons say goes to the router.
 
+use crate::api::Api;
 use crate::error::LabError;
 use crate::netns::Namespace;
 use crate::process::{Process, output};
@@ -8,6 +9,7 @@ use crate::router::{Router, program};
 use crate::wait::{Seen, until};
 use nix::sys::signal::Signal;
 use serde_json::Value;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -22,7 +24,8 @@ pub struct Bridge {
     directory: TempDir,
     namespace: Namespace,
     named: Vec<Namespace>,
-    relay: Relay,
+    /// Its way to the router, unless that is direct.
+    relay: Option<Relay>,
 }
 
 impl Bridge {
@@ -37,10 +40,37 @@ impl Bridge {
         config: &str,
         named: &[&Namespace],
     ) -> Result<Self, LabError> {
+        let way = |here: &Path| Relay::start(here, &router.socket()).map(Some);
+        Self::start_by(namespace, config, named, way)
+    }
+
+    /// The same with a connection that cannot be cut: nothing stands between the two that costs time.
+    ///
+    /// # Errors
+    /// As for [`Bridge::start`].
+    pub fn start_direct(
+        namespace: &Namespace,
+        router: &Router,
+        config: &str,
+    ) -> Result<Self, LabError> {
+        let way = |here: &Path| {
+            std::os::unix::fs::symlink(router.socket(), here)
+                .map_err(LabError::system("naming the router's socket"))?;
+            Ok(None)
+        };
+        Self::start_by(namespace, config, &[], way)
+    }
+
+    fn start_by(
+        namespace: &Namespace,
+        config: &str,
+        named: &[&Namespace],
+        way: impl FnOnce(&Path) -> Result<Option<Relay>, LabError>,
+    ) -> Result<Self, LabError> {
         let directory = tempfile::tempdir().map_err(LabError::system("making a directory"))?;
         std::fs::write(directory.path().join("bridge.yaml"), config)
             .map_err(LabError::system("configuring the bridge"))?;
-        let relay = Relay::start(&directory.path().join("router.sock"), &router.socket())?;
+        let relay = way(&directory.path().join("router.sock"))?;
         let named: Vec<_> = named.iter().map(|&namespace| namespace.clone()).collect();
         let process = spawn(namespace, &named, &directory)?;
         let bridge = Self {
@@ -61,6 +91,19 @@ impl Bridge {
     pub fn kill(&mut self) -> Result<(), LabError> {
         self.process.signal(Signal::SIGKILL);
         self.process.wait(LIMIT).map(drop)
+    }
+
+    /// Stops it as a service manager does: it takes away what it made in the kernel.
+    ///
+    /// # Errors
+    /// [`LabError::Failed`] when it ended otherwise, [`LabError::Timeout`].
+    pub fn stop(mut self) -> Result<(), LabError> {
+        let status = self.process.terminate(LIMIT)?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(self.process.failed(status))
+        }
     }
 
     /// Starts it again after it was killed.
@@ -90,7 +133,9 @@ impl Bridge {
 
     /// Cuts its connection to the router.
     pub fn cut(&self) {
-        self.relay.cut();
+        if let Some(relay) = &self.relay {
+            relay.cut();
+        }
     }
 
     fn wait_connected(&self) -> Result<(), LabError> {
@@ -116,6 +161,14 @@ impl Bridge {
             })
         };
         until(what, LIMIT, look).map(|(status, _)| status)
+    }
+
+    /// A connection to its API.
+    ///
+    /// # Errors
+    /// As for [`Api::connect`].
+    pub fn api(&self) -> Result<Api, LabError> {
+        Api::connect(&self.directory.path().join("bridge.sock"))
     }
 
     /// What `ferroute bridge status` says.

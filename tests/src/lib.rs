@@ -15,6 +15,7 @@ pub mod netns;
 pub mod node;
 pub mod packet;
 pub mod process;
+pub mod record;
 pub mod relay;
 pub mod router;
 pub mod stand;
@@ -33,6 +34,7 @@ pub use netns::Namespace;
 pub use node::Node;
 pub use packet::{Direction, Frame, RawSocket};
 pub use process::Process;
+pub use record::Recorder;
 pub use router::Router;
 pub use topology::TwoHosts;
 

@@ -314,6 +314,16 @@ impl Process {
         )
     }
 
+    /// Memory that it has resident now, in bytes; zero when it has ended.
+    #[must_use]
+    pub fn resident_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()));
+        let status = status.unwrap_or_default();
+        let line = (status.lines()).find_map(|line| line.strip_prefix("VmRSS:"));
+        let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        kibibytes.map_or(0, |kibibytes| kibibytes << 10)
+    }
+
     /// Waits until it has printed this text.
     ///
     /// # Errors

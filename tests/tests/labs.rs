@@ -17,6 +17,8 @@ mod k1_services;
 mod m_anycast;
 #[path = "labs/s11_deaths.rs"]
 mod s11_deaths;
+#[path = "labs/s14_scale.rs"]
+mod s14_scale;
 #[path = "labs/s2_l3vni.rs"]
 mod s2_l3vni;
 #[path = "labs/s4_l2vni.rs"]

@@ -9,7 +9,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use ferroute_proto::v1::{
-    BridgeFollower, BridgeFpmSession, BridgeRouterSession, BridgeSource, BridgeStations,
+    BridgeFollower, BridgeFpmSession, BridgeIgnored, BridgeRouterSession, BridgeSource,
+    BridgeStations,
 };
 use std::io;
 use tokio::net::TcpListener;
@@ -42,7 +43,7 @@ const SOURCE: [Column<BridgeSource, u64>; 15] = [
     ),
     (
         "ferroute_bridge_queued",
-        "Prefixes and sets that wait to be told.",
+        "Prefixes and sets that wait to be told, or for the router's acknowledgement.",
         |s| s.queued,
     ),
     (
@@ -103,7 +104,7 @@ const ROUTER: [Column<BridgeRouterSession, u64>; 2] = [
         |s| s.batches,
     ),
 ];
-const FOLLOWER: [Column<BridgeFollower, u64>; 5] = [
+const FOLLOWER: [Column<BridgeFollower, u64>; 4] = [
     (
         "ferroute_bridge_kernel_updates_total",
         "Changes heard from the kernel.",
@@ -118,11 +119,6 @@ const FOLLOWER: [Column<BridgeFollower, u64>; 5] = [
         "ferroute_bridge_kernel_overruns_total",
         "Times that notifications of the kernel were lost.",
         |s| s.overruns,
-    ),
-    (
-        "ferroute_bridge_kernel_ignored_total",
-        "Attributes of the kernel's routes and next hops that are not known.",
-        |s| s.ignored,
     ),
     (
         "ferroute_bridge_kernel_unreadable_total",
@@ -157,7 +153,7 @@ const STATIONS: [Column<BridgeStations, u64>; 5] = [
         |s| s.refused,
     ),
 ];
-const FPM: [Column<BridgeFpmSession, u64>; 7] = [
+const FPM: [Column<BridgeFpmSession, u64>; 6] = [
     (
         "ferroute_bridge_fpm_connections_total",
         "Connections of zebra.",
@@ -179,11 +175,6 @@ const FPM: [Column<BridgeFpmSession, u64>; 7] = [
         |s| s.unknown,
     ),
     (
-        "ferroute_bridge_fpm_ignored_total",
-        "Attributes of zebra's routes and next hops that are not known.",
-        |s| s.ignored,
-    ),
-    (
         "ferroute_bridge_fpm_unreadable_total",
         "Messages of zebra that could not be read.",
         |s| s.unreadable,
@@ -193,6 +184,16 @@ const FPM: [Column<BridgeFpmSession, u64>; 7] = [
         "Blocks of feedback that zebra did not take.",
         |s| s.feedback_lost,
     ),
+];
+/// What attributes that are not known are attributes of.
+type IgnoredOf = (&'static str, fn(&BridgeIgnored) -> u64);
+const IGNORED: [IgnoredOf; 6] = [
+    ("routes", |i| i.routes),
+    ("next_hops", |i| i.next_hops),
+    ("links", |i| i.links),
+    ("addresses", |i| i.addresses),
+    ("neighbours", |i| i.neighbours),
+    ("fdb", |i| i.fdb),
 ];
 
 /// Serves until the listener breaks.
@@ -246,11 +247,23 @@ fn render(sources: &[BridgeSource]) -> String {
         &FOLLOWER,
         &followers.collect::<Vec<_>>(),
     );
+    ignored(
+        &mut text,
+        "ferroute_bridge_kernel_ignored_total",
+        "Attributes in the kernel's messages that are not known, by what the messages are about.",
+        of().filter_map(|(s, owner)| Some((owner.as_str(), s.follower.as_ref()?.ignored?))),
+    );
     let stations =
         of().filter_map(|(s, owner)| Some(([("owner", owner.as_str())], s.stations.as_ref()?)));
     columns(&mut text, Gauge, &STATIONS, &stations.collect::<Vec<_>>());
     let zebras = of().filter_map(|(s, owner)| Some(([("owner", owner.as_str())], s.fpm.as_ref()?)));
     columns(&mut text, Counter, &FPM, &zebras.collect::<Vec<_>>());
+    ignored(
+        &mut text,
+        "ferroute_bridge_fpm_ignored_total",
+        "Attributes in zebra's messages that are not known, by what the messages are about.",
+        of().filter_map(|(s, owner)| Some((owner.as_str(), s.fpm.as_ref()?.ignored?))),
+    );
     let protocols = of().flat_map(|(s, owner)| {
         let labelled = |p| [("owner", owner.as_str()), ("protocol", p)];
         s.protocols
@@ -264,6 +277,21 @@ fn render(sources: &[BridgeSource]) -> String {
         protocols,
     );
     text.finish()
+}
+
+fn ignored<'a>(
+    text: &mut Exposition,
+    name: &str,
+    help: &str,
+    counts: impl Iterator<Item = (&'a str, BridgeIgnored)>,
+) {
+    let samples = counts.flat_map(|(owner, counts)| {
+        let labelled = move |of| [("owner", owner), ("of", of)];
+        IGNORED
+            .iter()
+            .map(move |(of, count)| (labelled(*of), count(&counts)))
+    });
+    text.metric(name, Counter, help, samples);
 }
 
 #[cfg(test)]
@@ -285,6 +313,13 @@ mod tests {
                 name: "bgp".to_owned(),
                 routes: 9,
             }],
+            follower: Some(BridgeFollower {
+                ignored: Some(BridgeIgnored {
+                    fdb: 5,
+                    ..BridgeIgnored::default()
+                }),
+                ..BridgeFollower::default()
+            }),
             ..BridgeSource::default()
         };
         let text = render(&[source]);
@@ -293,6 +328,7 @@ mod tests {
             "ferroute_bridge_router_connected{owner=\"frr\"} 1",
             "ferroute_bridge_batches_total{owner=\"frr\"} 3",
             "ferroute_bridge_routes{owner=\"frr\",protocol=\"bgp\"} 9",
+            "ferroute_bridge_kernel_ignored_total{owner=\"frr\",of=\"fdb\"} 5",
         ] {
             assert!(
                 text.lines().any(|line| line == sample),

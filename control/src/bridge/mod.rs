@@ -12,6 +12,8 @@ pub mod config;
 mod config_tests;
 mod follower;
 mod fpm;
+#[cfg(test)]
+mod golden;
 mod metrics;
 mod namespace;
 pub(crate) mod netlink;

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use ferroute_proto::v1;
 use ferroute_proto::v1::bridge_service_client::BridgeServiceClient;
 use serde::Serialize;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::path::PathBuf;
 use tonic::transport::Endpoint;
 
@@ -121,7 +121,7 @@ struct Kernel {
     updates: u64,
     dumps: u64,
     overruns: u64,
-    ignored: u64,
+    ignored: Ignored,
     unreadable: u64,
     last_unreadable: String,
 }
@@ -133,10 +133,21 @@ struct Fpm {
     frames: u64,
     bytes: u64,
     unknown: u64,
-    ignored: u64,
+    ignored: Ignored,
     unreadable: u64,
     feedback_lost: u64,
     last_error: String,
+}
+
+/// Attributes that are not known, by what they are attributes of.
+#[derive(Clone, Debug, Serialize)]
+struct Ignored {
+    routes: u64,
+    next_hops: u64,
+    links: u64,
+    addresses: u64,
+    neighbours: u64,
+    fdb: u64,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -160,6 +171,41 @@ impl From<v1::BridgeStatusResponse> for Shown {
             uptime_ns: status.uptime_ns,
             sources: status.sources.into_iter().map(Source::from).collect(),
         }
+    }
+}
+
+impl From<Option<v1::BridgeIgnored>> for Ignored {
+    fn from(ignored: Option<v1::BridgeIgnored>) -> Self {
+        let ignored = ignored.unwrap_or_default();
+        Self {
+            routes: ignored.routes,
+            next_hops: ignored.next_hops,
+            links: ignored.links,
+            addresses: ignored.addresses,
+            neighbours: ignored.neighbours,
+            fdb: ignored.fdb,
+        }
+    }
+}
+
+impl fmt::Display for Ignored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = [
+            (self.routes, "of routes"),
+            (self.next_hops, "of next hops"),
+            (self.links, "of links"),
+            (self.addresses, "of addresses"),
+            (self.neighbours, "of neighbours"),
+            (self.fdb, "of fdb entries"),
+        ];
+        let all: u64 = counts.iter().map(|(count, _)| count).sum();
+        write!(f, "{all} attributes ignored")?;
+        let mut opening = " (";
+        for (count, what) in counts.iter().filter(|(count, _)| *count > 0) {
+            write!(f, "{opening}{count} {what}")?;
+            opening = ", ";
+        }
+        f.write_str(if all > 0 { ")" } else { "" })
     }
 }
 
@@ -199,7 +245,7 @@ impl From<v1::BridgeSource> for Source {
                 updates: follower.updates,
                 dumps: follower.dumps,
                 overruns: follower.overruns,
-                ignored: follower.ignored,
+                ignored: follower.ignored.into(),
                 unreadable: follower.unreadable,
                 last_unreadable: follower.last_unreadable,
             },
@@ -209,7 +255,7 @@ impl From<v1::BridgeSource> for Source {
                 frames: fpm.frames,
                 bytes: fpm.bytes,
                 unknown: fpm.unknown,
-                ignored: fpm.ignored,
+                ignored: fpm.ignored.into(),
                 unreadable: fpm.unreadable,
                 feedback_lost: fpm.feedback_lost,
                 last_error: fpm.last_error,
@@ -278,7 +324,7 @@ impl Source {
         line(
             "kernel",
             format!(
-                "{} changes, {} dumps, {} overruns, {} attributes ignored, {} unreadable {}",
+                "{} changes, {} dumps, {} overruns, {}, {} unreadable {}",
                 kernel.updates,
                 kernel.dumps,
                 kernel.overruns,
@@ -393,7 +439,7 @@ impl Fpm {
             ..
         } = self;
         format!(
-            "{peer}, connection {connections}, {frames} frames, {unknown} unknown, {ignored} attributes ignored, {unreadable} unreadable, {feedback_lost} feedback lost {last_error}"
+            "{peer}, connection {connections}, {frames} frames, {unknown} unknown, {ignored}, {unreadable} unreadable, {feedback_lost} feedback lost {last_error}"
         )
     }
 }
@@ -417,6 +463,14 @@ mod tests {
                     ..v1::BridgeRouterSession::default()
                 }),
                 fpm: Some(v1::BridgeFpmSession::default()),
+                follower: Some(v1::BridgeFollower {
+                    ignored: Some(v1::BridgeIgnored {
+                        links: 3,
+                        fdb: 1,
+                        ..v1::BridgeIgnored::default()
+                    }),
+                    ..v1::BridgeFollower::default()
+                }),
                 routes_told: 3,
                 routes_pending: 1,
                 protocols: vec![v1::BridgeProtocol {
@@ -443,6 +497,7 @@ mod tests {
         for line in [
             "frr (fpm)",
             "  router      connected, epoch 2, session 0, 0 batches, all told",
+            "  kernel      0 changes, 0 dumps, 0 overruns, 4 attributes ignored (3 of links, 1 of fdb entries), 0 unreadable",
             "  zebra       not connected, connection 0, 0 frames, 0 unknown, 0 attributes ignored, 0 unreadable, 0 feedback lost",
             "  routes      3 told, 1 pending, 0 unsupported, 0 refused, 0 queued",
             "  protocols   bgp 4",
@@ -463,5 +518,6 @@ mod tests {
         assert_eq!(source["protocols"][0]["name"], "bgp");
         assert_eq!(source["problems"][0]["prefix"], "10.0.0.0/8");
         assert_eq!(source["fpm"]["peer"], "");
+        assert_eq!(source["kernel"]["ignored"]["links"], 3);
     }
 }

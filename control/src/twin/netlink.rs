@@ -36,6 +36,8 @@ pub(crate) struct Link {
     pub(crate) vni: Option<u32>,
     /// What an operator or program noted about it.
     pub(crate) alias: String,
+    /// The group in which somebody put it; zero: none.
+    pub(crate) group: u32,
 }
 
 impl Link {
@@ -51,6 +53,7 @@ impl Link {
             table: None,
             vni: None,
             alias: String::new(),
+            group: 0,
         };
         for attribute in &message.attributes {
             match attribute {
@@ -63,6 +66,7 @@ impl Link {
                     link.controller = Some(*index).filter(|index| *index != 0)
                 }
                 LinkAttribute::IfAlias(alias) => link.alias.clone_from(alias),
+                LinkAttribute::Group(group) => link.group = *group,
                 LinkAttribute::LinkInfo(infos) => {
                     link.is_vrf = infos.contains(&LinkInfo::Kind(InfoKind::Vrf));
                     infos.iter().for_each(|info| link.info(info));
@@ -184,6 +188,13 @@ impl Netlink {
             Err(error) if is(&error, Errno::ENODEV) => Ok(()),
             other => other,
         }
+    }
+
+    /// Removes all netdevs of a group at once: the kernel waits once for all that use them, and not once for each.
+    pub(crate) fn delete_group(&self, group: u32) -> io::Result<()> {
+        let all = LinkMessageBuilder::<LinkUnspec>::new().link_group(group);
+        let request = self.handle.link().del_with_message(all.build());
+        self.runtime.block_on(request.execute()).map_err(plain)
     }
 
     /// The addresses of the netdev.

@@ -4,6 +4,8 @@ use ferroute_tests::daemon::frr::FrrConfig;
 use ferroute_tests::daemon::{Frr, Release};
 use ferroute_tests::wait::{Seen, until};
 use ferroute_tests::{Bridge, Interface, Namespace, Node, Router};
+use std::convert::Infallible;
+use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 /// How long anything may take to converge on a machine that others use too.
@@ -25,6 +27,34 @@ pub(crate) fn forwarder(name: &str, loopback: &[&str]) -> Namespace {
         lo.address(address).unwrap();
     }
     namespace
+}
+
+/// Things that were made at the same time. The threads that made them stay as long as this: programs die with the thread that
+/// started them.
+pub(crate) struct Together<T> {
+    pub(crate) made: Vec<T>,
+    _held: Vec<Sender<Infallible>>,
+}
+
+/// Does all of it at the same time.
+pub(crate) fn together<T: Send + 'static>(
+    makers: impl IntoIterator<Item = impl FnOnce() -> T + Send + 'static>,
+) -> Together<T> {
+    let mut started = Vec::new();
+    for make in makers {
+        let (hand_over, made) = channel();
+        let (hold, held) = channel::<Infallible>();
+        std::thread::spawn(move || {
+            if hand_over.send(make()).is_ok() {
+                // Nothing comes; it ends when the other end is dropped.
+                let _ = held.recv();
+            }
+        });
+        started.push((made, hold));
+    }
+    let all = started.into_iter();
+    let (made, _held) = all.map(|(made, hold)| (made.recv().unwrap(), hold)).unzip();
+    Together { made, _held }
 }
 
 /// A router with FRR beside it.
@@ -110,11 +140,13 @@ impl Routed {
     }
 }
 
-/// Pings until the first answer, within the limit.
+/// Pings five times a second until the first answer, within the limit.
 pub(crate) fn wait_ping(from: &Namespace, source: &str, target: &str) {
     let what = format!("an answer from {target} to {source}");
+    // ping(8) ends at once where there is no route yet.
+    let line = format!("ping -n -c 1 -i 0.2 -w 5 -I {source} {target}");
     let look = || {
-        let answer = from.run(&format!("ping -n -c 1 -W 1 -I {source} {target}"));
+        let answer = from.run(&line);
         Ok(Seen::when(answer.is_ok(), || {
             answer
                 .err()

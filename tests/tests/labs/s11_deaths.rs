@@ -210,3 +210,13 @@ fn s11_no_packet_is_lost_with_frr_8() {
     let release = Release::Debian12;
     deaths(Plan { release, ..PLAN });
 }
+
+#[test]
+fn s11_no_packet_is_lost_with_frr_8_and_its_own_channel() {
+    let (release, by_channel) = (Release::Debian12, true);
+    deaths(Plan {
+        release,
+        by_channel,
+        ..PLAN
+    });
+}

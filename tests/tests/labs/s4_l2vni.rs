@@ -6,7 +6,7 @@ use crate::evpn_leaves::{self, Leaf, defaults, instances, l3vnis, netdevs, netwo
 use ferroute_tests::daemon::frr::{Daemon, FrrConfig};
 use ferroute_tests::daemon::{Frr, Release};
 use ferroute_tests::wait::{Seen, until};
-use ferroute_tests::{Interface, Namespace, Node, keep, veth};
+use ferroute_tests::{Interface, Namespace, Node, Recorder, keep, veth};
 use std::time::Instant;
 
 const PICTURE: &str = "
@@ -37,6 +37,8 @@ struct Lab {
     far_vm: Namespace,
     /// The host in VNI 120 behind the router once it has moved behind the first leaf: the same addresses, and not there yet.
     moved_vm: Namespace,
+    /// Of the router's kernels, for the bridge's golden tests.
+    recorders: Vec<Recorder>,
 }
 
 /// A host in VNI 120 whose cable ends in `other`.
@@ -83,7 +85,8 @@ fn web(leaf: &Leaf, number: u8) {
 }
 
 impl Lab {
-    fn start() -> Self {
+    /// The lab, converged. If recordings are wanted, they begin with this name.
+    fn start(name: &str) -> Self {
         let release = Release::Debian13;
         let spine = forwarder("spine", &[]);
         let leaves: Vec<_> = (1..ROUTER)
@@ -102,7 +105,11 @@ impl Lab {
             .unwrap();
         uplink.address("192.168.3.2/24").unwrap();
         node.loopback("lo0", None, &["100.64.0.3/32"]);
-        node.vrf("red", 1).unwrap();
+        let red = node.vrf("red", 1).unwrap();
+        let recorders = [(node.kernel(), "default"), (&red, "red")]
+            .into_iter()
+            .filter_map(|(kernel, of)| Recorder::start(kernel, &format!("{name}_{of}")).unwrap())
+            .collect();
         node.l3vni("red", 100, "100.64.0.3");
         let pod = Namespace::new("podr").unwrap();
         let eth0 = node.port("p3", None, &[], (&pod, "eth0")).unwrap();
@@ -144,6 +151,7 @@ impl Lab {
             vm,
             far_vm,
             moved_vm,
+            recorders,
         };
         let ways = [
             ("leafa", lab.leaves[0].frr.way_in()),
@@ -180,6 +188,13 @@ impl Lab {
         until(&what, LIMIT, look).unwrap();
     }
 
+    fn stop(self) {
+        self.recorders
+            .into_iter()
+            .for_each(|recorder| recorder.save().unwrap());
+        self.r1.stop();
+    }
+
     /// Nothing was refused, and nothing is held back.
     fn assert_clean(&self) {
         let status = self.r1.bridge.status().unwrap();
@@ -199,7 +214,7 @@ fn mac(host: &Namespace) -> String {
 /// VNI 110: an Ethernet segment, and nobody routes.
 #[test]
 fn s5_stations_of_a_disconnected_network_at_leaves_and_the_router() {
-    let lab = Lab::start();
+    let lab = Lab::start("s5");
     for (leaf, last) in lab.leaves.iter().zip(1..) {
         let (ours, theirs) = ("10.110.0.3", format!("10.110.0.{last}"));
         wait_ping(&lab.pod, ours, &theirs);
@@ -210,13 +225,13 @@ fn s5_stations_of_a_disconnected_network_at_leaves_and_the_router() {
     }
     lab.wait_station(&lab.r1.frr, 110, &mac(&lab.pod), None);
     lab.assert_clean();
-    lab.r1.stop();
+    lab.stop();
 }
 
 /// VNI 120: the same, with a gateway at two leaves, and hosts of the VRF elsewhere.
 #[test]
 fn s4_stations_behind_an_anycast_gateway_and_the_prefixes_of_its_vrf() {
-    let lab = Lab::start();
+    let lab = Lab::start("s4");
     let [a, b] = [0, 1].map(|place| &lab.leaves[place]);
     for (family, web) in WEB.iter().enumerate() {
         let (ours, theirs) = (format!("{web}3"), format!("{web}2"));
@@ -232,7 +247,7 @@ fn s4_stations_behind_an_anycast_gateway_and_the_prefixes_of_its_vrf() {
     }
     lab.wait_station(&a.frr, 120, &mac(&lab.vm), Some("100.64.0.3"));
     lab.assert_clean();
-    lab.r1.stop();
+    lab.stop();
 }
 
 /// Seconds since a station behind the router sent something; none if it is not known there.
@@ -246,7 +261,7 @@ fn idle(lab: &Lab, mac: &str) -> Option<u64> {
 /// A host that says nothing of its own accord is asked before it is forgotten, so its routes stay.
 #[test]
 fn s10_a_silent_host_stays_known_beyond_its_age() {
-    let lab = Lab::start();
+    let lab = Lab::start("s10_silent");
     let [a, b] = [0, 1].map(|place| &lab.leaves[place]);
     let own = mac(&lab.vm);
     let host = format!("{}2", networks(2, 20)[0]);
@@ -264,13 +279,13 @@ fn s10_a_silent_host_stays_known_beyond_its_age() {
     })
     .unwrap();
     lab.wait_station(&a.frr, 120, &own, Some("100.64.0.3"));
-    lab.r1.stop();
+    lab.stop();
 }
 
 /// A host moves from the router to a leaf and back, with its addresses.
 #[test]
 fn s10_a_host_that_moves_between_leaves_is_found() {
-    let lab = Lab::start();
+    let lab = Lab::start("s10");
     let [a, b] = [0, 1].map(|place| &lab.leaves[place]);
     let own = mac(&lab.vm);
     let (host, address) = (format!("{}2", networks(2, 20)[0]), format!("{}3", WEB[0]));
@@ -294,5 +309,5 @@ fn s10_a_host_that_moves_between_leaves_is_found() {
     reach("moved back");
     lab.wait_station(&a.frr, 120, &own, Some("100.64.0.3"));
     lab.wait_station(&lab.r1.frr, 120, &own, None);
-    lab.r1.stop();
+    lab.stop();
 }

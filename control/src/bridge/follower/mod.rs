@@ -16,6 +16,7 @@ mod thread;
 pub(in crate::bridge) use thread::{Interest, start};
 
 use super::netlink::update::Update;
+use super::netlink::{Ignored, Unreadable};
 
 /// What the follower says.
 #[derive(Debug)]
@@ -28,8 +29,8 @@ pub(in crate::bridge) enum Said {
     End,
     /// Notifications were lost.
     Overrun,
-    /// So many attributes of routes and next hops are not known.
-    Ignored(u64),
+    /// So many attributes are not known.
+    Ignored(Ignored),
     /// Messages could not be read: how many, and why the first.
-    Unreadable(u64, super::netlink::Unreadable),
+    Unreadable(u64, Unreadable),
 }

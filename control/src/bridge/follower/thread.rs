@@ -6,7 +6,7 @@ use crate::bridge::namespace;
 use crate::bridge::netlink::request::Listing;
 use crate::bridge::netlink::update::{LinkUpdate, Signs, Update};
 use crate::bridge::netlink::view::{Message, Messages};
-use crate::bridge::netlink::{Decoded, Unreadable, decode};
+use crate::bridge::netlink::{Decoded, Ignored, Unreadable, decode};
 use crate::model::vrf::Namespace;
 use nix::libc;
 use std::collections::{BTreeMap, VecDeque};
@@ -55,7 +55,7 @@ pub(in crate::bridge) fn start(
             again: false,
             links: BTreeMap::new(),
             updates: Vec::new(),
-            ignored: 0,
+            ignored: Ignored::default(),
             unreadable: None,
         };
         match follower.run() {
@@ -95,7 +95,7 @@ struct Follower {
     /// Links, to notice which can be used no more.
     links: BTreeMap<u32, Signs>,
     updates: Vec<Update>,
-    ignored: u64,
+    ignored: Ignored,
     unreadable: Option<(u64, Unreadable)>,
 }
 
@@ -192,7 +192,8 @@ impl Follower {
             libc::NLMSG_NOOP | libc::NLMSG_ERROR | libc::NLMSG_DONE => return Ok(()),
             // An IPv4 address that goes takes routes along that prefer it as their source, and the last of a link all routes
             // over it, without a word.
-            libc::NLMSG_OVERRUN | DELADDR => {
+            DELADDR => self.again = true,
+            libc::NLMSG_OVERRUN => {
                 self.again = true;
                 return Ok(());
             }
@@ -233,8 +234,8 @@ impl Follower {
         if let Some((count, first)) = self.unreadable.take() {
             self.send(Said::Unreadable(count, first))?;
         }
-        if self.ignored > 0 {
-            let ignored = std::mem::take(&mut self.ignored);
+        let ignored = std::mem::take(&mut self.ignored);
+        if ignored != Ignored::default() {
             self.send(Said::Ignored(ignored))?;
         }
         if self.updates.is_empty() {

@@ -9,8 +9,8 @@ pub(in crate::bridge) mod feedback;
 pub(in crate::bridge) mod frame;
 pub(in crate::bridge) mod server;
 
-use super::netlink::Unreadable;
 use super::netlink::update::Update;
+use super::netlink::{Ignored, Unreadable};
 use std::net::SocketAddr;
 
 /// What the server says.
@@ -46,8 +46,8 @@ pub(in crate::bridge) struct Counts {
     pub(in crate::bridge) bytes: u64,
     /// Messages of kinds that are not read.
     pub(in crate::bridge) unknown: u64,
-    /// Attributes of routes and next hops that are not known.
-    pub(in crate::bridge) ignored: u64,
+    /// Attributes that are not known.
+    pub(in crate::bridge) ignored: Ignored,
     /// Messages that could not be read.
     pub(in crate::bridge) unreadable: u64,
     /// Why the first of these could not.

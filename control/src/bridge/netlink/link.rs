@@ -12,13 +12,18 @@ const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MASTER: u16 = 10;
 const IFLA_LINKINFO: u16 = 18;
+/// The last attribute of netdevs that is known (`IFLA_TAILROOM`).
+const LAST_KNOWN: u16 = 69;
 const IFLA_INFO_KIND: u16 = 1;
 const IFLA_INFO_DATA: u16 = 2;
 const IFLA_VRF_TABLE: u16 = 1;
 const IFLA_VXLAN_ID: u16 = 1;
 
 /// Reads a netdev. Messages of bridges about their ports are none.
-pub(super) fn decode(message: &Message<'_>) -> Result<Option<Update>, Unreadable> {
+pub(super) fn decode(
+    message: &Message<'_>,
+    ignored: &mut u64,
+) -> Result<Option<Update>, Unreadable> {
     let header = message
         .payload
         .first_chunk::<HEADER>()
@@ -36,7 +41,7 @@ pub(super) fn decode(message: &Message<'_>) -> Result<Option<Update>, Unreadable
             IFLA_IFNAME => name = Some(text(value).to_owned()),
             IFLA_MASTER => controller = u32_at(value, 0).filter(|index| *index != 0),
             IFLA_LINKINFO => kind = link_kind(value)?,
-            _ => {}
+            other => *ignored += u64::from(other > LAST_KNOWN),
         }
     }
     let link = if message.kind == libc::RTM_DELLINK {

@@ -5,8 +5,10 @@
 //! are counted by who reads them. Libraries that read netlink refuse a whole message for one value that they do not know, and
 //! allocate for each attribute; a table of a million routes is worth these few lines.
 
+mod address;
 mod constant;
 mod hop;
+mod ignored;
 mod link;
 mod neighbour;
 mod object;
@@ -14,6 +16,8 @@ pub(in crate::bridge) mod request;
 mod route;
 pub(crate) mod update;
 pub(in crate::bridge) mod view;
+
+pub(in crate::bridge) use ignored::Ignored;
 
 use crate::model::prefix::AddressError;
 use constant::{RTM_DELNEXTHOP, RTM_NEWNEXTHOP};
@@ -49,20 +53,23 @@ pub(in crate::bridge) enum Decoded {
     Unknown,
 }
 
-/// Reads a message. Attributes of routes and next hop objects that are not known are counted in `ignored`; those of netdevs and
-/// neighbours are many and say nothing about forwarding.
+/// Reads a message. Attributes that are not known are counted in `ignored`.
 ///
 /// # Errors
 /// It is of a kind that is read, and malformed.
 pub(in crate::bridge) fn decode(
     message: &Message<'_>,
-    ignored: &mut u64,
+    ignored: &mut Ignored,
 ) -> Result<Decoded, Unreadable> {
     let update = match message.kind {
-        libc::RTM_NEWROUTE | libc::RTM_DELROUTE => route::decode(message, ignored)?,
-        RTM_NEWNEXTHOP | RTM_DELNEXTHOP => object::decode(message, ignored)?,
-        libc::RTM_NEWNEIGH | libc::RTM_DELNEIGH => neighbour::decode(message)?,
-        libc::RTM_NEWLINK | libc::RTM_DELLINK => link::decode(message)?,
+        libc::RTM_NEWROUTE | libc::RTM_DELROUTE => route::decode(message, &mut ignored.routes)?,
+        RTM_NEWNEXTHOP | RTM_DELNEXTHOP => object::decode(message, &mut ignored.next_hops)?,
+        libc::RTM_NEWNEIGH | libc::RTM_DELNEIGH => neighbour::decode(message, ignored)?,
+        libc::RTM_NEWLINK | libc::RTM_DELLINK => link::decode(message, &mut ignored.links)?,
+        libc::RTM_NEWADDR | libc::RTM_DELADDR => {
+            address::count(message, &mut ignored.addresses)?;
+            None
+        }
         _ => return Ok(Decoded::Unknown),
     };
     Ok(update.map_or(Decoded::Nothing, Decoded::Update))

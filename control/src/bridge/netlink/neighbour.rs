@@ -1,12 +1,12 @@
 //! `RTM_NEWNEIGH` and `RTM_DELNEIGH`: neighbours and entries of forwarding databases.
 
-use super::Unreadable;
 use super::constant::*;
 use super::hop::address;
 use super::update::{
     FdbEntry, FdbKey, FdbUpdate, Neighbour, NeighbourState, NeighbourUpdate, Update,
 };
 use super::view::{Attributes, Message, u8_at, u16_at, u32_at};
+use super::{Ignored, Unreadable};
 use ferroute_dataplane::mac::Mac;
 use nix::libc;
 
@@ -15,12 +15,17 @@ const HEADER: usize = 12;
 const NDA_VLAN: u16 = 5;
 const NDA_VNI: u16 = 7;
 const NDA_NH_ID: u16 = 13;
+/// The last attribute of neighbours that is known (`NDA_NDM_FLAGS_MASK`).
+const LAST_KNOWN: u16 = 17;
 const NTF_PROXY: u8 = 0x08;
 const NUD_RESOLVED: u16 = 0x02 | 0x04 | 0x08 | 0x10;
 const NUD_NOARP: u16 = 0x40;
 
 /// Reads a neighbour or an entry of a forwarding database. What the kernel answers for others (proxies) is none.
-pub(super) fn decode(message: &Message<'_>) -> Result<Option<Update>, Unreadable> {
+pub(super) fn decode(
+    message: &Message<'_>,
+    ignored: &mut Ignored,
+) -> Result<Option<Update>, Unreadable> {
     let header = message
         .payload
         .first_chunk::<HEADER>()
@@ -30,6 +35,10 @@ pub(super) fn decode(message: &Message<'_>) -> Result<Option<Update>, Unreadable
     let flags = u8_at(header, 10).unwrap_or_default();
     let (mut destination, mut mac, mut vlan, mut vni, mut group) = (None, None, 0, None, None);
     let mut ours = false;
+    let ignored = match header[0] {
+        AF_BRIDGE => &mut ignored.fdb,
+        _ => &mut ignored.neighbours,
+    };
     for attribute in Attributes::after(message.payload, HEADER) {
         let (kind, value) = attribute?;
         match kind {
@@ -39,7 +48,7 @@ pub(super) fn decode(message: &Message<'_>) -> Result<Option<Update>, Unreadable
             NDA_VNI => vni = u32_at(value, 0),
             NDA_PROTOCOL => ours = u8_at(value, 0) == Some(OWN_PROTOCOL),
             NDA_NH_ID => group = u32_at(value, 0),
-            _ => {}
+            other => *ignored += u64::from(other > LAST_KNOWN),
         }
     }
     let gone = message.kind == libc::RTM_DELNEIGH;

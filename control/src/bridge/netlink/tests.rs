@@ -28,10 +28,10 @@ fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
 }
 
 fn only(bytes: &[u8]) -> Result<Decoded, Unreadable> {
-    only_counting(bytes, &mut 0)
+    only_counting(bytes, &mut Ignored::default())
 }
 
-fn only_counting(bytes: &[u8], ignored: &mut u64) -> Result<Decoded, Unreadable> {
+fn only_counting(bytes: &[u8], ignored: &mut Ignored) -> Result<Decoded, Unreadable> {
     decode(&Messages::new(bytes).next().unwrap().unwrap(), ignored)
 }
 
@@ -144,11 +144,39 @@ fn attributes_that_nobody_knows_are_counted() {
         attribute(9, &several),
         attribute(0x3ff2, &[1, 2, 3]),
     ];
-    let mut ignored = 0;
-    only_counting(&message(104, &object.concat()), &mut ignored).unwrap();
-    assert_eq!(ignored, 1);
-    only_counting(&message(24, &route.concat()), &mut ignored).unwrap();
-    assert_eq!(ignored, 3);
+    // What the kernel of tomorrow says of the last one here, and one that the kernel of today says.
+    let with = |header_bytes: usize, known: u16| {
+        let mut header = vec![0; header_bytes];
+        header[4] = 3;
+        [header, attribute(known, &[0; 4]), attribute(0x3ff0, &[1])].concat()
+    };
+    let name = attribute(3, b"p0\0");
+    let link = [with(16, 27), name].concat();
+    let neighbour = |family: u8, to: Vec<u8>| {
+        let mut bytes = with(12, 3);
+        bytes[0] = family;
+        [bytes, to].concat()
+    };
+    let mut ignored = Ignored::default();
+    for (kind, payload) in [
+        (104, object.concat()),
+        (24, route.concat()),
+        (16, link),
+        (20, with(8, 6)),
+        (28, neighbour(2, attribute(1, &[10, 0, 0, 1]))),
+        (28, neighbour(7, attribute(2, &[2, 0, 0, 0, 0, 1]))),
+    ] {
+        only_counting(&message(kind, &payload), &mut ignored).unwrap();
+    }
+    let expected = Ignored {
+        routes: 2,
+        next_hops: 1,
+        links: 1,
+        addresses: 1,
+        neighbours: 1,
+        fdb: 1,
+    };
+    assert_eq!(ignored, expected);
 }
 
 #[test]

@@ -25,6 +25,8 @@ use std::os::fd::AsRawFd;
 
 /// Notes that a netdev is ours, so that it is known again after a restart.
 const ALIAS: &str = "ferroute-bridge";
+/// The group of these netdevs, so that they go at once ("frr" and a letter that no other program is known to use).
+const GROUP: u32 = 0x6672_7246;
 /// The UDP port of VXLAN (RFC 7348 section 5).
 const VXLAN_PORT: u16 = 4789;
 
@@ -109,10 +111,18 @@ impl Shadow {
             let removed = inside(netns.as_ref(), || {
                 let home = Netlink::open()?;
                 let names: BTreeSet<_> = vnis.iter().flat_map(|vni| names(*vni)).collect();
-                for link in home.links()? {
-                    if link.alias == ALIAS && names.contains(&link.name) {
-                        home.delete(link.index)?;
-                    }
+                let ours = |link: &Link| link.alias == ALIAS && names.contains(&link.name);
+                let links = home.links()?;
+                let mut grouped = links.iter().filter(|link| link.group == GROUP).peekable();
+                // Another bridge may have netdevs here, and some may be older than groups.
+                if grouped.peek().is_some()
+                    && grouped.all(ours)
+                    && let Err(error) = home.delete_group(GROUP)
+                {
+                    tracing::debug!("netdevs of VNIs go one by one: {error}");
+                }
+                for link in home.links()?.into_iter().filter(ours) {
+                    home.delete(link.index)?;
                 }
                 Ok(())
             });
@@ -131,6 +141,12 @@ fn names(vni: u32) -> [String; 3] {
 /// The name of the port of a VNI's bridge behind which the kernel sees the stations that the router learned.
 pub(in crate::bridge) fn stations_port(vni: u32) -> String {
     format!("st{vni}")
+}
+
+/// The VNI of such a port.
+pub(in crate::bridge) fn vni_of_stations_port(name: &str) -> Option<u32> {
+    let vni = name.strip_prefix("st")?.parse().ok()?;
+    (stations_port(vni) == name).then_some(vni)
 }
 
 /// What is to be made for one VNI.
@@ -272,7 +288,9 @@ impl<'a> Maker<'a> {
     fn mark(&self, home: &Netlink, name: &str) -> io::Result<Link> {
         let missing = || io::Error::other(format!("{name} is gone already"));
         let link = home.link_by_name(name)?.ok_or_else(missing)?;
-        let note = rtnetlink::LinkUnspec::new_with_index(link.index).alias(ALIAS);
+        let note = rtnetlink::LinkUnspec::new_with_index(link.index)
+            .alias(ALIAS)
+            .link_group(GROUP);
         home.set(note.build())?;
         Ok(link)
     }

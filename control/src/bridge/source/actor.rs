@@ -5,8 +5,8 @@ use super::generation::Generations;
 use crate::bridge::config::{Kind, Neighbours as Wanted, Source as Config, Tunnels};
 use crate::bridge::follower::{self, Interest};
 use crate::bridge::fpm::{self, server};
-use crate::bridge::netlink::request;
 use crate::bridge::netlink::update::{FdbEntry, FdbKey, Hops, Neighbour};
+use crate::bridge::netlink::{Ignored, request};
 use crate::bridge::router::keeper::Keeper;
 use crate::bridge::router::labels::Labels;
 use crate::bridge::router::link::{Event, Link};
@@ -112,7 +112,7 @@ pub(super) struct Heard {
     pub(super) updates: u64,
     pub(super) dumps: u64,
     pub(super) overruns: u64,
-    pub(super) ignored: u64,
+    pub(super) ignored: Ignored,
     pub(super) unreadable: u64,
     pub(super) last_unreadable: String,
 }
@@ -301,6 +301,11 @@ impl Source {
             let event = self.link.fail(error);
             self.down(event);
         }
+    }
+
+    /// How much was said to the router that it has not acknowledged.
+    pub(super) fn unacknowledged(&self) -> usize {
+        self.in_flight.iter().map(Said::len).sum()
     }
 
     fn tick(&mut self) {

@@ -68,7 +68,7 @@ impl Source {
                 self.heard.overruns += 1;
                 tracing::warn!(owner = %self.config.owner, "notifications of the kernel were lost; reading everything again");
             }
-            follower::Said::Ignored(count) => self.heard.ignored += count,
+            follower::Said::Ignored(ignored) => self.heard.ignored.add(ignored),
             follower::Said::Unreadable(count, first) => {
                 self.heard.unreadable += count;
                 self.heard.last_unreadable = first.to_string();
@@ -98,7 +98,7 @@ impl Source {
                 all.frames += counts.frames;
                 all.bytes += counts.bytes;
                 all.unknown += counts.unknown;
-                all.ignored += counts.ignored;
+                all.ignored.add(counts.ignored);
                 all.unreadable += counts.unreadable;
                 if let Some(first) = counts.first {
                     self.heard_fpm.last_error = first.to_string();

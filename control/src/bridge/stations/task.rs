@@ -2,16 +2,14 @@
 
 use super::kernel::Kernel;
 use super::router::{self, Said};
-use super::segment::{Counts, Key, Netdevs, Segment, ToKernel, ToRouter};
-use crate::bridge::config::{L2vni, Source, Tunnels};
-use crate::bridge::netlink::update::{LinkKind, LinkUpdate, Update};
-use crate::bridge::overlay::shadow::stations_port;
+use super::segment::{Counts, Key, ToKernel, ToRouter};
+use super::segments::{NO_SESSION, Segments, Served};
+use crate::bridge::config::{Source, Tunnels};
+use crate::bridge::netlink::update::Update;
 use crate::bridge::router::keeper::Kept;
 use crate::bridge::router::vnis::{Vni, Vnis};
-use crate::model::name::InterfaceName;
 use ferroute_proto::v1;
 use ferroute_proto::v1::event::What;
-use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -82,19 +80,12 @@ impl Stations {
         }
         let (words, received) = mpsc::unbounded_channel();
         let state = Arc::new(Mutex::new(State::default()));
-        let segments = source.l2vnis.iter().map(|l2vni| Served {
-            config: l2vni.clone(),
-            segment: Segment::default(),
-            router: Err("no session with the router".to_owned()),
-        });
         let task = Task {
             kernel: Kernel::open(source.netns.as_ref())?,
             vnis: Vnis {
                 addresses: tunnels.map(|t| t.address.ip()).into_iter().collect(),
             },
-            served: segments.collect(),
-            links: BTreeMap::new(),
-            by_netdev: FxHashMap::default(),
+            segments: Segments::new(&source.l2vnis),
             complete: false,
             channel: None,
             events: None,
@@ -120,39 +111,11 @@ impl Stations {
     }
 }
 
-/// A VNI.
-#[derive(Debug)]
-struct Served {
-    config: L2vni,
-    segment: Segment,
-    /// The gateway of its domain, if it has one; or why the router does not have the VNI.
-    router: Result<Option<InterfaceName>, String>,
-}
-
-/// What the kernel says of a netdev of a VNI.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Part {
-    /// Place of the VNI.
-    of: usize,
-    kind: PartKind,
-    controller: Option<u32>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum PartKind {
-    Vxlan,
-    Port,
-}
-
 #[derive(Debug)]
 struct Task {
     kernel: Kernel,
     vnis: Vnis,
-    served: Vec<Served>,
-    /// VXLAN devices and ports by index.
-    links: BTreeMap<u32, Part>,
-    /// The VNI of each netdev, bridges too.
-    by_netdev: FxHashMap<u32, usize>,
+    segments: Segments,
     /// The kernel has said everything once.
     complete: bool,
     channel: Option<Channel>,
@@ -195,7 +158,7 @@ impl Task {
 
     fn take(&mut self, word: Word) {
         match word {
-            Word::Kernel(update) => self.hear(update),
+            Word::Kernel(update) => self.segments.hear(update),
             Word::Complete => self.complete = true,
             Word::Router(channel) => {
                 self.channel = Some(channel);
@@ -213,77 +176,16 @@ impl Task {
             return;
         }
         self.retry_at = Instant::now() + RETRY;
-        for served in &mut self.served {
+        for served in &mut self.segments.served {
             served.segment.retry();
         }
-        if self.served.iter().any(|served| served.router.is_err()) {
+        if self
+            .segments
+            .served
+            .iter()
+            .any(|served| served.router.is_err())
+        {
             self.read_at = Some(Instant::now());
-        }
-    }
-
-    fn hear(&mut self, update: Update) {
-        match update {
-            Update::Link(update) => self.link(update),
-            Update::Fdb(update) => {
-                if let Some(place) = self.by_netdev.get(&update.key.interface) {
-                    self.served[*place].segment.fdb(&update);
-                }
-            }
-            Update::Neighbour(update) => {
-                if let Some(place) = self.by_netdev.get(&update.interface)
-                    && !self.links.contains_key(&update.interface)
-                {
-                    let segment = &mut self.served[*place].segment;
-                    segment.neighbour(update.address, update.known);
-                }
-            }
-            Update::Route(_) | Update::NextHop(_) | Update::Lsp(_) => {}
-        }
-    }
-
-    fn link(&mut self, update: LinkUpdate) {
-        let part = update.link.and_then(|link| {
-            let mut vnis = self.served.iter().map(|served| served.config.vni.get());
-            let (of, kind) = match link.kind {
-                LinkKind::Vxlan { vni } => (vnis.position(|own| own == vni)?, PartKind::Vxlan),
-                LinkKind::Other => {
-                    let of = vnis.position(|own| stations_port(own) == link.name)?;
-                    (of, PartKind::Port)
-                }
-                LinkKind::Bridge | LinkKind::Vrf { .. } => return None,
-            };
-            let controller = link.controller;
-            Some(Part {
-                of,
-                kind,
-                controller,
-            })
-        });
-        let before = match part {
-            Some(part) => self.links.insert(update.index, part),
-            None => self.links.remove(&update.index),
-        };
-        if before == part {
-            return;
-        }
-        for place in [before, part].into_iter().flatten().map(|part| part.of) {
-            let find = |kind| {
-                let mut links = self.links.iter();
-                links.find(|(_, part)| part.of == place && part.kind == kind)
-            };
-            let vxlan = find(PartKind::Vxlan);
-            let bridge = vxlan.and_then(|(_, part)| part.controller);
-            let port = find(PartKind::Port).filter(|(_, part)| part.controller == bridge);
-            let netdevs = Netdevs {
-                vxlan: vxlan.map(|(index, _)| *index),
-                bridge,
-                port: port.map(|(index, _)| *index).filter(|_| bridge.is_some()),
-            };
-            self.by_netdev.retain(|_, of| *of != place);
-            let own = [netdevs.vxlan, netdevs.bridge, netdevs.port];
-            let own = own.into_iter().flatten().map(|index| (index, place));
-            self.by_netdev.extend(own);
-            self.served[place].segment.netdevs(netdevs);
         }
     }
 
@@ -328,13 +230,13 @@ impl Task {
     }
 
     fn of_domain(&mut self, name: &str) -> Option<&mut Served> {
-        let mut served = self.served.iter_mut().filter(|s| s.router.is_ok());
+        let mut served = self.segments.served.iter_mut().filter(|s| s.router.is_ok());
         served.find(|served| served.config.domain.as_str() == name)
     }
 
     fn of_gateway(&mut self, name: &str) -> Option<&mut Served> {
         let named = |served: &&mut Served| matches!(&served.router, Ok(Some(gateway)) if gateway.as_str() == name);
-        self.served.iter_mut().find(named)
+        self.segments.served.iter_mut().find(named)
     }
 
     /// Reads the router's side anew.
@@ -352,8 +254,8 @@ impl Task {
     /// The router is gone; the next session begins anew. The kernel keeps what it has: the router may forward still.
     fn lose(&mut self) {
         (self.channel, self.events) = (None, None);
-        for served in &mut self.served {
-            served.router = Err("no session with the router".to_owned());
+        for served in &mut self.segments.served {
+            served.router = Err(NO_SESSION.to_owned());
         }
     }
 
@@ -362,7 +264,7 @@ impl Task {
         if self.events.is_none() {
             self.events = Some(router::watch(channel.clone()).await?);
         }
-        for served in &mut self.served {
+        for served in &mut self.segments.served {
             let (vni, domain) = (served.config.vni.get(), served.config.domain);
             let wanted = Some(Vni::Bridged(domain));
             served.router = match self.vnis.call(channel.clone(), vni, wanted).await {
@@ -376,7 +278,7 @@ impl Task {
             .into_iter()
             .filter_map(|domain| Some((domain.spec.as_ref()?.name.clone(), domain)))
             .collect();
-        for served in self.served.iter_mut().filter(|s| s.router.is_ok()) {
+        for served in self.segments.served.iter_mut().filter(|s| s.router.is_ok()) {
             let Some(domain) = domains.remove(served.config.domain.as_str()) else {
                 served.router = Err("its bridge domain is gone".to_owned());
                 continue;
@@ -405,7 +307,7 @@ impl Task {
                 served.segment.router_neighbour(address, Some(known));
             }
         }
-        for served in &mut self.served {
+        for served in &mut self.segments.served {
             served.segment.look_at_all();
         }
         Ok(())
@@ -418,7 +320,7 @@ impl Task {
         };
         loop {
             let (mut to_router, mut to_kernel) = (Vec::new(), Vec::new());
-            for (place, served) in self.served.iter_mut().enumerate() {
+            for (place, served) in self.segments.served.iter_mut().enumerate() {
                 if served.router.is_err() || served.segment.known_netdevs().vxlan.is_none() {
                     continue;
                 }
@@ -440,7 +342,7 @@ impl Task {
     }
 
     fn write_kernel(&mut self, words: &[(usize, Key, ToKernel)]) {
-        let of = |place: usize| self.served[place].segment.known_netdevs();
+        let of = |place: usize| self.segments.served[place].segment.known_netdevs();
         let said: Vec<_> = words.iter().map(|(p, _, word)| (of(*p), *word)).collect();
         let kernel = &mut self.kernel;
         let answers = tokio::task::block_in_place(|| kernel.write(&said));
@@ -452,7 +354,7 @@ impl Task {
             }
         };
         for ((place, key, word), answer) in words.iter().zip(answers) {
-            let segment = &mut self.served[*place].segment;
+            let segment = &mut self.segments.served[*place].segment;
             match answer {
                 Ok(()) => segment.told_kernel(*word),
                 Err(errno) => segment.refused(*key, format!("the kernel: {errno}")),
@@ -465,16 +367,16 @@ impl Task {
         channel: &Channel,
         words: &[(usize, Key, ToRouter)],
     ) -> Result<(), Status> {
-        let name = |place: usize| self.served[place].config.domain.to_string();
+        let name = |place: usize| self.segments.served[place].config.domain.to_string();
         let said: Vec<Said> = words.iter().map(|(p, _, word)| (name(*p), *word)).collect();
         let gateway = |domain: &str| {
-            let mut served = self.served.iter();
+            let mut served = self.segments.served.iter();
             let of = served.find(|served| served.config.domain.as_str() == domain)?;
             of.router.clone().ok().flatten()
         };
         let answers = router::tell(channel, &said, gateway).await?;
         for ((place, key, word), answer) in words.iter().zip(answers) {
-            let segment = &mut self.served[*place].segment;
+            let segment = &mut self.segments.served[*place].segment;
             match answer {
                 Ok(()) => segment.told_router(*word),
                 Err(reason) => segment.refused(*key, reason),
@@ -487,7 +389,7 @@ impl Task {
     fn show(&mut self) {
         self.show_at = None;
         let mut state = State::default();
-        for served in &self.served {
+        for served in &self.segments.served {
             let Counts {
                 ends,
                 remote,

@@ -26,6 +26,13 @@ pub(in crate::bridge) struct Said {
     routes: Vec<Key>,
 }
 
+impl Said {
+    /// How much was said: its routes, or one for sets alone.
+    pub(in crate::bridge) fn len(&self) -> usize {
+        self.routes.len().max(1)
+    }
+}
+
 /// What is said of a route.
 enum Word {
     Lead(SetNumber),
@@ -151,6 +158,7 @@ impl Table {
             Word::Withdraw => Sent::Nothing,
         };
         entry.sent = now;
+        self.tally.sent(told, now);
         if entry.candidates.is_empty() {
             self.routes.remove(&key);
         }
@@ -207,7 +215,9 @@ impl Table {
                     return;
                 };
                 // What the router has now is what it had before, if anything; the next word replaces it.
-                if let Sent::Set(number) = std::mem::replace(&mut entry.sent, Sent::Special) {
+                let told = std::mem::replace(&mut entry.sent, Sent::Special);
+                self.tally.sent(told, Sent::Special);
+                if let Sent::Set(number) = told {
                     self.leave_told_set(number);
                 }
                 self.refused.insert(*key, refusal);

@@ -31,6 +31,7 @@ pub(in crate::bridge) use express::{Names, octets};
 use crate::bridge::netlink::update::{Hops, Protocol, Special, Update};
 use crate::model::name::VrfName;
 use crate::model::prefix::Prefix;
+use census::Tally;
 use rustc_hash::{FxHashMap, FxHashSet};
 use set::{Body, Set, SetNumber};
 use smallvec::SmallVec;
@@ -94,6 +95,12 @@ struct Candidate {
     protocol: Protocol,
 }
 
+impl Candidate {
+    fn same_but_for_generation(&self, other: &Self) -> bool {
+        (self.aim, self.metric, self.protocol) == (other.aim, other.metric, other.protocol)
+    }
+}
+
 /// What the router has of a prefix.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Sent {
@@ -138,6 +145,9 @@ pub(in crate::bridge) struct Table {
     last_set: u32,
     by_object: FxHashMap<u32, SetNumber>,
     by_hops: FxHashMap<Hops, SetNumber>,
+    /// Sets of objects of a connection that ended, until the next one has said everything. An object that is described there as
+    /// one was here is that one: its routes need no word to the router.
+    orphans: FxHashMap<Body, VecDeque<SetNumber>>,
     dirty_sets: Vec<SetNumber>,
     /// Sets that may have lost their last user.
     idle_sets: Vec<SetNumber>,
@@ -149,6 +159,7 @@ pub(in crate::bridge) struct Table {
     /// Prefixes of which the source waits for a word that no batch brings: nothing changed, or the router cannot follow.
     owed: Vec<Key>,
     last_batch: u64,
+    tally: Tally,
     /// Routes that the router cannot express, because they hold only for some packets.
     selective: u64,
 }
@@ -165,6 +176,7 @@ impl Table {
             last_set: 0,
             by_object: FxHashMap::default(),
             by_hops: FxHashMap::default(),
+            orphans: FxHashMap::default(),
             dirty_sets: Vec::new(),
             idle_sets: Vec::new(),
             changed_sets: FxHashSet::default(),
@@ -172,6 +184,7 @@ impl Table {
             refused: FxHashMap::default(),
             owed: Vec::new(),
             last_batch: 0,
+            tally: Tally::default(),
             selective: 0,
         }
     }
@@ -191,9 +204,17 @@ impl Table {
         self.generation += 1;
         if self.scope.meaning == Meaning::Fpm {
             // Numbers of objects belong to a connection: another zebra gives them to other things.
-            for (_, number) in std::mem::take(&mut self.by_object) {
+            let objects = std::mem::take(&mut self.by_object);
+            let mut numbers: Vec<SetNumber> = objects.into_values().collect();
+            // Of several that are alike, the next connection describes the first first.
+            numbers.sort_unstable();
+            for number in numbers {
                 if let Some(set) = self.sets.get_mut(&number) {
                     set.forget_object();
+                    if set.body != Body::Unknown {
+                        let alike = self.orphans.entry(set.body.clone()).or_default();
+                        alike.push_back(number);
+                    }
                 }
                 self.idle_sets.push(number);
             }
@@ -212,6 +233,7 @@ impl Table {
             gone += self.drop_candidates(key, |candidate| candidate.generation != generation);
         }
         self.sweep_objects();
+        self.orphans.clear();
         gone
     }
 
@@ -227,6 +249,7 @@ impl Table {
 
     /// The router lost everything, or has a new session: all is to be said again.
     pub(in crate::bridge) fn replay(&mut self) {
+        self.tally.told = 0;
         self.refused.clear();
         self.dirty.clear();
         self.dirty_sets.clear();
@@ -296,7 +319,7 @@ impl Table {
 #[cfg(test)]
 mod evpn_tests;
 #[cfg(test)]
-mod played;
+pub(in crate::bridge) mod played;
 #[cfg(test)]
 mod proptests;
 #[cfg(test)]

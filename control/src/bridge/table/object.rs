@@ -28,7 +28,7 @@ impl Table {
 
     /// The source says what an object is.
     fn describe(&mut self, id: u32, body: Body) {
-        let number = self.set_of_object(id);
+        let number = self.set_described(id, &body);
         let generation = self.generation;
         let Some(set) = self.sets.get_mut(&number) else {
             return;

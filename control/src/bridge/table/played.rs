@@ -9,20 +9,25 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 #[derive(Clone, PartialEq, Debug)]
-pub(super) enum Route {
+pub(in crate::bridge) enum Route {
     Set(u32),
     Special(v1::RouteKind),
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Router {
-    pub(super) sets: BTreeMap<u32, Vec<v1::NextHop>>,
-    pub(super) routes: BTreeMap<(String, IpAddr, u32), Route>,
+pub(in crate::bridge) struct Router {
+    pub(in crate::bridge) sets: BTreeMap<u32, Vec<v1::NextHop>>,
+    pub(in crate::bridge) routes: BTreeMap<(String, IpAddr, u32), Route>,
 }
 
 impl Router {
     /// Takes one batch of the table; answers whether there was one.
-    pub(super) fn take(&mut self, table: &mut Table, names: &Names, most: usize) -> bool {
+    pub(in crate::bridge) fn take(
+        &mut self,
+        table: &mut Table,
+        names: &Names,
+        most: usize,
+    ) -> bool {
         let Some(batch) = table.next_batch(names, most) else {
             return false;
         };
@@ -32,7 +37,7 @@ impl Router {
     }
 
     /// Takes batches until the table has nothing more to say.
-    pub(super) fn settle(&mut self, table: &mut Table, names: &Names) {
+    pub(in crate::bridge) fn settle(&mut self, table: &mut Table, names: &Names) {
         while self.take(table, names, 2) {}
         assert!(table.is_settled());
     }
@@ -73,7 +78,7 @@ impl Router {
     }
 
     /// Everything as text: a line for each route with its next hops.
-    pub(super) fn text(&self) -> String {
+    pub(in crate::bridge) fn text(&self) -> String {
         let mut text = String::new();
         for ((vrf, address, length), route) in &self.routes {
             let leads = match route {
@@ -87,7 +92,7 @@ impl Router {
 }
 
 /// Next hops in the words of ip(8), in their order.
-pub(super) fn hops(hops: &[v1::NextHop]) -> String {
+pub(in crate::bridge) fn hops(hops: &[v1::NextHop]) -> String {
     let words = hops.iter().map(|hop| {
         let mut words = Vec::new();
         if let Ok(gateway) = crate::model::prefix::address(&hop.gateway) {

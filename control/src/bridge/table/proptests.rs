@@ -96,6 +96,7 @@ fn hop(number: u8) -> Hop {
 
 #[derive(Debug)]
 struct Cell {
+    number: u32,
     body: Option<Body>,
     generation: u32,
 }
@@ -105,6 +106,20 @@ enum Body {
     Hop(u8),
     Group(Vec<(Rc<RefCell<Cell>>, u32)>),
     Blackhole,
+}
+
+/// Whether an object is described so.
+fn is_body(cell: &Rc<RefCell<Cell>>, body: &Body) -> bool {
+    match (&cell.borrow().body, body) {
+        (Some(Body::Hop(a)), Body::Hop(b)) => a == b,
+        (Some(Body::Blackhole), Body::Blackhole) => true,
+        (Some(Body::Group(a)), Body::Group(b)) => {
+            let same =
+                |((a, of_a), (b, of_b)): (&(_, u32), &(_, u32))| Rc::ptr_eq(a, b) && of_a == of_b;
+            a.len() == b.len() && a.iter().zip(b).all(same)
+        }
+        _ => false,
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -119,6 +134,10 @@ struct Reference {
     meaning: Meaning,
     generation: u32,
     objects: BTreeMap<u32, Rc<RefCell<Cell>>>,
+    /// How many objects there were, which numbers them.
+    made: u32,
+    /// Objects of zebra's connections that ended, until another has said everything.
+    orphans: Vec<Rc<RefCell<Cell>>>,
     /// Prefix → (metric, way, generation).
     routes: BTreeMap<u8, Vec<(u32, Way, u32)>>,
 }
@@ -127,7 +146,9 @@ impl Reference {
     fn object(&mut self, id: u32) -> Rc<RefCell<Cell>> {
         let generation = self.generation;
         let new = || {
+            self.made += 1;
             Rc::new(RefCell::new(Cell {
+                number: self.made,
                 body: None,
                 generation,
             }))
@@ -186,6 +207,14 @@ impl Reference {
                         )
                     }
                 };
+                let mut orphans = self.orphans.iter();
+                if let (false, Some(place)) = (
+                    self.objects.contains_key(id),
+                    orphans.position(|cell| is_body(cell, &body)),
+                ) {
+                    let cell = self.orphans.remove(place);
+                    self.objects.insert(*id, cell);
+                }
                 let cell = self.object(*id);
                 cell.borrow_mut().generation = self.generation;
                 cell.borrow_mut().body = Some(body);
@@ -198,11 +227,16 @@ impl Reference {
             Op::Begin => {
                 self.generation += 1;
                 if fpm {
-                    self.objects.clear();
+                    let gone = std::mem::take(&mut self.objects);
+                    let mut gone: Vec<_> = gone.into_values().collect();
+                    gone.sort_by_key(|cell| cell.borrow().number);
+                    gone.retain(|cell| cell.borrow().body.is_some());
+                    self.orphans.extend(gone);
                 }
             }
             Op::Sweep => {
                 let generation = self.generation;
+                self.orphans.clear();
                 for routes in self.routes.values_mut() {
                     routes.retain(|(.., of)| *of == generation);
                 }
@@ -376,6 +410,8 @@ fn run(meaning: Meaning, ops: &[Op]) {
         meaning,
         generation: 0,
         objects: BTreeMap::new(),
+        made: 0,
+        orphans: Vec::new(),
         routes: BTreeMap::new(),
     };
     for op in ops {
@@ -402,6 +438,15 @@ fn run(meaning: Meaning, ops: &[Op]) {
         }
     }
     router.settle(&mut table, &names);
+    let (mut tally, by_set) = table.recount();
+    tally.by_protocol.retain(|_, count| *count > 0);
+    table.tally.by_protocol.retain(|_, count| *count > 0);
+    assert_eq!(table.tally, tally);
+    for (number, set) in &table.sets {
+        let best = by_set.get(number).copied().unwrap_or_default();
+        assert_eq!(set.best, best, "{number:?}");
+    }
+    assert!(by_set.keys().all(|number| table.sets.contains_key(number)));
     for number in 0..4 {
         let key = ("default".to_owned(), prefix(number).net().addr(), 24);
         let Some(expected) = reference.expected(number, &names) else {

@@ -68,7 +68,18 @@ impl Table {
             sent: Sent::Nothing,
             dirty: false,
         });
-        let before = entry.best().map(|best| best.aim);
+        if let [known] = &mut entry.candidates[..]
+            && replaced(known)
+            && known.same_but_for_generation(&new)
+        {
+            // What a source says anew is nearly always what it said before.
+            known.generation = new.generation;
+            if !entry.dirty {
+                self.owe(key);
+            }
+            return;
+        }
+        let before = entry.best().copied();
         let mut left: SmallVec<[Aim; 1]> = SmallVec::new();
         entry.candidates.retain(|candidate| {
             let goes = replaced(candidate);
@@ -78,8 +89,10 @@ impl Table {
             !goes
         });
         entry.candidates.push(new);
-        let changed = entry.best().map(|best| best.aim) != before;
+        let now = entry.best().copied();
+        let changed = now.map(|best| best.aim) != before.map(|best| best.aim);
         let queued = entry.dirty;
+        self.count_best(before, now);
         if let Aim::Set(number) = aim {
             self.use_set(number);
         }
@@ -162,7 +175,7 @@ impl Table {
         let Some(entry) = self.routes.get_mut(&key) else {
             return 0;
         };
-        let before = entry.best().map(|best| best.aim);
+        let before = entry.best().copied();
         let mut left: SmallVec<[Aim; 1]> = SmallVec::new();
         entry.candidates.retain(|candidate| {
             let goes = goes(candidate);
@@ -171,7 +184,9 @@ impl Table {
             }
             !goes
         });
-        let changed = entry.best().map(|best| best.aim) != before;
+        let now = entry.best().copied();
+        let changed = now.map(|best| best.aim) != before.map(|best| best.aim);
+        self.count_best(before, now);
         let count = left.len();
         for aim in left {
             self.leave(aim);

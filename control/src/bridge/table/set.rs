@@ -4,13 +4,14 @@ use super::express::Hold;
 use super::{Refusal, Table};
 use crate::bridge::netlink::update::Hops;
 use smallvec::SmallVec;
+use std::collections::VecDeque;
 
 /// The number of a set in the router; never zero.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(super) struct SetNumber(pub(super) u32);
 
 /// What a set consists of.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) enum Body {
     /// A route named an object that the source has not described yet.
     Unknown,
@@ -47,6 +48,8 @@ pub(super) struct Set {
     pub(super) generation: u32,
     /// Candidates that lead here.
     pub(super) routes: u32,
+    /// Prefixes whose best candidate leads here.
+    pub(super) best: u32,
     /// Prefixes that lead here in the router.
     pub(super) told_routes: u32,
     /// Whether the router has it.
@@ -67,6 +70,7 @@ impl Set {
             refused: None,
             generation,
             routes: 0,
+            best: 0,
             told_routes: 0,
             told: false,
             left_out: 0,
@@ -129,6 +133,19 @@ impl Table {
         let number = self.new_set(Body::Unknown, Some(id));
         self.by_object.insert(id, number);
         number
+    }
+
+    /// The set of an object that is described so: the one it has, or that of an object of an earlier connection which was the same.
+    pub(super) fn set_described(&mut self, id: u32, body: &Body) -> SetNumber {
+        if !self.by_object.contains_key(&id)
+            && let Some(number) = self.orphans.get_mut(body).and_then(VecDeque::pop_front)
+            && let Some(set) = self.sets.get_mut(&number)
+        {
+            set.object = Some(id);
+            self.by_object.insert(id, number);
+            return number;
+        }
+        self.set_of_object(id)
     }
 
     /// The set of a list of next hops.

@@ -185,6 +185,12 @@ impl Frr {
         self.configure(Some(daemon))
     }
 
+    /// The process of a daemon, if it runs.
+    #[must_use]
+    pub fn process(&self, daemon: Daemon) -> Option<&Process> {
+        self.daemons.get(&daemon)
+    }
+
     /// What a daemon has logged.
     #[must_use]
     pub fn log(&self, daemon: Daemon) -> String {
