@@ -9,6 +9,8 @@
     reason = "what cannot go on has failed"
 )]
 
+#[path = "conformance_overlay/apart.rs"]
+mod apart;
 #[path = "conformance_overlay/counters.rs"]
 mod counters;
 #[path = "conformance_overlay/ecmp.rs"]
