@@ -9,6 +9,8 @@
     reason = "what cannot go on has failed"
 )]
 
+#[path = "conformance_overlay/apart.rs"]
+mod apart;
 #[path = "conformance_overlay/ecmp.rs"]
 mod ecmp;
 #[path = "conformance_overlay/lab.rs"]

@@ -7,6 +7,7 @@ use crate::model::bridge::{
     MAX_MOVES, MOVE_WINDOW_SECONDS, RemoteEnd, RemoteStation,
 };
 use crate::model::name::{DomainName, InterfaceName, VrfName};
+use crate::model::number::Mtu;
 use crate::model::prefix::InterfaceAddress;
 use ferroute_dataplane::wire::vxlan::Vni;
 use schemars::JsonSchema;
@@ -79,6 +80,10 @@ pub struct Gateway {
     /// Whether it has a kernel twin, for services of the host such as DHCP or BGP.
     #[serde(default)]
     pub twin: bool,
+    /// The largest packet in bytes for TCP connections that stations open through it: the MSS of SYN and SYN-ACK is lowered to
+    /// what fits; absent: left to their ends.
+    #[serde(default)]
+    pub tcp_mtu: Option<Mtu>,
     /// Its addresses. The IPv6 link-local address comes by itself.
     #[serde(default)]
     pub addresses: Vec<InterfaceAddress>,

@@ -164,6 +164,7 @@ impl Router {
                 Encapsulation::VxlanRouted {
                     ends,
                     vni: *vni,
+                    interface,
                     source_mac: own.unwrap_or_else(|| mac_of(source)),
                     router_mac: *router_mac,
                 }

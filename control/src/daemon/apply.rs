@@ -17,10 +17,10 @@ use crate::model::bridge::{DomainError, Refused};
 use crate::model::interface::{
     InterfaceChange, InterfaceError, InterfaceKind, InterfaceSpec, VirtualKind,
 };
-use crate::model::name::{NameError, VrfName};
+use crate::model::name::{InterfaceName, NameError, VrfName};
 use crate::model::neighbour::{NeighbourError, NeighbourSpec};
-use crate::model::number::{Choice, Metric};
-use crate::model::overlay::OverlayError;
+use crate::model::number::{Choice, Metric, Mtu};
+use crate::model::overlay::{OverlayError, VniTarget};
 use crate::model::owner::{OwnerError, OwnerLife, OwnerOpen};
 use crate::model::port::{PortError, PortSettings, PortSpec};
 use crate::model::refusal::RouteError;
@@ -284,6 +284,27 @@ async fn change_interface(
     errors.note(|| format!("interfaces[{place}]"), changed);
 }
 
+/// Sets the `tcp_mtu` of an interface that came with something else.
+async fn tcp_mtu(
+    field: impl FnOnce() -> String,
+    interface: Option<InterfaceName>,
+    wanted: Option<Mtu>,
+    core: &CoreHandle,
+    errors: &mut Errors,
+) {
+    let (Some(interface), Some(wanted)) = (interface, wanted) else {
+        return;
+    };
+    let change = InterfaceChange {
+        tcp_mtu: Some(Choice::Exactly(wanted)),
+        ..InterfaceChange::default()
+    };
+    let changed = core
+        .call(|reply| InterfaceRequest::Change(interface, change, reply).into())
+        .await;
+    errors.note(field, changed);
+}
+
 /// Endpoints before what is on them, all before the routes that lead into tunnels.
 async fn overlays(config: &Config, core: &CoreHandle, errors: &mut Errors) {
     for (place, endpoint) in config.endpoints.iter().enumerate() {
@@ -301,11 +322,15 @@ async fn overlays(config: &Config, core: &CoreHandle, errors: &mut Errors) {
         let field = || format!("vnis[{place}]");
         // The configuration's check lets no other form pass.
         if let Some(spec) = vni.spec() {
-            errors.note(
-                field,
-                core.call(|reply| OverlayRequest::CreateVni(spec, reply).into())
-                    .await,
-            );
+            let made = core
+                .call(|reply| OverlayRequest::CreateVni(spec, reply).into())
+                .await;
+            let interface = match made.as_ref().map(|view| &view.spec.target) {
+                Ok(VniTarget::Routed { interface, .. }) => *interface,
+                Ok(VniTarget::Bridged { .. }) | Err(_) => None,
+            };
+            errors.note(field, made);
+            tcp_mtu(field, interface, vni.tcp_mtu, core, errors).await;
         }
     }
     for (place, label) in config.labels.iter().enumerate() {

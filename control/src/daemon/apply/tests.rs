@@ -3,6 +3,7 @@ use crate::core::handle::channel;
 use crate::core::request::{BridgeRequest, Request, RouteRequest};
 use crate::model::bridge::{DomainCounters, DomainSpec, DomainView, StationCount};
 use crate::model::number::Epoch;
+use crate::model::overlay::{VniSpec, VniView};
 use crate::model::owner::{OwnerOpened, SessionId};
 use crate::model::refusal::Circle;
 use crate::model::route::{BatchOutcome, Refusal as RouteRefusal};
@@ -76,7 +77,13 @@ fn answer(request: Request) -> String {
             drop(reply.send(Err(OverlayError::EndpointTaken { endpoint })));
             format!("{spec:?}")
         }
-        Request::Overlay(OverlayRequest::CreateVni(spec, _)) => format!("{spec:?}"),
+        Request::Overlay(OverlayRequest::CreateVni(spec, reply)) => {
+            let note = format!("{spec:?}");
+            if let VniTarget::Routed { .. } = &spec.target {
+                drop(reply.send(Ok(with_interface(spec))));
+            }
+            note
+        }
         Request::Overlay(OverlayRequest::PutLabel(spec, _)) => format!("{spec:?}"),
         Request::Neighbour(NeighbourRequest::Add(spec, _)) => format!("{spec:?}"),
         Request::Route(RouteRequest::Open(open, reply)) => {
@@ -105,6 +112,17 @@ fn answer(request: Request) -> String {
     }
 }
 
+/// The VNI as the core has it, whose interface has got a name.
+fn with_interface(mut spec: VniSpec) -> VniView {
+    if let VniTarget::Routed { interface, .. } = &mut spec.target {
+        *interface = interface.or(Some("vni100".parse().unwrap()));
+    }
+    VniView {
+        spec,
+        counters: None,
+    }
+}
+
 /// The domain as the core has it, whose gateway has got a name.
 fn named(mut spec: DomainSpec) -> DomainView {
     if let Some(gateway) = &mut spec.gateway {
@@ -128,8 +146,8 @@ async fn everything_is_asked_for_in_the_order_of_need() {
          interfaces: [{name: p0, addresses: [10.0.0.1/24]}, {name: p0.7, vrf: red, up: false, mpls: true, tcp_mtu: 1400}, {name: lo, loopback: true}]\n\
          neighbours: [{interface: p0, address: 10.0.0.9, mac: \"02:00:00:00:00:09\"}]\n\
          endpoints: [{addresses: [10.0.0.1], ttl: 9, ttl_mode: uniform, ip_vrf: red, known_peers_only: true}]\n\
-         vnis: [{vni: 100, vrf: red, router_mac: \"02:00:00:00:01:01\"}, {vni: 200, domain: blue}]\n\
-         domains: [{name: blue, members: [p0.7], gateway: {vrf: red, mac: \"02:00:00:00:01:02\", addresses: [10.5.0.1/24]}, ageing_seconds: 20,\
+         vnis: [{vni: 100, vrf: red, router_mac: \"02:00:00:00:01:01\", tcp_mtu: 1450}, {vni: 200, domain: blue}]\n\
+         domains: [{name: blue, members: [p0.7], gateway: {vrf: red, mac: \"02:00:00:00:01:02\", tcp_mtu: 1450, addresses: [10.5.0.1/24]}, ageing_seconds: 20,\
             fdb: [{mac: \"02:00:00:00:00:21\", interface: p0.7}, {mac: \"02:00:00:00:00:22\", remote: 10.0.0.2, vni: 7}], flood: [{address: 10.0.0.2}]}]\n\
          labels: [{label: 100, vrf: red, payload: ipv6}, {label: 101, via: [{address: 10.0.0.2}]}]\n\
          routes:\n\
@@ -152,12 +170,14 @@ async fn everything_is_asked_for_in_the_order_of_need() {
         "DomainSpec { name: \"blue\", members: [\"p0.7\"], policy: DomainPolicy { learn: true, unknown_unicast: true, broadcast: true, \
          multicast: true, suppress: false, flood: None, max_learned: None, ageing_seconds: 20, max_moves: 5, move_window_seconds: 180 }, \
          gateway: Some(GatewaySpec { vrf: \"red\", mac: 02:00:00:00:01:02, interface: None, twin: false }) }",
+        "change br7 InterfaceChange { admin_up: None, mtu: None, vrf: None, mpls: None, tcp_mtu: Some(Exactly(Mtu(1450))) }",
         "address 10.5.0.1/24 on br7",
         "NeighbourSpec { interface: \"p0\", address: 10.0.0.9, mac: 02:00:00:00:00:09 }",
         "EndpointSpec { name: \"default\", vrf: \"default\", addresses: Ipv4(10.0.0.1), vxlan_port: 4789, gue_port: 6080, ttl: 9, \
          ttl_mode: Uniform, dscp_mode: Pipe, ecn_mode: Normal, df: Set, udp6_zero_tx: false, udp6_zero_rx: false, \
          known_peers_only: true, mpls_udp: true, ip_vrf: Some(\"red\") }",
         "VniSpec { key: VniKey { endpoint: \"default\", vni: Vni(100) }, target: Routed { vrf: \"red\", router_mac: 02:00:00:00:01:01",
+        "change vni100 InterfaceChange { admin_up: None, mtu: None, vrf: None, mpls: None, tcp_mtu: Some(Exactly(Mtu(1450))) }",
         "VniSpec { key: VniKey { endpoint: \"default\", vni: Vni(200) }, target: Bridged { domain: \"blue\" } }",
         "LabelSpec { label: Label(100), target: Vrf(\"red\"), payload: Ipv6, ttl_mode: Pipe }",
         "LabelSpec { label: Label(101), target: NextHops(",
@@ -172,7 +192,7 @@ async fn everything_is_asked_for_in_the_order_of_need() {
     for (note, start) in notes.iter().zip(starts) {
         assert!(note.starts_with(start), "{note}\nis not\n{start}");
     }
-    let batch = &notes[18];
+    let batch = &notes[20];
     for part in [
         "Recursive { gateway: 10.0.0.2, vrf: None }, weight: Weight(3)",
         "Neighbour { gateway: fe80::1, interface: \"p0\", onlink: true }, weight: Weight(1)",

@@ -1,6 +1,7 @@
 //! Bridge domains over heap packets, without DPDK: what goes in at one member, what comes out of the
 //! others. The frames are built by etherparse.
 
+mod jumbo;
 mod tunnels;
 
 use std::sync::Arc;
@@ -158,7 +159,10 @@ impl Bench {
 
     /// What leaves by each port when `frames` come in by one.
     fn receive(&mut self, port: u16, frames: &[Vec<u8>]) -> Vec<(u16, Vec<u8>)> {
-        let mut burst = frames.iter().map(|f| Mbuf::from_heap(f)).collect();
+        self.receive_packets(port, frames.iter().map(|f| Mbuf::from_heap(f)).collect())
+    }
+
+    fn receive_packets(&mut self, port: u16, mut burst: Vec<Mbuf>) -> Vec<(u16, Vec<u8>)> {
         let port = PortId::new(port);
         self.forwarder
             .receive(&self.snapshot, port, &mut burst, self.now_ticks);
@@ -180,7 +184,11 @@ impl Bench {
     fn sent(&mut self) -> Vec<(u16, Vec<u8>)> {
         self.forwarder.flush_timed();
         let mut sent: Vec<_> = std::iter::from_fn(|| self.sent.pop())
-            .map(|f| (f.port.unwrap().get(), f.mbuf.data().to_vec()))
+            .map(|f| {
+                let mut bytes = Vec::new();
+                f.mbuf.copy_to(&mut bytes);
+                (f.port.unwrap().get(), bytes)
+            })
             .collect();
         sent.sort();
         self.balanced();
