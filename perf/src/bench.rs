@@ -5,7 +5,10 @@ use crate::machine::huge::Pages;
 use crate::machine::{Cpus, HugePages, Priority, cpus, priority::NICE};
 use crate::router::overlay::ENDPOINT;
 use crate::sample::Method;
+use crate::traffic::frames::frame;
+use crate::traffic::overlay::wrap;
 use crate::traffic::{Ends, Overlay, Table, capture};
+use etherparse::err::packet::BuildWriteError;
 use ferroute_tests::Namespace;
 use std::fs::File;
 use std::io::BufWriter;
@@ -19,8 +22,11 @@ const BUFFERS: u32 = 131_071;
 pub const MEMORY_MIB: u64 = 640;
 /// The address that DPDK gives its first capture port. Frames carry it; the router's port is asked whether it is so.
 pub const SOURCE_MAC: [u8; 6] = [0x02, b'p', b'c', b'a', b'p', 0];
-/// Who sends the frames.
-const SENDER_MAC: [u8; 6] = [2, 0, 0, 0, 0, 0x99];
+/// Who sends frames that are routed, and where to.
+pub const ENDS: Ends = Ends {
+    source: [2, 0, 0, 0, 0, 0x99],
+    destination: SOURCE_MAC,
+};
 
 /// The programs under measurement.
 #[derive(Clone, Debug)]
@@ -104,6 +110,12 @@ impl Bench {
         self.huge.note()
     }
 
+    /// Where the router runs, and has the kernel twins of its ports.
+    #[must_use]
+    pub const fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
     /// A command inside the namespace that may use both CPUs before all others, and dies with this process.
     #[must_use]
     pub fn command(&self, program: &Path) -> Command {
@@ -121,19 +133,31 @@ impl Bench {
     /// # Errors
     /// The disk is full.
     pub fn capture(&self, table: &Table, overlay: Option<Overlay>) -> Result<PathBuf, PerfError> {
+        let inside = match overlay {
+            Some(Overlay::OutOf(encap)) => Some(encap),
+            Some(Overlay::Into(_)) | None => None,
+        };
+        self.record((0..).zip(&table.flows).map(|(number, flow)| {
+            let plain = frame(ENDS, number, *flow)?;
+            match inside {
+                None => Ok(plain.to_vec()),
+                Some(encap) => wrap(encap, ENDS, ENDPOINT, number, &plain),
+            }
+        }))
+    }
+
+    /// Writes a capture of these frames.
+    ///
+    /// # Errors
+    /// A frame could not be built, or the disk is full.
+    pub fn record(
+        &self,
+        frames: impl IntoIterator<Item = Result<Vec<u8>, BuildWriteError>>,
+    ) -> Result<PathBuf, PerfError> {
         let path = self.directory.path().join("in.pcap");
         let failed = || PerfError::system("writing a capture");
         let file = File::create(&path).map_err(failed())?;
-        let ends = Ends {
-            source: SENDER_MAC,
-            destination: SOURCE_MAC,
-        };
-        let inside = match overlay {
-            Some(Overlay::OutOf(encap)) => Some((encap, ENDPOINT)),
-            Some(Overlay::Into(_)) | None => None,
-        };
-        let mut out = BufWriter::new(file);
-        capture::write(&mut out, ends, &table.flows, inside).map_err(failed())?;
+        capture::write(&mut BufWriter::new(file), frames).map_err(failed())?;
         Ok(path)
     }
 

@@ -96,6 +96,17 @@ pub enum PerfError {
     /// A route that was acknowledged is not visible.
     #[error("the destination {0} has no way though its route was acknowledged")]
     NotVisible(std::net::IpAddr),
+    /// The router does not learn stations.
+    #[error("the router learned {learned} stations of {expected}")]
+    NotLearned {
+        /// Those that it learned.
+        learned: usize,
+        /// Those that sent frames.
+        expected: usize,
+    },
+    /// What came back on a session is not what was sent.
+    #[error("what came back from the router is not what was sent to it")]
+    Garbled,
     /// DPDK did not start in this process.
     #[error(transparent)]
     Eal(#[from] dpdk_sys::EalError),

@@ -7,6 +7,7 @@ pub mod args;
 pub mod bench;
 pub mod cases;
 pub mod error;
+pub mod host;
 pub mod machine;
 pub mod plan;
 pub mod progress;

@@ -1,7 +1,7 @@
 //! Which cases are measured, by the words of the command line.
 
 use crate::cases::forward::Load;
-use crate::cases::{adversarial, failover, fib, latency, updates};
+use crate::cases::{adversarial, failover, fib, latency, updates, vnis};
 use crate::router::setup::NEIGHBOURS;
 use crate::sample::Method;
 use crate::traffic::overlay::TUNNELS;
@@ -13,8 +13,12 @@ use std::str::FromStr;
 pub enum Case {
     /// Forwarding, beside testpmd.
     Forward(Load),
+    /// Bridging, beside testpmd.
+    Bridge,
     /// Routes through the API, and their memory.
     Updates,
+    /// Networks through the API, and their memory.
+    Vnis,
     /// Forwarding while routes change.
     Churn,
     /// A next hop of a million prefixes fails.
@@ -25,6 +29,8 @@ pub enum Case {
     FibAdversarial,
     /// How long packets stay in the router.
     Latency,
+    /// A session beside a flood at the router's address.
+    Flood,
 }
 
 /// Loads by their names.
@@ -47,13 +53,16 @@ const LOADS: [(&str, Load); 14] = [
     ),
     ("mplsudp-decap", overlay(Overlay::OutOf(Encap::MplsUdp), 1)),
 ];
-const OTHERS: [(&str, Case); 6] = [
+const OTHERS: [(&str, Case); 9] = [
+    ("bridge", Case::Bridge),
     ("updates", Case::Updates),
+    ("vnis", Case::Vnis),
     ("churn", Case::Churn),
     ("failover", Case::Failover),
     ("fib", Case::Fib),
     ("fib-adversarial", Case::FibAdversarial),
     ("latency", Case::Latency),
+    ("flood", Case::Flood),
 ];
 /// What `quick` stands for: the corners of the tables, and what has no corners.
 const QUICK: &str = "ipv4-1,ipv4-10k,ipv4-1m,ipv6-10k,updates,fib,latency";
@@ -151,7 +160,9 @@ impl Plan {
     pub fn steps(&self, method: &Method) -> u64 {
         let samples = method.samples as u64;
         let steps = |case: &Case| match case {
-            Case::Forward(_) | Case::Churn => 2 * samples,
+            Case::Forward(_) | Case::Bridge | Case::Churn => 2 * samples,
+            Case::Flood => samples,
+            Case::Vnis => vnis::steps(method.samples),
             Case::Updates => updates::steps(method.samples),
             Case::Failover => failover::ROUNDS as u64,
             Case::Fib => fib::sizes(self.quick).len() as u64,

@@ -1,7 +1,9 @@
 //! What a run measured, as it goes into tables, JSON and the report.
 
 use crate::bench::Bench;
-use crate::cases::{adversarial, churn, failover, fib, forward, latency, updates};
+use crate::cases::{
+    adversarial, bridge, churn, failover, fib, flood, forward, latency, updates, vnis,
+};
 use crate::error::PerfError;
 use crate::machine::Facts;
 use crate::plan::{Case, Plan};
@@ -20,8 +22,12 @@ pub struct Results {
     pub notes: Vec<String>,
     /// Forwarding beside testpmd.
     pub forwarding: Vec<forward::Forwarding>,
+    /// Bridging beside testpmd.
+    pub bridging: Option<bridge::Bridging>,
     /// Routes through the API.
     pub updates: Option<updates::Updates>,
+    /// Networks through the API.
+    pub networks: Option<vnis::Networks>,
     /// Forwarding while routes change.
     pub churn: Option<churn::Churn>,
     /// A next hop fails.
@@ -32,6 +38,8 @@ pub struct Results {
     pub fib_adversarial: Vec<adversarial::Row>,
     /// How long packets stay.
     pub latency: Option<latency::Latency>,
+    /// A session beside a flood.
+    pub flood: Option<flood::Flood>,
 }
 
 impl Results {
@@ -43,12 +51,15 @@ impl Results {
             method: bench.method,
             notes: bench.note().map(str::to_owned).into_iter().collect(),
             forwarding: Vec::new(),
+            bridging: None,
             updates: None,
+            networks: None,
             churn: None,
             failover: None,
             fib: Vec::new(),
             fib_adversarial: Vec::new(),
             latency: None,
+            flood: None,
         };
         for case in &plan.cases {
             if let Err(error) = results.add(bench, *case, plan.quick, progress) {
@@ -70,6 +81,9 @@ impl Results {
     ) -> Result<(), PerfError> {
         match case {
             Case::Forward(load) => self.forwarding.push(forward::run(bench, load, progress)?),
+            Case::Bridge => self.bridging = Some(bridge::run(bench, progress)?),
+            Case::Flood => self.flood = Some(flood::run(bench, progress)?),
+            Case::Vnis => self.networks = Some(vnis::run(bench, progress)?),
             Case::Updates => self.updates = Some(updates::run(bench, progress)?),
             Case::Churn => self.churn = Some(churn::run(bench, progress)?),
             Case::Failover => self.failover = Some(failover::run(bench, progress)?),
@@ -81,15 +95,13 @@ impl Results {
     }
 
     fn note_disturbances(&mut self) {
-        let rates = self
-            .forwarding
-            .iter()
-            .flat_map(|row| [&row.testpmd, &row.router]);
-        let rates = rates.chain(
-            self.churn
-                .iter()
-                .flat_map(|churn| [&churn.quiet, &churn.churned]),
-        );
+        let besides = self.forwarding.iter().map(|row| &row.figures);
+        let besides = besides.chain(self.bridging.iter().map(|row| &row.figures));
+        let rates = besides.flat_map(|figures| [&figures.testpmd, &figures.router]);
+        let churned = self.churn.iter();
+        let rates = rates
+            .chain(churned.flat_map(|churn| [&churn.quiet, &churn.churned]))
+            .chain(self.flood.iter().map(|flood| &flood.offered));
         let disturbed = rates.filter(|rate| rate.disturbed()).count();
         if disturbed > 0 {
             self.notes.push(format!(

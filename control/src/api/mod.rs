@@ -14,6 +14,7 @@ mod overlay;
 mod port;
 mod route;
 pub(crate) mod saved;
+mod segment;
 pub mod server;
 mod stats;
 mod status;

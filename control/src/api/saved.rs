@@ -246,11 +246,7 @@ fn station(saved: &SavedStation) -> pb::Station {
         mac: mac(Some(saved.mac)),
         kind: kind.into(),
         interface,
-        remote: saved.remote.map(|remote| pb::RemoteStation {
-            end: Some(remote.end.into()),
-            sequence: remote.sequence,
-            sticky: remote.sticky,
-        }),
+        remote: saved.remote.map(Into::into),
         sequence,
         ..pb::Station::default()
     }

@@ -4,6 +4,7 @@ use super::number::{GivenLabel, PushedLabel, Ttl, UdpPort, VniNumber};
 use super::routes::NextHop;
 use super::text::{Address, StationMac};
 use crate::model::name::{DomainName, EndpointName, InterfaceName, VrfName};
+use crate::model::number::Mtu;
 use crate::model::overlay::{
     EndpointAddresses, EndpointSpec, GUE_PORT, LabelSpec, LabelTarget, OverlayError, TTL,
     VXLAN_PORT, VniKey, VniSpec, VniTarget,
@@ -166,6 +167,10 @@ pub struct Vni {
     /// The bridge domain of its frames.
     #[serde(default)]
     pub domain: Option<DomainName>,
+    /// The largest packet in bytes for TCP connections that are opened out of one that is routed: the MSS of SYN and SYN-ACK is
+    /// lowered to what fits; absent: left to their ends.
+    #[serde(default)]
+    pub tcp_mtu: Option<Mtu>,
 }
 
 impl Vni {
@@ -178,7 +183,9 @@ impl Vni {
                 router_mac: router_mac.mac(),
                 interface: self.interface,
             },
-            (None, None, Some(domain)) if self.interface.is_none() => VniTarget::Bridged { domain },
+            (None, None, Some(domain)) if self.interface.is_none() && self.tcp_mtu.is_none() => {
+                VniTarget::Bridged { domain }
+            }
             _ => return None,
         };
         let (endpoint, vni) = (self.endpoint, WireVni::new(self.vni.get()).ok()?);

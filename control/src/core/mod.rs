@@ -15,6 +15,7 @@
 
 pub mod adjacency;
 mod backlog;
+mod baseline;
 mod bridge;
 mod dispatch;
 mod endpoint;

@@ -5,6 +5,7 @@
 //! rest is asked for nevertheless, so that all refusals are known at once.
 
 mod domains;
+mod segments;
 
 use crate::config::Config;
 use crate::config::links::{Interface, Port, Vrf};
@@ -17,10 +18,10 @@ use crate::model::bridge::{DomainError, Refused};
 use crate::model::interface::{
     InterfaceChange, InterfaceError, InterfaceKind, InterfaceSpec, VirtualKind,
 };
-use crate::model::name::{NameError, VrfName};
+use crate::model::name::{InterfaceName, NameError, VrfName};
 use crate::model::neighbour::{NeighbourError, NeighbourSpec};
-use crate::model::number::{Choice, Metric};
-use crate::model::overlay::OverlayError;
+use crate::model::number::{Choice, Metric, Mtu};
+use crate::model::overlay::{OverlayError, VniTarget};
 use crate::model::owner::{OwnerError, OwnerLife, OwnerOpen};
 use crate::model::port::{PortError, PortSettings, PortSpec};
 use crate::model::refusal::RouteError;
@@ -28,6 +29,7 @@ use crate::model::route::{
     BatchItem, BatchPolicy, MAX_BATCH_ROUTES, RouteBatch, RouteChange, RouteSpec, RouteTarget,
     SpecialRoute, VrfPlace,
 };
+use crate::model::segment::SegmentError;
 use crate::model::vrf::{VrfError, VrfSpec};
 use ferroute_dataplane::ids::WorkerIndex;
 use std::convert::Infallible;
@@ -64,6 +66,9 @@ pub enum Refusal {
     /// A bridge domain, a station or a remote end.
     #[error(transparent)]
     Domain(#[from] DomainError),
+    /// An Ethernet segment.
+    #[error(transparent)]
+    Segment(#[from] SegmentError),
     /// A neighbour.
     #[error(transparent)]
     Neighbour(#[from] NeighbourError),
@@ -149,6 +154,9 @@ pub async fn apply(config: &Config, core: &CoreHandle) -> Result<(), Vec<ApplyEr
         );
     }
     overlays(config, core, &mut errors).await;
+    for (place, segment) in config.segments.iter().enumerate() {
+        segments::make(place, segment, core, &mut errors).await;
+    }
     for (place, domain) in config.domains.iter().enumerate() {
         domains::fill(place, domain, core, &mut errors).await;
     }
@@ -284,6 +292,27 @@ async fn change_interface(
     errors.note(|| format!("interfaces[{place}]"), changed);
 }
 
+/// Sets the `tcp_mtu` of an interface that came with something else.
+async fn tcp_mtu(
+    field: impl FnOnce() -> String,
+    interface: Option<InterfaceName>,
+    wanted: Option<Mtu>,
+    core: &CoreHandle,
+    errors: &mut Errors,
+) {
+    let (Some(interface), Some(wanted)) = (interface, wanted) else {
+        return;
+    };
+    let change = InterfaceChange {
+        tcp_mtu: Some(Choice::Exactly(wanted)),
+        ..InterfaceChange::default()
+    };
+    let changed = core
+        .call(|reply| InterfaceRequest::Change(interface, change, reply).into())
+        .await;
+    errors.note(field, changed);
+}
+
 /// Endpoints before what is on them, all before the routes that lead into tunnels.
 async fn overlays(config: &Config, core: &CoreHandle, errors: &mut Errors) {
     for (place, endpoint) in config.endpoints.iter().enumerate() {
@@ -301,11 +330,15 @@ async fn overlays(config: &Config, core: &CoreHandle, errors: &mut Errors) {
         let field = || format!("vnis[{place}]");
         // The configuration's check lets no other form pass.
         if let Some(spec) = vni.spec() {
-            errors.note(
-                field,
-                core.call(|reply| OverlayRequest::CreateVni(spec, reply).into())
-                    .await,
-            );
+            let made = core
+                .call(|reply| OverlayRequest::CreateVni(spec, reply).into())
+                .await;
+            let interface = match made.as_ref().map(|view| &view.spec.target) {
+                Ok(VniTarget::Routed { interface, .. }) => *interface,
+                Ok(VniTarget::Bridged { .. }) | Err(_) => None,
+            };
+            errors.note(field, made);
+            tcp_mtu(field, interface, vni.tcp_mtu, core, errors).await;
         }
     }
     for (place, label) in config.labels.iter().enumerate() {

@@ -21,6 +21,7 @@ pub mod reason;
 pub mod refusal;
 pub mod route;
 pub mod saved;
+pub mod segment;
 pub mod stats;
 pub mod system;
 pub mod trace;

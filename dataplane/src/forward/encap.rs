@@ -9,6 +9,7 @@ use dpdk_sys::Mbuf;
 
 use super::Forwarder;
 use super::batch::{Facts, Flags};
+use crate::counters::WorkerCounters;
 use crate::drops::DropReason;
 use crate::ids::{AdjacencyId, BURST, TunnelId};
 use crate::punt::{PuntClass, PuntReason};
@@ -107,6 +108,7 @@ impl Forwarder {
         let bytes = mbuf.len() as u64;
         self.leave(snapshot, mbuf, adjacency, tunnel.outer().ethertype())?;
         self.counters.tunnel(id).add(1, bytes);
+        count_inner(&self.counters, tunnel, inner.bytes as u64);
         Ok(())
     }
 
@@ -190,6 +192,16 @@ impl Forwarder {
         self.batch.facts[slot].l3_offset = EthernetHeader::LEN as u8;
         let reason = PuntReason::Originated { adjacency };
         self.punt(snapshot, slot, reason, PuntClass::Resolve, now_ticks);
+    }
+}
+
+/// Counts an IP packet of `bytes` that was sent into a routed VNI on the VNI's interface, in the way in which what comes out
+/// is counted there: with its inner Ethernet header.
+#[inline(always)]
+pub(super) fn count_inner(counters: &WorkerCounters, tunnel: &Tunnel, bytes: u64) {
+    if let Some(interface) = tunnel.interface() {
+        let frame_bytes = EthernetHeader::LEN as u64 + bytes;
+        counters.interface(interface).tx.add(1, frame_bytes);
     }
 }
 

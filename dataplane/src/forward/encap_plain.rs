@@ -6,7 +6,7 @@ use dpdk_sys::Mbuf;
 
 use super::Forwarder;
 use super::batch::Batch;
-use super::encap::underlay;
+use super::encap::{count_inner, underlay};
 use crate::fib::prefetch;
 use crate::ids::{AdjacencyId, BURST, TunnelId};
 use crate::snapshot::Snapshot;
@@ -85,6 +85,7 @@ impl Forwarder {
             };
             tx.push(mbuf);
             self.counters.tunnel(*id).add(1, outer_bytes.into());
+            count_inner(&self.counters, tunnel, facts.ip_bytes.into());
             bytes += u64::from(outer_bytes);
             sent += 1;
         }

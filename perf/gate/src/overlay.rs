@@ -55,6 +55,7 @@ pub(crate) fn add_tunnels(snapshot: &mut Snapshot, kind: Kind) -> Result<(), Sta
             Kind::Vxlan => Encapsulation::VxlanRouted {
                 ends,
                 vni: Vni::new(VNI)?,
+                interface: Some(INSIDE),
                 source_mac: Mac::new(OURS),
                 router_mac: Mac::new(station(number)),
             },

@@ -1,6 +1,6 @@
 //! Routes that change while packets are forwarded by them: what is lost, and how much the rate dips.
 
-use super::forward::{StageCost, lost, stages};
+use super::beside::{StageCost, lost, stages};
 use super::{OWNER, SET};
 use crate::bench::Bench;
 use crate::error::PerfError;
@@ -60,6 +60,7 @@ pub fn run(bench: &Bench, progress: &Progress) -> Result<Churn, PerfError> {
         bench,
         &Setup {
             capture: Some(&capture),
+            ..Setup::default()
         },
     )?;
     let mut injector = router.injector(OWNER)?;

@@ -1,6 +1,6 @@
 //! A next hop of a million prefixes fails: how soon all of them are moved, and what is lost.
 
-use super::forward::lost;
+use super::beside::lost;
 use super::{OWNER, SET};
 use crate::bench::Bench;
 use crate::error::PerfError;
@@ -48,6 +48,7 @@ pub fn run(bench: &Bench, progress: &Progress) -> Result<Failover, PerfError> {
         bench,
         &Setup {
             capture: Some(&capture),
+            ..Setup::default()
         },
     )?;
     let mut injector = router.injector(OWNER)?;

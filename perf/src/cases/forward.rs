@@ -1,23 +1,17 @@
 //! The rate at which one worker forwards, beside testpmd's on the same input.
 
+use super::beside::{self, Beside};
 use super::{SET, inject, neighbours};
 use crate::bench::Bench;
 use crate::error::PerfError;
 use crate::progress::Progress;
 use crate::router::inject::{Batch, Change};
-use crate::router::{Injector, Router, Setup, overlay, setup};
-use crate::sample::{Rate, rate};
-use crate::testpmd::Testpmd;
+use crate::router::{Injector, Router, Setup, overlay};
 use crate::traffic::overlay::REMOTES;
 use crate::traffic::{Family, Overlay, Table};
-use ferroute_proto::v1::{self, NextHopSet};
+use ferroute_proto::v1::NextHopSet;
 use ipnet::Ipv4Net;
 use serde::Serialize;
-use std::path::Path;
-use std::time::Duration;
-
-/// Caches and branch predictors come to rest before the first sample.
-const WARM_UP: Duration = Duration::from_millis(300);
 
 /// The owner of the route to the remote ends of tunnels.
 const UNDERLAY_OWNER: &str = "underlay";
@@ -48,15 +42,6 @@ impl Load {
     }
 }
 
-/// The cost of one stage of the router.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-pub struct StageCost {
-    /// The stage.
-    pub name: String,
-    /// Cycles for each packet.
-    pub cycles: f64,
-}
-
 /// A measured load.
 #[derive(Clone, Debug, Serialize)]
 pub struct Forwarding {
@@ -65,18 +50,9 @@ pub struct Forwarding {
     pub load: Load,
     /// Distinct flows in the input.
     pub flows: usize,
-    /// What testpmd reaches.
-    pub testpmd: Rate,
-    /// What the router reaches.
-    pub router: Rate,
-    /// The router's rate as a share of testpmd's.
-    pub ratio: f64,
-    /// Where the router's cycles go, by its own count.
-    pub stages: Vec<StageCost>,
-    /// Mean packets of a burst.
-    pub packets_per_burst: f64,
-    /// Packets that the router received and did not send while it was measured.
-    pub lost: u64,
+    /// What testpmd and the router reach.
+    #[serde(flatten)]
+    pub figures: Beside,
 }
 
 /// Measures testpmd, then the router.
@@ -86,35 +62,17 @@ pub struct Forwarding {
 pub fn run(bench: &Bench, load: Load, progress: &Progress) -> Result<Forwarding, PerfError> {
     let table = Table::draw(load.family, load.routes);
     let capture = bench.capture(&table, load.overlay)?;
-    let testpmd = of_testpmd(bench, &capture, progress)?;
-
-    progress.say("ferrouted starts");
-    let mut router = Router::start(
-        bench,
-        &Setup {
-            capture: Some(&capture),
-        },
-    )?;
-    let _injectors = inject_load(&mut router, &table, &load)?;
-    router.wait_until_it_forwards(setup::SINKS[0])?;
-    std::thread::sleep(WARM_UP);
-    progress.say("ferrouted forwards");
-    let before = router.api().worker()?;
-    let worker = router.worker();
-    let rate = rate(&bench.method, &worker, progress, || {
-        router.sent(setup::SINKS[0])
+    let setup = Setup {
+        capture: Some(&capture),
+        ..Setup::default()
+    };
+    let figures = beside::run(bench, &setup, progress, |router| {
+        inject_load(router, &table, &load)
     })?;
-    let after = router.api().worker()?;
-    router.stop()?;
     Ok(Forwarding {
         load,
         flows: table.flows.len(),
-        ratio: rate.mega_per_s / testpmd.mega_per_s,
-        testpmd,
-        router: rate,
-        stages: stages(&before, &after),
-        packets_per_burst: after.packets_per_burst,
-        lost: lost(&before, &after),
+        figures,
     })
 }
 
@@ -147,34 +105,4 @@ fn inject_load(
             Ok(vec![below, above])
         }
     }
-}
-
-fn of_testpmd(bench: &Bench, capture: &Path, progress: &Progress) -> Result<Rate, PerfError> {
-    progress.say("testpmd starts");
-    let mut testpmd = Testpmd::start(bench, capture)?;
-    std::thread::sleep(WARM_UP);
-    progress.say("testpmd forwards");
-    let worker = testpmd.worker().clone();
-    let rate = rate(&bench.method, &worker, progress, || testpmd.sent())?;
-    testpmd.stop()?;
-    Ok(rate)
-}
-
-/// Cycles for each packet of every stage between two readings.
-pub(super) fn stages(before: &v1::Worker, after: &v1::Worker) -> Vec<StageCost> {
-    let pairs = before.stages.iter().zip(&after.stages);
-    let cost = |(before, after): (&v1::StageStats, &v1::StageStats)| StageCost {
-        name: after.name.clone(),
-        cycles: (after.cycles - before.cycles) as f64
-            / (after.packets - before.packets).max(1) as f64,
-    };
-    pairs.map(cost).collect()
-}
-
-/// Packets received and not sent between two readings.
-pub(super) fn lost(before: &v1::Worker, after: &v1::Worker) -> u64 {
-    let ended = |worker: &v1::Worker| {
-        worker.dropped_packets + worker.punted_packets + worker.consumed_packets
-    };
-    ended(after) - ended(before)
 }

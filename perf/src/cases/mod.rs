@@ -1,13 +1,17 @@
 //! What can be measured, one case a file.
 
 pub mod adversarial;
+pub mod beside;
+pub mod bridge;
 pub mod churn;
 pub mod failover;
 pub mod fib;
+pub mod flood;
 pub mod forward;
 pub mod latency;
 mod rte;
 pub mod updates;
+pub mod vnis;
 
 use crate::error::PerfError;
 use crate::router::inject::{Batch, Change};

@@ -1,6 +1,7 @@
 //! How results are shown: tables for a terminal, JSON for programs, a page with plots for people.
 
 mod html;
+mod overlay;
 mod plots;
 mod tables;
 

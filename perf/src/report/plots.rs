@@ -10,12 +10,16 @@ use plotters::prelude::*;
 
 const SIZE: (u32, u32) = (860, 380);
 const FONT: &str = "sans-serif";
-const COLOURS: [RGBColor; 6] = [
+/// As many as the router has stages, and one for the rest.
+const COLOURS: [RGBColor; 9] = [
     RGBColor(0x1f, 0x77, 0xb4),
     RGBColor(0xd6, 0x5f, 0x0e),
     RGBColor(0x2c, 0x8f, 0x3c),
     RGBColor(0x94, 0x67, 0xbd),
     RGBColor(0xb8, 0x9b, 0x1d),
+    RGBColor(0x17, 0x9f, 0xb0),
+    RGBColor(0xc9, 0x4f, 0x8e),
+    RGBColor(0x6b, 0x4a, 0x3a),
     RGBColor(0x77, 0x77, 0x77),
 ];
 
@@ -72,8 +76,8 @@ fn rates(rows: &[Forwarding]) -> Result<String, PerfError> {
                 .map(|row| (row.load.routes as f64, rate(row)))
                 .collect(),
         };
-        lines.push(line("testpmd io", |row| row.testpmd.mega_per_s));
-        lines.push(line("ferroute", |row| row.router.mega_per_s));
+        lines.push(line("testpmd io", |row| row.figures.testpmd.mega_per_s));
+        lines.push(line("ferroute", |row| row.figures.router.mega_per_s));
     }
     over_routes("Rate over table size", "Mpps", &lines)
 }
@@ -155,12 +159,13 @@ struct Bar {
 /// Cycles by stage, a bar for each load.
 fn stages(rows: &[Forwarding]) -> Result<String, PerfError> {
     let bars = rows.iter().map(|row| {
-        let known: f64 = row.stages.iter().map(|stage| stage.cycles).sum();
-        let stages = row
+        let figures = &row.figures;
+        let known: f64 = figures.stages.iter().map(|stage| stage.cycles).sum();
+        let stages = figures
             .stages
             .iter()
             .map(|stage| (stage.cycles, stage.name.clone()));
-        let rest = ((row.router.cycles - known).max(0.0), "rest".to_owned());
+        let rest = ((figures.router.cycles - known).max(0.0), "rest".to_owned());
         let routes = super::tables::grouped(row.load.routes);
         let hops = if row.load.next_hops == 1 {
             ""
@@ -210,7 +215,7 @@ fn horizontal(title: &str, unit: &str, bars: &[Bar]) -> Result<String, PerfError
             .caption(title, (FONT, 18))
             .margin(12)
             .x_label_area_size(42)
-            .y_label_area_size(120)
+            .y_label_area_size(250)
             .build_cartesian_2d(0.0..longest * 1.2, (0..bars.len() as i32).into_segmented())
             .map_err(failed)?;
         let place = |number: usize| (bars.len() - 1 - number) as i32;
@@ -382,8 +387,10 @@ fn under_load(latency: &Latency) -> Result<String, PerfError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cases::forward::{Load, StageCost};
+    use crate::cases::beside::{Beside, StageCost};
+    use crate::cases::forward::Load;
     use crate::sample::Rate;
+    use ferroute_dataplane::counters::Stage;
 
     fn row(family: Family, routes: usize, mpps: f64) -> Forwarding {
         let rate = |mpps: f64| Rate {
@@ -401,15 +408,19 @@ mod tests {
                 overlay: None,
             },
             flows: 64,
-            testpmd: rate(2.0 * mpps),
-            router: rate(mpps),
-            ratio: 0.5,
-            stages: vec![StageCost {
-                name: "lookup".to_owned(),
-                cycles: 20.0,
-            }],
-            packets_per_burst: 64.0,
-            lost: 0,
+            figures: Beside {
+                testpmd: rate(2.0 * mpps),
+                router: rate(mpps),
+                ratio: 0.5,
+                stages: Stage::ALL
+                    .map(|stage| StageCost {
+                        name: stage.name().to_owned(),
+                        cycles: 20.0,
+                    })
+                    .to_vec(),
+                packets_per_burst: 64.0,
+                lost: 0,
+            },
         }
     }
 
@@ -449,11 +460,9 @@ mod tests {
                 && rates.contains("ferroute IPv6")
         );
         let stages = stages(&rows).unwrap();
-        assert!(
-            stages.contains("lookup")
-                && stages.contains("rest")
-                && stages.contains("IPv4 1 000 000"),
-            "{stages}"
-        );
+        let names = Stage::ALL.map(Stage::name);
+        for name in names.into_iter().chain(["rest", "IPv4 1 000 000"]) {
+            assert!(stages.contains(name), "{name}: {stages}");
+        }
     }
 }

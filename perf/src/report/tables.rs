@@ -1,7 +1,8 @@
 //! Results as tables. The page shows the same ones.
 
+use super::overlay;
+use crate::cases::beside::{Beside, StageCost};
 use crate::cases::fib::Figures;
-use crate::cases::forward::StageCost;
 use crate::results::Results;
 use crate::sample::Rate;
 use comfy_table::{CellAlignment, Table, presets};
@@ -60,10 +61,13 @@ pub(super) fn all(results: &Results) -> Vec<Titled> {
         forwarding(results),
         stages(results),
         updates(results),
+        overlay::networks(results),
         disturbed(results),
         fib(results),
         fib_adversarial(results),
         latency(results),
+        overlay::flood(results),
+        overlay::flood_classes(results),
     ];
     tables
         .into_iter()
@@ -71,15 +75,15 @@ pub(super) fn all(results: &Results) -> Vec<Titled> {
         .collect()
 }
 
-fn words(texts: &[&str]) -> Vec<String> {
+pub(super) fn words(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
-fn row(what: &str, value: String) -> Vec<String> {
+pub(super) fn row(what: &str, value: String) -> Vec<String> {
     vec![what.to_owned(), value]
 }
 
-fn mpps(rate: &Rate) -> String {
+pub(super) fn mpps(rate: &Rate) -> String {
     format!(
         "{:.2}{}",
         rate.mega_per_s,
@@ -100,27 +104,49 @@ pub(super) fn grouped(count: usize) -> String {
     out
 }
 
-fn forwarding(results: &Results) -> Titled {
-    let rows = results.forwarding.iter().map(|row| {
-        vec![
+/// A row beside testpmd: what it is, how many routes or stations, flows and next hops, and the figures.
+type Row<'a> = ([String; 4], &'a Beside);
+
+fn beside(results: &Results) -> impl Iterator<Item = Row<'_>> {
+    let forwarding = results.forwarding.iter().map(|row| {
+        let load = [
             row.load.name(),
             grouped(row.load.routes),
             grouped(row.flows),
             row.load.next_hops.to_string(),
-            mpps(&row.testpmd),
-            format!("{:.1}", row.testpmd.cycles),
-            mpps(&row.router),
-            format!("{:.1}", row.router.cycles),
-            format!("{:.3}", row.ratio),
-            format!("{:.1}", row.packets_per_burst),
-            row.lost.to_string(),
-        ]
+        ];
+        (load, &row.figures)
+    });
+    let bridging = results.bridging.iter().map(|row| {
+        let load = [
+            "bridging".to_owned(),
+            grouped(row.stations),
+            grouped(row.flows),
+            String::new(),
+        ];
+        (load, &row.figures)
+    });
+    forwarding.chain(bridging)
+}
+
+fn forwarding(results: &Results) -> Titled {
+    let rows = beside(results).map(|(load, figures)| {
+        let rates = [
+            mpps(&figures.testpmd),
+            format!("{:.1}", figures.testpmd.cycles),
+            mpps(&figures.router),
+            format!("{:.1}", figures.router.cycles),
+            format!("{:.3}", figures.ratio),
+            format!("{:.1}", figures.packets_per_burst),
+            figures.lost.to_string(),
+        ];
+        load.into_iter().chain(rates).collect()
     });
     Titled {
         title: "Forwarding, one worker, 60-byte frames",
         header: words(&[
             "",
-            "routes",
+            "routes or stations",
             "flows",
             "hops",
             "testpmd Mpps",
@@ -136,32 +162,26 @@ fn forwarding(results: &Results) -> Titled {
 }
 
 fn stages(results: &Results) -> Titled {
-    let names = results
-        .forwarding
-        .iter()
-        .find(|row| !row.stages.is_empty())
-        .map(|row| &row.stages);
-    let names = names.into_iter().flatten().map(|stage| stage.name.clone());
-    let rows = results.forwarding.iter().map(|row| {
-        let load = [
-            row.load.name(),
-            grouped(row.load.routes),
-            row.load.next_hops.to_string(),
-        ];
-        let cycles = row
-            .stages
-            .iter()
-            .map(|stage| format!("{:.1}", stage.cycles));
-        let sum: f64 = row.stages.iter().map(|stage| stage.cycles).sum();
+    let names = beside(results).find(|(_, figures)| !figures.stages.is_empty());
+    let names = names.into_iter().flat_map(|(_, figures)| &figures.stages);
+    let names = names.map(|stage| stage.name.clone());
+    let rows = beside(results).map(|([name, entries, _, hops], figures)| {
+        let stages = figures.stages.iter();
+        let cycles = stages.clone().map(|stage| format!("{:.1}", stage.cycles));
+        let sum: f64 = stages.map(|stage| stage.cycles).sum();
         let rest = [
-            format!("{:.1}", row.router.cycles - sum),
-            format!("{:.1}", row.router.cycles),
+            format!("{:.1}", figures.router.cycles - sum),
+            format!("{:.1}", figures.router.cycles),
         ];
-        load.into_iter().chain(cycles).chain(rest).collect()
+        [name, entries, hops]
+            .into_iter()
+            .chain(cycles)
+            .chain(rest)
+            .collect()
     });
     Titled {
         title: "Cycles for each packet by the router's stages",
-        header: words(&["", "routes", "hops"])
+        header: words(&["", "routes or stations", "hops"])
             .into_iter()
             .chain(names)
             .chain(words(&["rest", "all"]))

@@ -7,9 +7,7 @@ use std::path::Path;
 use tokio::runtime::{Builder, Runtime};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Response, Status};
-use v1::interface_service_client::InterfaceServiceClient;
 use v1::overlay_service_client::OverlayServiceClient;
-use v1::port_service_client::PortServiceClient;
 use v1::route_service_client::RouteServiceClient;
 use v1::stats_service_client::StatsServiceClient;
 
@@ -42,7 +40,13 @@ impl Api {
         Ok(Self { runtime, channel })
     }
 
-    fn call<T>(
+    /// A connection for a service's client.
+    pub(super) fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    /// Waits for a call's answer.
+    pub(super) fn call<T>(
         &self,
         call: impl Future<Output = Result<Response<T>, Status>>,
     ) -> Result<T, PerfError> {
@@ -50,30 +54,7 @@ impl Api {
     }
 
     fn stats(&self) -> StatsServiceClient<Channel> {
-        StatsServiceClient::new(self.channel.clone())
-    }
-
-    /// A port.
-    ///
-    /// # Errors
-    /// There is none of this name.
-    pub fn port(&mut self, name: &str) -> Result<v1::Port, PerfError> {
-        let mut ports = PortServiceClient::new(self.channel.clone());
-        self.call(ports.get(v1::GetPortRequest {
-            name: name.to_owned(),
-        }))
-    }
-
-    /// Packets that a port's device has sent, as the device counts.
-    ///
-    /// # Errors
-    /// There is none of this name.
-    pub fn sent(&mut self, port: &str) -> Result<u64, PerfError> {
-        let mut ports = PortServiceClient::new(self.channel.clone());
-        let stats = self.call(ports.stats(v1::PortStatsRequest {
-            name: port.to_owned(),
-        }))?;
-        Ok(stats.tx.unwrap_or_default().packets)
+        StatsServiceClient::new(self.channel())
     }
 
     /// The only worker.
@@ -90,6 +71,14 @@ impl Api {
             .ok_or_else(|| PerfError::Missing("worker".to_owned()))
     }
 
+    /// What the exception path was given and what not, by class.
+    ///
+    /// # Errors
+    /// The API does not answer.
+    pub fn punts(&mut self) -> Result<Vec<v1::PuntClass>, PerfError> {
+        Ok(self.call(self.stats().punts(v1::PuntsRequest {}))?.classes)
+    }
+
     /// Memory.
     ///
     /// # Errors
@@ -99,7 +88,7 @@ impl Api {
     }
 
     fn overlay(&self) -> OverlayServiceClient<Channel> {
-        OverlayServiceClient::new(self.channel.clone())
+        OverlayServiceClient::new(self.channel())
     }
 
     /// Makes an end of tunnels.
@@ -125,6 +114,18 @@ impl Api {
             .map(drop)
     }
 
+    /// Removes a VNI of the default endpoint.
+    ///
+    /// # Errors
+    /// The router refuses.
+    pub fn delete_vni(&mut self, vni: u32) -> Result<(), PerfError> {
+        let request = v1::DeleteVniRequest {
+            vni,
+            ..v1::DeleteVniRequest::default()
+        };
+        self.call(self.overlay().delete_vni(request)).map(drop)
+    }
+
     /// Makes an entry of the label table.
     ///
     /// # Errors
@@ -135,26 +136,12 @@ impl Api {
             .map(drop)
     }
 
-    /// Sets an interface administratively up or down.
-    ///
-    /// # Errors
-    /// There is none of this name.
-    pub fn set_up(&mut self, interface: &str, up: bool) -> Result<(), PerfError> {
-        let mut interfaces = InterfaceServiceClient::new(self.channel.clone());
-        let request = v1::ChangeInterfaceRequest {
-            name: interface.to_owned(),
-            admin_up: Some(up),
-            ..v1::ChangeInterfaceRequest::default()
-        };
-        self.call(interfaces.change(request)).map(drop)
-    }
-
     /// What happens to a packet with this destination.
     ///
     /// # Errors
     /// The API does not answer.
     pub fn outcome(&mut self, destination: IpAddr) -> Result<v1::LookupOutcome, PerfError> {
-        let mut routes = RouteServiceClient::new(self.channel.clone());
+        let mut routes = RouteServiceClient::new(self.channel());
         let request = v1::LookupRequest {
             destination: super::setup::octets(destination),
             ..v1::LookupRequest::default()

@@ -1,9 +1,11 @@
 //! The router under measurement: a daemon of its own for each case, from a configuration that has all but the routes.
 
 mod api;
+mod bridging;
 mod codec;
 pub mod inject;
 pub mod overlay;
+mod ports;
 pub mod setup;
 
 pub use api::Api;
@@ -75,15 +77,24 @@ impl Router {
             worker,
         };
         if setup.capture.is_some() {
-            let found = router.api.port(setup::SOURCE)?.mac;
-            if *found != SOURCE_MAC {
-                return Err(PerfError::Mac {
-                    expected: SOURCE_MAC,
-                    found: found.to_vec(),
-                });
-            }
+            router.check_source()?;
         }
         Ok(router)
+    }
+
+    /// Sees to it that the receiving port has the address that frames carry.
+    ///
+    /// # Errors
+    /// It has not, or is not there.
+    pub fn check_source(&mut self) -> Result<(), PerfError> {
+        let found = self.api.port(setup::SOURCE)?.mac;
+        if *found == SOURCE_MAC {
+            return Ok(());
+        }
+        Err(PerfError::Mac {
+            expected: SOURCE_MAC,
+            found: found.to_vec(),
+        })
     }
 
     /// Its API.

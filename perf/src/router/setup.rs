@@ -13,6 +13,11 @@ use std::path::Path;
 pub const SOURCE: &str = "in";
 /// The ports that send.
 pub const SINKS: [&str; 2] = ["out0", "out1"];
+/// The members of the bridge domain.
+const MEMBERS: [&str; 2] = [SOURCE, SINKS[0]];
+
+/// The bridge domain, where there is one.
+pub const DOMAIN: &str = "blue";
 
 /// Permanent neighbours behind each sink, in each family.
 pub const NEIGHBOURS: u8 = 64;
@@ -25,6 +30,8 @@ const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
 pub struct Setup<'a> {
     /// The capture that it receives for ever; nothing if there is none.
     pub capture: Option<&'a Path>,
+    /// The port that receives and the first that sends are members of [`DOMAIN`], and have no addresses.
+    pub bridged: bool,
 }
 
 impl Setup<'_> {
@@ -48,16 +55,21 @@ impl Setup<'_> {
         let mut port = |name: &str, device: &str, net: u8| {
             // Writing to a String cannot fail.
             let _ = writeln!(yaml, "  - {{ name: {name}, device: \"{device}\" }}");
-            let _ = writeln!(
-                interfaces,
-                "  - {{ name: {name}, addresses: [10.0.{net}.1/24, \"2001:db8:{net}::1/64\"] }}"
-            );
+            if !self.is_member(name) {
+                let _ = writeln!(
+                    interfaces,
+                    "  - {{ name: {name}, addresses: [10.0.{net}.1/24, \"2001:db8:{net}::1/64\"] }}"
+                );
+            }
         };
         if let Some(capture) = self.capture {
             port(SOURCE, &bench.source(0, capture), SINKS.len() as u8);
         }
         for (net, name) in (0..).zip(SINKS) {
             port(name, &Bench::sink(usize::from(net)), net);
+            if self.is_member(name) {
+                continue;
+            }
             for (family, host) in FAMILIES
                 .into_iter()
                 .flat_map(|family| (0..NEIGHBOURS).map(move |host| (family, host)))
@@ -69,7 +81,19 @@ impl Setup<'_> {
                 );
             }
         }
-        format!("{yaml}interfaces:\n{interfaces}neighbours:\n{neighbours}")
+        let domains = if self.bridged {
+            format!(
+                "domains: [{{ name: {DOMAIN}, members: [{}] }}]\n",
+                MEMBERS.join(", ")
+            )
+        } else {
+            String::new()
+        };
+        format!("{yaml}interfaces:\n{interfaces}neighbours:\n{neighbours}{domains}")
+    }
+
+    fn is_member(&self, port: &str) -> bool {
+        self.bridged && MEMBERS.contains(&port)
     }
 }
 

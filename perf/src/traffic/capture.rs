@@ -1,9 +1,7 @@
 //! Captures in the classic pcap format, which DPDK's driver reads.
 
-use super::frames::{Ends, frame};
-use super::overlay::{Encap, wrap};
+use etherparse::err::packet::BuildWriteError;
 use std::io::{self, Write};
-use std::net::{IpAddr, Ipv4Addr};
 
 /// The format's magic number for stamps in microseconds, its version, and the link type Ethernet.
 const MAGIC: u32 = 0xa1b2_c3d4;
@@ -11,26 +9,17 @@ const VERSION: [u16; 2] = [2, 4];
 const SNAP_BYTES: u32 = 65_535;
 const ETHERNET: u32 = 1;
 
-/// Writes one frame for each flow, in order; `inside` tunnels to this end, if so.
+/// Writes frames, in order.
 ///
 /// # Errors
-/// Writing fails.
+/// A frame could not be built, or writing fails.
 pub fn write(
     out: &mut impl Write,
-    ends: Ends,
-    flows: &[IpAddr],
-    inside: Option<(Encap, Ipv4Addr)>,
+    frames: impl IntoIterator<Item = Result<Vec<u8>, BuildWriteError>>,
 ) -> io::Result<()> {
     head(out)?;
-    for (number, flow) in (0..).zip(flows) {
-        let plain = frame(ends, number, *flow).map_err(io::Error::other)?;
-        match inside {
-            None => record(out, &plain)?,
-            Some((encap, to)) => {
-                let wrapped = wrap(encap, ends, to, number, &plain).map_err(io::Error::other)?;
-                record(out, &wrapped)?;
-            }
-        }
+    for frame in frames {
+        record(out, &frame.map_err(io::Error::other)?)?;
     }
     out.flush()
 }
@@ -59,18 +48,15 @@ fn record(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::traffic::{Family, Table};
 
     #[test]
-    fn a_capture_has_a_record_for_each_flow() {
-        let ends = Ends {
-            source: [2, 0, 0, 0, 0, 9],
-            destination: [2, 0, 0, 0, 0, 1],
-        };
+    fn a_capture_has_a_record_for_each_frame() {
+        let frames = [vec![7; 60], vec![9; 64]];
         let mut bytes = Vec::new();
-        write(&mut bytes, ends, &Table::draw(Family::V6, 5).flows, None).unwrap();
-        assert_eq!(bytes.len(), 24 + 1_024 * (16 + 60));
+        write(&mut bytes, frames.clone().map(Ok)).unwrap();
+        assert_eq!(bytes.len(), 24 + 16 + 60 + 16 + 64);
         assert_eq!(bytes[..4], MAGIC.to_ne_bytes());
-        assert_eq!(bytes[24 + 16..][..6], ends.destination);
+        assert_eq!(bytes[24 + 16..][..60], frames[0]);
+        assert_eq!(bytes[24 + 16 + 60 + 8..][..4], 64_u32.to_ne_bytes());
     }
 }

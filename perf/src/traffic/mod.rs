@@ -1,8 +1,10 @@
-//! What is forwarded: tables of routes, flows over them, and captures of these flows.
+//! What is forwarded: tables of routes, flows over them, stations, floods, and captures of them.
 
 pub mod capture;
+pub mod flood;
 pub mod frames;
 pub mod overlay;
+pub mod stations;
 pub mod table;
 
 pub use frames::{Ends, Frame};

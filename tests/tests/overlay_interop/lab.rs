@@ -75,13 +75,19 @@ pub(crate) fn route_into(router: &Router, leaf: &str, encap: &str) {
     }
 }
 
+/// Routes the tenant's addresses into VNI 100 of the leaf.
+pub(crate) fn route_to_leaf(lab: &TwoHosts, router: &Router, outer: Outer) {
+    let (_, leaf) = outer.ends(lab);
+    route_into(router, leaf, &format!("vxlan id 100 rmac {REMOTE_RMAC}"));
+}
+
 /// A Linux VXLAN device with the tenant behind it, and VNI 100 in the router towards it.
 pub(crate) struct Linux {
     pub(crate) tenant: Namespace,
 }
 
 impl Linux {
-    /// `bridged`: the device is the only member of a bridge that has the leaf's router MAC, as leaves with EVPN have it.
+    /// A device with the tenant behind it, and what the router needs towards it over its API. See [`Linux::plug`].
     pub(crate) fn attach(
         lab: &TwoHosts,
         router: &Router,
@@ -89,6 +95,16 @@ impl Linux {
         bridged: bool,
         mtu: u16,
     ) -> Self {
+        let linux = Self::plug(lab, outer, bridged, mtu);
+        router
+            .cli(&format!("vni add 100 vrf red rmac {RMAC}"))
+            .unwrap();
+        route_to_leaf(lab, router, outer);
+        linux
+    }
+
+    /// `bridged`: the device is the only member of a bridge that has the leaf's router MAC, as leaves with EVPN have it.
+    pub(crate) fn plug(lab: &TwoHosts, outer: Outer, bridged: bool, mtu: u16) -> Self {
         let (own, leaf) = outer.ends(lab);
         let tenant = Namespace::new("tenant").unwrap();
         let box_b = lab.b.namespace();
@@ -142,10 +158,6 @@ impl Linux {
             &format!("2001:db8:1::/64 via fe80::1 dev {device} src {}", FAR[1]),
         )
         .unwrap();
-        router
-            .cli(&format!("vni add 100 vrf red rmac {RMAC}"))
-            .unwrap();
-        route_into(router, leaf, &format!("vxlan id 100 rmac {REMOTE_RMAC}"));
         Self { tenant }
     }
 }

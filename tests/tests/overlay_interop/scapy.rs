@@ -1,5 +1,6 @@
 //! Tunnels that this kernel has no device for, with a peer that scapy plays.
 
+use crate::explained::{Explained, counted};
 use crate::lab::{FAR, OWN, Outer, config, route_into};
 use ferroute_tests::wait::{Seen, until};
 use ferroute_tests::{Capture, Router, TwoHosts};
@@ -29,8 +30,16 @@ fn tunnels_carry_both_families(outer: Outer) {
         .spawn(&format!("/usr/bin/python3 {script} eth0 {v4} {v6} {LABEL}"))
         .unwrap();
     peer.wait_for("ready\n", LIMIT).unwrap();
+    // The router knows the leaf's station from now on: what waits for it is sent by the exception path, and counted there.
+    for near in [lab.b.v4.router, lab.b.v6.router] {
+        lab.b
+            .namespace()
+            .run(&format!("ping -n -c 1 -W 10 {near}"))
+            .unwrap();
+    }
     let captures = [&lab.b.eth0, &lab.a.eth0].map(|end| Capture::start(end).unwrap());
     let remote = outer.of(PEER);
+    let mut ways = Vec::new();
     for (encap, kind, labels, overhead) in [
         ("ip", "ip", "-", 0),
         ("gue", "gue", "-", 12),
@@ -38,6 +47,7 @@ fn tunnels_carry_both_families(outer: Outer) {
         ("mpls-udp 700/800", "mpls-udp", "700/800", 16),
     ] {
         route_into(&router, remote, encap);
+        let explained = FAR.map(|far| Explained::ask(&router, far));
         let room = 1500 - outer.of([20, 40]) - overhead;
         for (far, host, header) in [(FAR[0], lab.a.v4.host, 28), (FAR[1], lab.a.v6.host, 48)] {
             // The largest that fits, too.
@@ -58,13 +68,34 @@ fn tunnels_carry_both_families(outer: Outer) {
             })
             .unwrap();
         }
+        let [way, same] = explained;
+        assert_eq!(way.counted(&router), same.counted(&router));
+        ways.push((way.counted(&router), way));
         for far in FAR {
             router.cli(&format!("route del {far} --vrf red")).unwrap();
         }
     }
-    for recording in captures.map(|capture| capture.stop().unwrap()) {
+    let [fabric, access] = captures.map(|capture| capture.stop().unwrap());
+    for recording in [&fabric, &access] {
         assert_eq!(recording.faults().unwrap(), [""; 0]);
     }
+    // Two families, two sizes, two requests each: as the lookup named them, and as the router counted them.
+    for (counted, way) in ways {
+        assert_eq!(way.seen(&fabric), counted, "{way:?}");
+        assert_eq!(counted.0, 8, "{way:?}");
+    }
+    // The peer's answers in labels, from the label on.
+    let labelled = format!("mpls.label == {LABEL}");
+    let answers = fabric.dissect(&labelled, &["udp.length"]).unwrap();
+    let bytes = answers
+        .iter()
+        .map(|fields| fields[0].parse::<u64>().unwrap() - 8);
+    let seen = (answers.len() as u64, bytes.sum());
+    let label = ("label", u64::from(LABEL));
+    assert_eq!(
+        (seen, seen.0),
+        (counted(&router, "label show", label, ""), 16)
+    );
     // All that the peer sent was understood.
     let drops = router.api().unwrap().drops().unwrap();
     let astray = |reason: &str| reason.contains("tunnel") || reason.contains("label");

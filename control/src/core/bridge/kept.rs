@@ -4,7 +4,7 @@ use ferroute_dataplane::fdb::FdbKey;
 use ferroute_dataplane::mac::Mac;
 
 use super::domain::Bridging;
-use super::station::{Learned, Station};
+use super::station::{Learned, Place, Station};
 use crate::api::saved::encode;
 use crate::core::router::Router;
 use crate::model::bridge::{DomainError, RemoteEnd, StationCause};
@@ -45,7 +45,10 @@ impl Router {
 
     /// What is kept of a station: nothing of a gateway.
     fn kept_station(&self, key: FdbKey, station: &Station) -> Option<SavedStation> {
-        if station.gateway.is_some() || station.kind().is_none() {
+        // What was heard behind a remote end is heard again.
+        let heard = station.learned.and_then(Learned::remote).is_some();
+        let told = station.fixed.is_some() || station.remote.is_some();
+        if station.gateway.is_some() || station.kind().is_none() || heard && !told {
             return None;
         }
         let name = |id| self.interfaces.get(id).map(|interface| interface.name);
@@ -55,7 +58,7 @@ impl Router {
             fixed: station.fixed.and_then(name),
             learned: station
                 .learned
-                .and_then(|learned| Some((name(learned.interface)?, learned.sequence))),
+                .and_then(|learned| Some((name(learned.member()?)?, learned.sequence))),
             remote: station.remote.map(|remote| remote.said),
         })
     }
@@ -98,7 +101,7 @@ impl Router {
             return Ok(());
         }
         let station = Station {
-            learned: Some(Learned::new(member, sequence)),
+            learned: Some(Learned::new(Place::Member(member), sequence)),
             ..before
         };
         self.write_station(key, station)

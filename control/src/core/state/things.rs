@@ -70,6 +70,7 @@ fn touched(request: &Request) -> Vec<ThingKey> {
         },
         Request::Route(_)
         | Request::NextHop(_)
+        | Request::Segment(_)
         | Request::Neighbour(_)
         | Request::Stats(_)
         | Request::Trace(_)

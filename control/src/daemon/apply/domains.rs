@@ -1,6 +1,6 @@
 //! The configuration's bridge domains.
 
-use super::Errors;
+use super::{Errors, tcp_mtu};
 use crate::config::domains::Domain;
 use crate::core::handle::CoreHandle;
 use crate::core::request::{BridgeRequest, InterfaceRequest};
@@ -20,6 +20,8 @@ pub(super) async fn make(place: usize, domain: &Domain, core: &CoreHandle, error
     let (Some(interface), Some(gateway)) = (gateway, &domain.gateway) else {
         return;
     };
+    let field = || format!("domains[{place}].gateway");
+    tcp_mtu(field, Some(interface), gateway.tcp_mtu, core, errors).await;
     for (item, address) in gateway.addresses.iter().enumerate() {
         let added = core
             .call(|reply| InterfaceRequest::AddAddress(interface, *address, reply).into())

@@ -1,8 +1,9 @@
 use super::*;
 use crate::core::handle::channel;
-use crate::core::request::{BridgeRequest, Request, RouteRequest};
+use crate::core::request::{BridgeRequest, Request, RouteRequest, SegmentRequest};
 use crate::model::bridge::{DomainCounters, DomainSpec, DomainView, StationCount};
 use crate::model::number::Epoch;
+use crate::model::overlay::{VniSpec, VniView};
 use crate::model::owner::{OwnerOpened, SessionId};
 use crate::model::refusal::Circle;
 use crate::model::route::{BatchOutcome, Refusal as RouteRefusal};
@@ -71,12 +72,23 @@ fn answer(request: Request) -> String {
             drop(reply.send(Ok(vec![(1, DomainError::NoVni { domain })])));
             format!("{changes:?}")
         }
+        Request::Segment(SegmentRequest::Create(spec, reply)) => {
+            let note = format!("{spec:?}");
+            drop(reply.send(Err(SegmentError::TooManySegments { limit: 1 })));
+            note
+        }
         Request::Overlay(OverlayRequest::CreateEndpoint(spec, reply)) => {
             let endpoint = spec.name;
             drop(reply.send(Err(OverlayError::EndpointTaken { endpoint })));
             format!("{spec:?}")
         }
-        Request::Overlay(OverlayRequest::CreateVni(spec, _)) => format!("{spec:?}"),
+        Request::Overlay(OverlayRequest::CreateVni(spec, reply)) => {
+            let note = format!("{spec:?}");
+            if let VniTarget::Routed { .. } = &spec.target {
+                drop(reply.send(Ok(with_interface(spec))));
+            }
+            note
+        }
         Request::Overlay(OverlayRequest::PutLabel(spec, _)) => format!("{spec:?}"),
         Request::Neighbour(NeighbourRequest::Add(spec, _)) => format!("{spec:?}"),
         Request::Route(RouteRequest::Open(open, reply)) => {
@@ -105,6 +117,17 @@ fn answer(request: Request) -> String {
     }
 }
 
+/// The VNI as the core has it, whose interface has got a name.
+fn with_interface(mut spec: VniSpec) -> VniView {
+    if let VniTarget::Routed { interface, .. } = &mut spec.target {
+        *interface = interface.or(Some("vni100".parse().unwrap()));
+    }
+    VniView {
+        spec,
+        counters: None,
+    }
+}
+
 /// The domain as the core has it, whose gateway has got a name.
 fn named(mut spec: DomainSpec) -> DomainView {
     if let Some(gateway) = &mut spec.gateway {
@@ -128,9 +151,11 @@ async fn everything_is_asked_for_in_the_order_of_need() {
          interfaces: [{name: p0, addresses: [10.0.0.1/24]}, {name: p0.7, vrf: red, up: false, mpls: true, tcp_mtu: 1400}, {name: lo, loopback: true}]\n\
          neighbours: [{interface: p0, address: 10.0.0.9, mac: \"02:00:00:00:00:09\"}]\n\
          endpoints: [{addresses: [10.0.0.1], ttl: 9, ttl_mode: uniform, ip_vrf: red, known_peers_only: true}]\n\
-         vnis: [{vni: 100, vrf: red, router_mac: \"02:00:00:00:01:01\"}, {vni: 200, domain: blue}]\n\
-         domains: [{name: blue, members: [p0.7], gateway: {vrf: red, mac: \"02:00:00:00:01:02\", addresses: [10.5.0.1/24]}, ageing_seconds: 20,\
-            fdb: [{mac: \"02:00:00:00:00:21\", interface: p0.7}, {mac: \"02:00:00:00:00:22\", remote: 10.0.0.2, vni: 7}], flood: [{address: 10.0.0.2}]}]\n\
+         vnis: [{vni: 100, vrf: red, router_mac: \"02:00:00:00:01:01\", tcp_mtu: 1450}, {vni: 200, domain: blue}]\n\
+         domains: [{name: blue, members: [p0.7], gateway: {vrf: red, mac: \"02:00:00:00:01:02\", tcp_mtu: 1450, addresses: [10.5.0.1/24]}, ageing_seconds: 20,\
+            fdb: [{mac: \"02:00:00:00:00:21\", interface: p0.7}, {mac: \"02:00:00:00:00:22\", remote: 10.0.0.2, vni: 7},\
+            {mac: \"02:00:00:00:00:23\", segment: \"03:00:00:00:00:00:00:00:00:0a\"}], flood: [{address: 10.0.0.2}]}]\n\
+         segments: [{esi: \"03:00:00:00:00:00:00:00:00:0a\", members: [p0.7], peers: [10.0.0.2], except: [blue]}]\n\
          labels: [{label: 100, vrf: red, payload: ipv6}, {label: 101, via: [{address: 10.0.0.2}]}]\n\
          routes:\n\
          - {prefix: 10.4.0.0/16, vrf: red, via: [{address: 10.0.0.2, encap: {type: vxlan, vni: 7, router_mac: \"02:00:00:00:02:02\"}},\
@@ -149,21 +174,26 @@ async fn everything_is_asked_for_in_the_order_of_need() {
         "InterfaceSpec { name: \"p0.7\", kind: Vlan { parent: \"p0\", vlan_id: VlanId(7) }, vrf: \"red\", mtu: Auto, admin_up: false, addresses: [] }",
         "change p0.7 InterfaceChange { admin_up: None, mtu: None, vrf: None, mpls: Some(true), tcp_mtu: Some(Exactly(Mtu(1400))) }",
         "InterfaceSpec { name: \"lo\", kind: Loopback, vrf: \"default\", mtu: Auto, admin_up: true, addresses: [] }",
-        "DomainSpec { name: \"blue\", members: [\"p0.7\"], policy: DomainPolicy { learn: true, unknown_unicast: true, broadcast: true, \
+        "DomainSpec { name: \"blue\", members: [\"p0.7\"], policy: DomainPolicy { learn: true, learn_remote: false, unknown_unicast: true, broadcast: true, \
          multicast: true, suppress: false, flood: None, max_learned: None, ageing_seconds: 20, max_moves: 5, move_window_seconds: 180 }, \
          gateway: Some(GatewaySpec { vrf: \"red\", mac: 02:00:00:00:01:02, interface: None, twin: false }) }",
+        "change br7 InterfaceChange { admin_up: None, mtu: None, vrf: None, mpls: None, tcp_mtu: Some(Exactly(Mtu(1450))) }",
         "address 10.5.0.1/24 on br7",
         "NeighbourSpec { interface: \"p0\", address: 10.0.0.9, mac: 02:00:00:00:00:09 }",
         "EndpointSpec { name: \"default\", vrf: \"default\", addresses: Ipv4(10.0.0.1), vxlan_port: 4789, gue_port: 6080, ttl: 9, \
          ttl_mode: Uniform, dscp_mode: Pipe, ecn_mode: Normal, df: Set, udp6_zero_tx: false, udp6_zero_rx: false, \
          known_peers_only: true, mpls_udp: true, ip_vrf: Some(\"red\") }",
         "VniSpec { key: VniKey { endpoint: \"default\", vni: Vni(100) }, target: Routed { vrf: \"red\", router_mac: 02:00:00:00:01:01",
+        "change vni100 InterfaceChange { admin_up: None, mtu: None, vrf: None, mpls: None, tcp_mtu: Some(Exactly(Mtu(1450))) }",
         "VniSpec { key: VniKey { endpoint: \"default\", vni: Vni(200) }, target: Bridged { domain: \"blue\" } }",
         "LabelSpec { label: Label(100), target: Vrf(\"red\"), payload: Ipv6, ttl_mode: Pipe }",
         "LabelSpec { label: Label(101), target: NextHops(",
+        "SegmentSpec { id: 03:00:00:00:00:00:00:00:00:0a, redundancy: AllActive, members: [\"p0.7\"], peers: [10.0.0.2], \
+         designation: Designation { general: false, exceptions: [\"blue\"] } }",
         "[FloodChange { domain: \"blue\", end: RemoteEnd { address: 10.0.0.2, vni: None }, remove: false }]",
         "[PutStatic { domain: \"blue\", mac: 02:00:00:00:00:21, interface: \"p0.7\" }, PutRemote { domain: \"blue\", mac: 02:00:00:00:00:22, \
-         remote: RemoteStation { end: RemoteEnd { address: 10.0.0.2, vni: Some(Vni(7)) }, sequence: 0, sticky: true } }]",
+         remote: RemoteStation { place: End(RemoteEnd { address: 10.0.0.2, vni: Some(Vni(7)) }), sequence: 0, sticky: true } }, PutRemote { domain: \"blue\", mac: 02:00:00:00:00:23, \
+         remote: RemoteStation { place: Segment { id: 03:00:00:00:00:00:00:00:00:0a, primary: None }, sequence: 0, sticky: true } }]",
         "open static Persistent",
         "RouteBatch { session: SessionId(9), policy: BestEffort, vrfs: [\"red\", \"default\"]",
         "gone SessionId(9)",
@@ -172,7 +202,7 @@ async fn everything_is_asked_for_in_the_order_of_need() {
     for (note, start) in notes.iter().zip(starts) {
         assert!(note.starts_with(start), "{note}\nis not\n{start}");
     }
-    let batch = &notes[18];
+    let batch = &notes[21];
     for part in [
         "Recursive { gateway: 10.0.0.2, vrf: None }, weight: Weight(3)",
         "Neighbour { gateway: fe80::1, interface: \"p0\", onlink: true }, weight: Weight(1)",
@@ -194,6 +224,7 @@ async fn what_is_refused_names_its_field_and_the_rest_goes_on() {
          interfaces: [{name: p0.7}, {name: lo, loopback: true, addresses: [10.0.0.1/32]}]\n\
          domains: [{name: blue, fdb: [{mac: \"02:00:00:00:00:21\", remote: 10.0.0.3}, {mac: \"02:00:00:00:00:22\", remote: 10.0.0.2}]}]\n\
          vnis: [{vni: 5, domain: blue}]\n\
+         segments: [{esi: \"03:00:00:00:00:00:00:00:00:0a\"}]\n\
          endpoints: [{addresses: [10.0.0.1]}]\n\
          routes: [{prefix: 10.1.0.0/16, type: blackhole}, {prefix: 10.2.0.0/16, type: blackhole}]\n",
     )
@@ -213,6 +244,7 @@ async fn what_is_refused_names_its_field_and_the_rest_goes_on() {
             "interfaces[1]: there is no interface lo",
             "endpoints[0]: there is an endpoint default already",
             "vnis[0]: the router is stopping",
+            "segments[0]: the router takes at most 1 Ethernet segments",
             "domains[0].fdb[1]: bridge domain blue has no VNI, so nothing is remote",
             "routes[1]: the next hop leads back to this route: VRF red → VRF red",
         ]

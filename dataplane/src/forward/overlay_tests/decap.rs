@@ -62,6 +62,7 @@ fn every_encapsulation_comes_out_as_it_went_in() {
                 } => Encapsulation::VxlanRouted {
                     ends,
                     vni,
+                    interface: None,
                     source_mac,
                     router_mac: ROUTER,
                 },

@@ -321,6 +321,27 @@ fn x_07_the_checksum_over_ipv6_covers_all_segments_and_zero_is_a_policy() {
 }
 
 #[test]
+fn what_is_sent_into_a_vni_is_counted_on_its_interface() {
+    // Over IPv4 packets go the short way, over IPv6 the long one.
+    for outer in [4, 6] {
+        let mut bench = Bench::new();
+        bench.tunnel(routed(outer), TunnelPolicy::default());
+        let frames = [host_packet(4, 1, 10), host_packet(6, 1, 500)];
+        let bytes: usize = frames.iter().map(Vec::len).sum();
+        let sent = bench.receive(TENANT_PORT, &frames);
+        let outside: usize = sent.iter().map(|frame| frame.len() - 14).sum();
+        let counters = bench.forwarder.counters();
+        let counted = |traffic: &crate::counters::Traffic| {
+            (traffic.packets.get(), traffic.bytes.get() as usize)
+        };
+        let interface = &counters.interface(VNI_INTERFACE).tx;
+        assert_eq!(counted(interface), (2, bytes), "over IPv{outer}");
+        let tunnel = counters.tunnel(TunnelId::new(1));
+        assert_eq!(counted(tunnel), (2, outside), "over IPv{outer}");
+    }
+}
+
+#[test]
 fn p_01_too_big_for_the_tunnel_is_told_in_the_tenants_vrf() {
     let mut bench = Bench::new();
     for family in [4, 6] {

@@ -4,18 +4,7 @@ use super::*;
 use crate::punt::PuntReason;
 
 fn out(family: u8, ttl: u8) -> Vec<u8> {
-    let kind = if family == 4 {
-        [0x08, 0x00]
-    } else {
-        [0x86, 0xdd]
-    };
-    [
-        &HOST[..],
-        &ROUTER.octets(),
-        &kind,
-        &remote_packet(family, ttl),
-    ]
-    .concat()
+    at_host(family, &remote_packet(family, ttl))
 }
 
 #[test]
@@ -52,6 +41,85 @@ fn l_04_uniform_labels_bound_the_ttl_and_never_raise_it() {
                 let (ip, _) = etherparse::Ipv4Header::from_slice(&sent[14..]).unwrap();
                 assert_eq!(ip.header_checksum, ip.calc_header_checksum());
             }
+        }
+    }
+}
+
+#[test]
+fn l_02_l_04_l_05_a_label_whose_ttl_runs_out_ends_whatever_it_leads_to() {
+    for mode in [Mode::Pipe, Mode::Uniform] {
+        let mut bench = Bench::new();
+        let mpls = Encapsulation::Mpls {
+            labels: labels(&[500]),
+        };
+        bench.tunnel(mpls, TunnelPolicy::default());
+        bench.give_out(VRF_LABEL, vrf_entry(Payload::Both, mode));
+        for (number, hop) in [(HOST_LABEL, TO_HOST), (SWAP_LABEL, TO_TUNNEL)] {
+            let entry = LabelEntry::NextHop {
+                next_hop: NextHopId::new(hop),
+                payload: Payload::Both,
+                ttl_mode: mode,
+            };
+            bench.give_out(number, entry);
+        }
+        for (family, null) in [(4, 0), (6, 2)] {
+            let packet = remote_packet(family, 64);
+            for number in [VRF_LABEL, HOST_LABEL, SWAP_LABEL, null] {
+                for ttl in [0, 1] {
+                    let alone = vec![entry(number, 0, true, ttl)];
+                    let below = vec![entry(17, 0, false, 9), entry(number, 0, true, ttl)];
+                    let above = vec![entry(number, 0, false, ttl), entry(17, 0, true, 9)];
+                    for stack in [alone, below, above] {
+                        let frame = mpls_frame(&stack, &packet);
+                        bench.refuses(&frame, DropReason::LabelTtlExpired);
+                        let in_udp = [&stack.concat()[..], &packet].concat();
+                        for outer in [4, 6] {
+                            let frame = from_remote(outer, 6635, &in_udp);
+                            bench.refuses(&frame, DropReason::LabelTtlExpired);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn l_04_uniform_labels_carry_the_least_ttl_of_the_stack() {
+    let mut bench = Bench::new();
+    for number in [17, VRF_LABEL] {
+        bench.give_out(number, vrf_entry(Payload::Both, Mode::Uniform));
+    }
+    let stack = |upper, lower| [entry(17, 0, false, upper), entry(VRF_LABEL, 0, true, lower)];
+    for family in [4, 6] {
+        let packet = remote_packet(family, 64);
+        // The upper label's, less one; the lower label's own; both less than the packet's.
+        for (upper, lower, expected) in [(9, 64, 7), (64, 9, 8), (3, 255, 1), (255, 2, 1)] {
+            let sent = bench.fabric_sends(mpls_frame(&stack(upper, lower), &packet));
+            assert_eq!(sent, out(family, expected), "{upper} over {lower}");
+        }
+        bench.refuses(
+            &mpls_frame(&stack(2, 255), &packet),
+            DropReason::LabelTtlExpired,
+        );
+    }
+}
+
+#[test]
+fn l_05_in_pipe_mode_the_packets_own_ttl_ends_in_the_tenants_vrf() {
+    let mut bench = Bench::new();
+    for family in [4, 6] {
+        for ttl in [0, 1] {
+            let stack = [entry(VRF_LABEL, 0, true, 255)];
+            let frame = mpls_frame(&stack, &remote_packet(family, ttl));
+            assert!(bench.receive(FABRIC_PORT, &[frame]).is_empty());
+            let punt = bench.punts.pop().unwrap();
+            assert_eq!(punt.reason, PuntReason::TtlExpired);
+            assert_eq!(
+                (punt.vrf, punt.interface),
+                (VrfId::new(1), LABEL_INTERFACE),
+                "whom the error is told by"
+            );
         }
     }
 }

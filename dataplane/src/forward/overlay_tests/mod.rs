@@ -4,8 +4,10 @@
 mod decap;
 mod encap;
 mod hostile;
+mod jumbo;
 mod labels;
 mod timed;
+mod tshark;
 mod watch;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -13,7 +15,7 @@ use std::sync::Arc;
 
 use crossbeam::queue::ArrayQueue;
 use dpdk_sys::{Mbuf, MbufSource};
-use etherparse::PacketBuilder;
+use etherparse::{IpNumber, PacketBuilder};
 
 use super::tx::{TxPort, TxSink};
 use super::{Forwarder, InjectRing, Supplies};
@@ -125,6 +127,7 @@ fn routed(outer: u8) -> Encapsulation {
     Encapsulation::VxlanRouted {
         ends: ends(outer),
         vni: Vni::new(VNI).unwrap(),
+        interface: Some(VNI_INTERFACE),
         source_mac: ROUTER,
         router_mac: REMOTE_ROUTER,
     }
@@ -370,17 +373,31 @@ fn host_packet(family: u8, flow: u16, bytes: usize) -> Vec<u8> {
 
 /// What the remote site sends to the host, from its IP header on.
 fn remote_packet(family: u8, ttl: u8) -> Vec<u8> {
+    remote_packet_with(family, ttl, b"payload")
+}
+
+/// The same with this payload.
+fn remote_packet_with(family: u8, ttl: u8, payload: &[u8]) -> Vec<u8> {
     let mut packet = Vec::new();
-    if family == 4 {
-        let builder = PacketBuilder::ipv4(REMOTE4, HOST4, ttl).udp(7, 9);
-        builder.write(&mut packet, b"payload").unwrap();
+    let builder = if family == 4 {
+        PacketBuilder::ipv4(REMOTE4, HOST4, ttl)
     } else {
         let from: Ipv6Addr = "2001:db8:1::9".parse().unwrap();
         let to: Ipv6Addr = "2001:db8:2::9".parse().unwrap();
-        let builder = PacketBuilder::ipv6(from.octets(), to.octets(), ttl).udp(7, 9);
-        builder.write(&mut packet, b"payload").unwrap();
-    }
+        PacketBuilder::ipv6(from.octets(), to.octets(), ttl)
+    };
+    builder.udp(7, 9).write(&mut packet, payload).unwrap();
     packet
+}
+
+/// What reaches the host: a packet behind the link's header.
+fn at_host(family: u8, packet: &[u8]) -> Vec<u8> {
+    let kind = if family == 4 {
+        [0x08, 0x00]
+    } else {
+        [0x86, 0xdd]
+    };
+    [&HOST[..], &ROUTER.octets(), &kind, packet].concat()
 }
 
 /// A UDP packet of the remote end to this one, as etherparse builds it.
@@ -400,6 +417,24 @@ fn from_remote(outer: u8, port: u16, payload: &[u8]) -> Vec<u8> {
             .write(&mut frame, payload)
             .unwrap();
     }
+    frame
+}
+
+/// A packet of the remote end with a packet of this family in it, as etherparse builds it.
+fn ip_from_remote(outer: u8, family: u8, packet: &[u8]) -> Vec<u8> {
+    let kind = if family == 4 {
+        IpNumber::IPV4
+    } else {
+        IpNumber::IPV6
+    };
+    let builder = PacketBuilder::ethernet2(FABRIC, ROUTER.octets());
+    let builder = if outer == 4 {
+        builder.ipv4(THERE4.octets(), HERE4.octets(), 60)
+    } else {
+        builder.ipv6(THERE6.octets(), HERE6.octets(), 60)
+    };
+    let mut frame = Vec::new();
+    builder.write(&mut frame, kind, packet).unwrap();
     frame
 }
 

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use crate::ids::InterfaceId;
 use crate::mac::Mac;
 use crate::wire::gue::GUE_PORT;
 use crate::wire::mpls::LabelStack;
@@ -132,6 +133,8 @@ pub enum Encapsulation {
         ends: Ends,
         /// The network, as the remote end calls it.
         vni: Vni,
+        /// The interface of the router's own network, on which what is sent is counted, if there is one.
+        interface: Option<InterfaceId>,
         /// The router's own Ethernet address in this VRF.
         source_mac: Mac,
         /// The remote router's Ethernet address.

@@ -3,7 +3,7 @@
 use arrayvec::ArrayVec;
 
 use super::{DontFragment, Encapsulation, Ends, TunnelPolicy, TunnelSpec};
-use crate::ids::NextHopId;
+use crate::ids::{InterfaceId, NextHopId};
 use crate::wire::ethernet::{EtherType, EthernetHeader};
 use crate::wire::gue::GueHeader;
 use crate::wire::ipv4::{self, Ipv4Header};
@@ -88,6 +88,7 @@ pub struct Tunnel {
     outer: Outer,
     payload_mtu_bytes: u16,
     underlay: NextHopId,
+    interface: Option<InterfaceId>,
     /// Over IPv4 of the IP header, over IPv6 of the pseudo header, without the length (and the traffic class).
     outer_sum: checksum::Sum,
     policy: TunnelPolicy,
@@ -111,6 +112,10 @@ impl Tunnel {
             Encapsulation::Mpls { labels } => (TunnelKind::Mpls, None, Some(labels)),
             Encapsulation::IpIp { ends } => (TunnelKind::IpIp, Some(ends), None),
             Encapsulation::Gue { ends } => (TunnelKind::Gue, Some(ends), None),
+        };
+        let interface = match spec.encapsulation {
+            Encapsulation::VxlanRouted { interface, .. } => interface,
+            _ => None,
         };
         let udp_port = match kind {
             TunnelKind::VxlanRouted | TunnelKind::VxlanBridged => Some(policy.vxlan_port),
@@ -184,6 +189,7 @@ impl Tunnel {
             outer,
             payload_mtu_bytes: payload as u16,
             underlay,
+            interface,
             outer_sum,
             policy,
         }
@@ -239,6 +245,14 @@ impl Tunnel {
     #[must_use]
     pub const fn underlay(&self) -> NextHopId {
         self.underlay
+    }
+
+    /// The interface on which what is sent is counted, as a frame with the inner Ethernet header; `None` but for routed
+    /// VXLAN.
+    #[inline]
+    #[must_use]
+    pub const fn interface(&self) -> Option<InterfaceId> {
+        self.interface
     }
 
     /// The policy of the outer header.
@@ -329,6 +343,7 @@ mod tests {
             let routed = Encapsulation::VxlanRouted {
                 ends,
                 vni,
+                interface: None,
                 source_mac: Mac::ZERO,
                 router_mac: Mac::ZERO,
             };

@@ -10,23 +10,28 @@ use crate::snapshot::endpoint::{DecapPolicy, Endpoint, Peers, VniTable, VniTarge
 use crate::snapshot::tunnel::{Encapsulation, Ends, Tunnel, TunnelPolicy, TunnelSpec};
 use crate::wire::vxlan::Vni;
 
-const UPLINK: u16 = 3;
+pub(super) const UPLINK: u16 = 3;
 const UPLINK_MAC: [u8; 6] = [2, 0, 0, 0, 0xaa, 1];
 const SPINE: [u8; 6] = [2, 0, 0, 0, 0xaa, 2];
 const OWN: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 129);
 
-fn remote(end: u8) -> Ipv4Addr {
+pub(super) fn remote(end: u8) -> Ipv4Addr {
     Ipv4Addr::new(203, 0, 113, end)
 }
 
 /// A bench with an uplink, port 3, over which each remote end 1 and up is reached by the tunnel of that
 /// number, in VNI 1000 and up; the router's own VNI 77 is bridge domain 1.
-fn overlay(members: &[u32], ends: u8) -> Bench {
+pub(super) fn overlay(members: &[u32], ends: u8) -> Bench {
+    overlay_of(members, ends, 1550)
+}
+
+/// The same with this MTU of the uplink.
+pub(super) fn overlay_of(members: &[u32], ends: u8, mtu_bytes: u16) -> Bench {
     let mut bench = Bench::with_gateway(members);
     let uplink = Interface {
         up: true,
         mac: Mac::new(UPLINK_MAC),
-        mtu_bytes: 1550,
+        mtu_bytes,
         port: Some(PortId::new(UPLINK)),
         ..Interface::default()
     };
@@ -36,7 +41,7 @@ fn overlay(members: &[u32], ends: u8) -> Bench {
         header_len: 14,
         state: AdjacencyState::Resolved,
         port: PortId::new(UPLINK),
-        mtu_bytes: 1550,
+        mtu_bytes,
         interface: InterfaceId::new(20),
         ..Adjacency::default()
     };
@@ -58,7 +63,7 @@ fn overlay(members: &[u32], ends: u8) -> Bench {
             encapsulation,
             policy: TunnelPolicy::default(),
         };
-        let tunnel = Tunnel::compose(&spec, underlay, 1550);
+        let tunnel = Tunnel::compose(&spec, underlay, mtu_bytes);
         bench.snapshot.tunnels.set(end.into(), Some(tunnel));
     }
     bench.domain(|bridge| bridge.flood = (1..=ends).map(|e| TunnelId::new(e.into())).collect());
@@ -89,7 +94,7 @@ fn overlay(members: &[u32], ends: u8) -> Bench {
 }
 
 /// The remote end, VNI, outer TTL and inner frame of what leaves by the uplink.
-fn dissect(sent: &[u8]) -> (Ipv4Addr, u32, u8, Vec<u8>) {
+pub(super) fn dissect(sent: &[u8]) -> (Ipv4Addr, u32, u8, Vec<u8>) {
     let packet = SlicedPacket::from_ethernet(sent).unwrap();
     let Some(NetSlice::Ipv4(ip)) = &packet.net else {
         panic!("{packet:?}");
@@ -113,9 +118,14 @@ fn dissect(sent: &[u8]) -> (Ipv4Addr, u32, u8, Vec<u8>) {
 }
 
 /// A frame as remote end 1 sends it into VNI 77.
-fn wrapped(inner: &[u8]) -> Vec<u8> {
+pub(super) fn wrapped(inner: &[u8]) -> Vec<u8> {
+    wrapped_from(1, inner)
+}
+
+/// The same of any remote end.
+pub(super) fn wrapped_from(end: u8, inner: &[u8]) -> Vec<u8> {
     let builder = PacketBuilder::ethernet2(SPINE, UPLINK_MAC)
-        .ipv4(remote(1).octets(), OWN.octets(), 64)
+        .ipv4(remote(end).octets(), OWN.octets(), 64)
         .udp(50_000, 4789);
     let vxlan = [&[8, 0, 0, 0, 0, 0, 77, 0], inner].concat();
     let mut frame = Vec::new();
