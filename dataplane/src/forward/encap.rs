@@ -11,7 +11,7 @@ use super::Forwarder;
 use super::batch::{Facts, Flags};
 use crate::counters::WorkerCounters;
 use crate::drops::DropReason;
-use crate::ids::{AdjacencyId, BURST, TunnelId};
+use crate::ids::{AdjacencyId, BURST, InterfaceId, TunnelId};
 use crate::punt::{PuntClass, PuntReason};
 use crate::snapshot::Snapshot;
 use crate::snapshot::nexthop::{AdjacencyState, Hop, NextHop};
@@ -108,7 +108,9 @@ impl Forwarder {
         let bytes = mbuf.len() as u64;
         self.leave(snapshot, mbuf, adjacency, tunnel.outer().ethertype())?;
         self.counters.tunnel(id).add(1, bytes);
-        count_inner(&self.counters, tunnel, inner.bytes as u64);
+        let mut entered = Entered::default();
+        entered.add(tunnel.interface(), inner.bytes as u64, &self.counters);
+        entered.count(&self.counters);
         Ok(())
     }
 
@@ -195,13 +197,36 @@ impl Forwarder {
     }
 }
 
-/// Counts an IP packet of `bytes` that was sent into a routed VNI on the VNI's interface, in the way in which what comes out
-/// is counted there: with its inner Ethernet header.
-#[inline(always)]
-pub(super) fn count_inner(counters: &WorkerCounters, tunnel: &Tunnel, bytes: u64) {
-    if let Some(interface) = tunnel.interface() {
-        let frame_bytes = EthernetHeader::LEN as u64 + bytes;
-        counters.interface(interface).tx.add(1, frame_bytes);
+/// A run of IP packets that were sent into one routed VNI. They count on the VNI's interface as what comes out of it does:
+/// with their inner Ethernet header.
+#[derive(Default)]
+pub(super) struct Entered {
+    interface: InterfaceId,
+    packets: u64,
+    bytes: u64,
+}
+
+impl Entered {
+    /// Adds a packet of `bytes`. What is for another interface is counted before.
+    #[inline(always)]
+    pub(super) fn add(&mut self, interface: InterfaceId, bytes: u64, counters: &WorkerCounters) {
+        if interface != self.interface {
+            self.count(counters);
+            self.interface = interface;
+        }
+        self.packets += 1;
+        self.bytes += bytes;
+    }
+
+    /// Counts what was added.
+    #[inline(never)]
+    pub(super) fn count(&mut self, counters: &WorkerCounters) {
+        let headers = self.packets * EthernetHeader::LEN as u64;
+        if self.interface != InterfaceId::default() {
+            let tx = &counters.interface(self.interface).tx;
+            tx.add(self.packets, self.bytes + headers);
+        }
+        (self.packets, self.bytes) = (0, 0);
     }
 }
 

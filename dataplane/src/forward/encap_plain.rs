@@ -6,7 +6,7 @@ use dpdk_sys::Mbuf;
 
 use super::Forwarder;
 use super::batch::Batch;
-use super::encap::{count_inner, underlay};
+use super::encap::{Entered, underlay};
 use crate::fib::prefetch;
 use crate::ids::{AdjacencyId, BURST, TunnelId};
 use crate::snapshot::Snapshot;
@@ -59,6 +59,7 @@ impl Forwarder {
         let [addresses @ .., _, _, _, _, _, _] = &adjacency.header;
         let Batch { packets, facts, .. } = &mut *self.batch;
         let (mut sent, mut bytes) = (0, 0);
+        let mut entered = Entered::default();
         for ((slot, id), tunnel) in waiting.iter().zip(tunnels) {
             let slot = usize::from(*slot) % BURST;
             let facts = &facts[slot];
@@ -85,11 +86,12 @@ impl Forwarder {
             };
             tx.push(mbuf);
             self.counters.tunnel(*id).add(1, outer_bytes.into());
-            count_inner(&self.counters, tunnel, facts.ip_bytes.into());
+            entered.add(tunnel.interface(), facts.ip_bytes.into(), &self.counters);
             bytes += u64::from(outer_bytes);
             sent += 1;
         }
         if sent > 0 {
+            entered.count(&self.counters);
             bytes += sent as u64 * EthernetHeader::LEN as u64;
             self.counters.adjacency(neighbour).add(sent as u64, bytes);
             tx.count(adjacency.interface, sent, bytes, &self.counters);

@@ -94,6 +94,11 @@ pub(crate) fn counted(
     (count("packets"), count("bytes"))
 }
 
+/// What was counted between two looks.
+pub(crate) fn minus(after: Traffic, before: Traffic) -> Traffic {
+    (after.0 - before.0, after.1 - before.1)
+}
+
 fn bytes(hex: &Value) -> Vec<u8> {
     let text = hex.as_str().unwrap();
     let pairs = text.as_bytes().chunks(2);

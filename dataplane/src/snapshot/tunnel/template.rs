@@ -88,7 +88,8 @@ pub struct Tunnel {
     outer: Outer,
     payload_mtu_bytes: u16,
     underlay: NextHopId,
-    interface: Option<InterfaceId>,
+    /// 0, which is never handed out: none.
+    interface: InterfaceId,
     /// Over IPv4 of the IP header, over IPv6 of the pseudo header, without the length (and the traffic class).
     outer_sum: checksum::Sum,
     policy: TunnelPolicy,
@@ -114,8 +115,8 @@ impl Tunnel {
             Encapsulation::Gue { ends } => (TunnelKind::Gue, Some(ends), None),
         };
         let interface = match spec.encapsulation {
-            Encapsulation::VxlanRouted { interface, .. } => interface,
-            _ => None,
+            Encapsulation::VxlanRouted { interface, .. } => interface.unwrap_or_default(),
+            _ => InterfaceId::default(),
         };
         let udp_port = match kind {
             TunnelKind::VxlanRouted | TunnelKind::VxlanBridged => Some(policy.vxlan_port),
@@ -247,11 +248,11 @@ impl Tunnel {
         self.underlay
     }
 
-    /// The interface on which what is sent is counted, as a frame with the inner Ethernet header; `None` but for routed
-    /// VXLAN.
+    /// The interface on which what is sent is counted, as a frame with the inner Ethernet header; 0, which is never handed
+    /// out, but for routed VXLAN.
     #[inline]
     #[must_use]
-    pub const fn interface(&self) -> Option<InterfaceId> {
+    pub const fn interface(&self) -> InterfaceId {
         self.interface
     }
 
