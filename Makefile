@@ -50,7 +50,7 @@ lab: deps-run
 	@$(PRIVILEGED) $(TARGET_DIR)/debug/ferroute-demo --shell
 endif
 
-labs: deps-labs ## all labs with FRR, BIRD and GoBGP, as root (about five minutes)
+labs: deps-labs ## all labs with FRR, BIRD and GoBGP, as root (about eight minutes)
 	@. $(SCRIPTS)/runner && $(CARGO) nextest run -p ferroute-tests --test labs --profile labs $(NEXTEST_ARGS)
 
 test: deps-test ## every check: format, lints, tests, documentation tests, loom

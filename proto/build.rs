@@ -12,6 +12,7 @@ const FILES: &[&str] = &[
     "nexthop",
     "overlay",
     "bridge_domain",
+    "segment",
     "neighbour",
     "stats",
     "trace",

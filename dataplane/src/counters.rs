@@ -88,6 +88,11 @@ pub struct BridgeCounters {
     pub dropped: Counter,
     /// New or moved stations that the control plane was not told of, because its ring was full.
     pub learn_lost: Counter,
+    /// Copies that were not made because the frame came from the member's Ethernet segment.
+    pub local_bias: Counter,
+    /// Copies that were not made because another router is the designated forwarder of the member's
+    /// Ethernet segment.
+    pub not_designated: Counter,
 }
 
 /// The stages whose cost a worker measures.

@@ -183,6 +183,11 @@ drop_reasons! {
     BridgeSplitHorizon = "bridge_split_horizon",
     /// The frame's source is the bridge domain's own gateway: a loop, or somebody posing as it.
     BridgeOwnSource = "bridge_own_source",
+    /// The frame comes from the only Ethernet segment on which there are members to flood it to (local bias, RFC 8365
+    /// section 8.3.1).
+    BridgeLocalBias = "bridge_local_bias",
+    /// Another router is the designated forwarder of the Ethernet segment (RFC 7432 section 8.5).
+    BridgeNotDesignated = "bridge_not_designated",
     /// The destination is a group that bridges do not forward (IEEE 802.1Q section 8.6.3).
     BridgeReservedGroup = "bridge_reserved_group",
     /// The destination is not known, and the bridge domain does not flood such frames.

@@ -86,6 +86,11 @@ id!(
     /// address.
     BridgeId(u16)
 );
+id!(
+    /// Which way the stations of a bridge domain are that are behind one Ethernet segment. 0 is never
+    /// handed out.
+    SegmentPathId(u32)
+);
 
 impl VrfId {
     /// The VRF that always exists.

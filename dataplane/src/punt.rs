@@ -205,6 +205,9 @@ pub struct Punt {
     pub class: PuntClass,
     /// The interface on which it came.
     pub interface: InterfaceId,
+    /// The member of a bridge domain by which it came to the domain's gateway, which `interface` is then; `None` when
+    /// it came by no member.
+    pub member: Option<InterfaceId>,
     /// The VRF in which it was looked up.
     pub vrf: VrfId,
     /// Where the network header starts, in bytes from the start of the frame.

@@ -16,6 +16,9 @@ use tempfile::TempDir;
 
 /// How long a bridge may take to start, to end, or to see something.
 const LIMIT: Duration = Duration::from_secs(45);
+/// How long it may take to end. For each port of a bridge that goes, the kernel waits until all CPUs have seen it; where more
+/// threads want to run than there are CPUs, that takes tens of milliseconds.
+const STOP: Duration = Duration::from_secs(180);
 
 /// A `ferroute-bridge`. Dropping it kills it; in a test that failed, its log is printed then.
 #[derive(Debug)]
@@ -98,7 +101,7 @@ impl Bridge {
     /// # Errors
     /// [`LabError::Failed`] when it ended otherwise, [`LabError::Timeout`].
     pub fn stop(mut self) -> Result<(), LabError> {
-        let status = self.process.terminate(LIMIT)?;
+        let status = self.process.terminate(STOP)?;
         if status.success() {
             Ok(())
         } else {
@@ -190,7 +193,12 @@ impl Bridge {
 impl Drop for Bridge {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("log of ferroute-bridge:\n{}", self.process.log());
+            let status = self.status().map(|status| format!("{status:#}"));
+            let status = status.unwrap_or_else(|error| error.to_string());
+            eprintln!(
+                "ferroute-bridge: {status}\nits log:\n{}",
+                self.process.log()
+            );
         }
     }
 }

@@ -4,7 +4,13 @@ use crate::error::LabError;
 use crate::netns::Namespace;
 use std::process::Stdio;
 
-/// Prints the picture of a lab that is ready, and ways into its routing daemons. If the environment has `FERROUTE_LAB_KEEP`, a shell
+/// Whether a person wants to play with the lab: the environment has `FERROUTE_LAB_KEEP`.
+#[must_use]
+pub fn is_wanted() -> bool {
+    std::env::var_os("FERROUTE_LAB_KEEP").is_some()
+}
+
+/// Prints the picture of a lab that is ready, and ways into its routing daemons. If that is wanted, a shell
 /// follows in which the boxes have names for `ip netns exec`; the test goes on when it ends.
 ///
 /// # Errors
@@ -15,7 +21,7 @@ pub fn ready(
     ways_in: &[(&str, String)],
 ) -> Result<(), LabError> {
     println!("{picture}");
-    if std::env::var_os("FERROUTE_LAB_KEEP").is_none() {
+    if !is_wanted() {
         return Ok(());
     }
     let Some(first) = boxes.first() else {

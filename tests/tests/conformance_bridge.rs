@@ -8,6 +8,8 @@
 
 #[path = "conformance_bridge/gateway.rs"]
 mod gateway;
+#[path = "conformance_bridge/heard.rs"]
+mod heard;
 #[path = "conformance_bridge/lab.rs"]
 mod lab;
 #[path = "conformance_bridge/learning.rs"]
@@ -18,3 +20,7 @@ mod model;
 mod remote;
 #[path = "conformance_bridge/scale.rs"]
 mod scale;
+#[path = "conformance_bridge/segment.rs"]
+mod segment;
+#[path = "conformance_bridge/segment_model.rs"]
+mod segment_model;

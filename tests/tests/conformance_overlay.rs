@@ -11,8 +11,12 @@
 
 #[path = "conformance_overlay/apart.rs"]
 mod apart;
+#[path = "conformance_overlay/counters.rs"]
+mod counters;
 #[path = "conformance_overlay/ecmp.rs"]
 mod ecmp;
+#[path = "conformance_overlay/events.rs"]
+mod events;
 #[path = "conformance_overlay/lab.rs"]
 mod lab;
 #[path = "conformance_overlay/labels.rs"]

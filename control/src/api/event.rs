@@ -93,6 +93,11 @@ const fn kind(what: &Happening) -> pb::EventKind {
         Happening::Owner(_) => pb::EventKind::Owner,
         Happening::Worker { .. } => pb::EventKind::Worker,
         Happening::Station { .. } => pb::EventKind::Station,
+        Happening::Segment { .. } => pb::EventKind::Segment,
+        Happening::Endpoint { .. } => pb::EventKind::Endpoint,
+        Happening::Vni { .. } => pb::EventKind::Vni,
+        Happening::Label { .. } => pb::EventKind::Label,
+        Happening::Tunnel { .. } => pb::EventKind::Tunnel,
         Happening::Refusal { .. } => pb::EventKind::Refusal,
     }
 }
@@ -162,6 +167,26 @@ fn wire(event: &Event) -> pb::Event {
             previous_interface: previous_interface
                 .map(|name| name.to_string())
                 .unwrap_or_default(),
+        }),
+        Happening::Segment { change, segment } => What::Segment(pb::SegmentEvent {
+            change: pb::Change::from(*change).into(),
+            segment: Some(segment.as_ref().clone().into()),
+        }),
+        Happening::Endpoint { change, endpoint } => What::Endpoint(pb::EndpointEvent {
+            change: pb::Change::from(*change).into(),
+            endpoint: Some(endpoint.as_ref().clone().into()),
+        }),
+        Happening::Vni { change, vni } => What::Vni(pb::VniEvent {
+            change: pb::Change::from(*change).into(),
+            vni: Some(vni.as_ref().clone().into()),
+        }),
+        Happening::Label { change, label } => What::Label(pb::LabelEvent {
+            change: pb::Change::from(*change).into(),
+            label: Some(label.as_ref().clone().into()),
+        }),
+        Happening::Tunnel { change, tunnel } => What::Tunnel(pb::TunnelEvent {
+            change: pb::Change::from(*change).into(),
+            tunnel: Some(tunnel.as_ref().clone().into()),
         }),
         Happening::Refusal {
             owner,

@@ -13,6 +13,7 @@ mod nexthop;
 mod overlay;
 mod port;
 mod route;
+mod segment;
 pub mod server;
 mod stats;
 mod status;

@@ -10,6 +10,7 @@ use super::nexthop::NextHopSets;
 use super::overlay::Overlays;
 use super::port::Ports;
 use super::route::Routes;
+use super::segment::Segments;
 use super::stats::Stats;
 use super::streams::Stop;
 use super::system::System;
@@ -26,6 +27,7 @@ use pb::next_hop_service_server::NextHopServiceServer;
 use pb::overlay_service_server::OverlayServiceServer;
 use pb::port_service_server::PortServiceServer;
 use pb::route_service_server::RouteServiceServer;
+use pb::segment_service_server::SegmentServiceServer;
 use pb::stats_service_server::StatsServiceServer;
 use pb::system_service_server::SystemServiceServer;
 use pb::trace_service_server::TraceServiceServer;
@@ -175,6 +177,10 @@ async fn services(
             stop: stop.clone()
         }),
         BridgeDomainServiceServer(Domains {
+            core: core.clone(),
+            stop: stop.clone()
+        }),
+        SegmentServiceServer(Segments {
             core: core.clone(),
             stop: stop.clone()
         }),

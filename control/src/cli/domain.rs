@@ -11,7 +11,7 @@ use ferroute_proto::v1;
 use ferroute_proto::v1::bridge_domain_service_client::BridgeDomainServiceClient;
 use serde::Serialize;
 
-const KNOWN: &str = "member, learning, unknown-unicast, broadcast, multicast, suppress, flood-pps, flood-burst, max-learned, ageing, max-moves, move-window, gateway, vrf, dev, twin";
+const KNOWN: &str = "member, learning, remote-learning, unknown-unicast, broadcast, multicast, suppress, flood-pps, flood-burst, max-learned, ageing, max-moves, move-window, gateway, vrf, dev, twin";
 
 /// What to do with bridge domains.
 #[derive(Clone, Debug, Subcommand)]
@@ -22,7 +22,7 @@ pub(super) enum Domain {
     #[command(verbatim_doc_comment)]
     Add {
         /// NAME, and any of: member INTERFACE (repeated), learning|unknown-unicast|broadcast|multicast|suppress on|off,
-        /// flood-pps N, flood-burst N, max-learned N, ageing SECONDS, max-moves N, move-window SECONDS,
+        /// remote-learning on|off (of sources out of tunnels, where no client says which way stations are), flood-pps N, flood-burst N, max-learned N, ageing SECONDS, max-moves N, move-window SECONDS,
         /// gateway MAC with any of: vrf VRF, dev NAME (of its interface), twin on|off.
         #[arg(required = true, value_name = "WORD", verbatim_doc_comment)]
         words: Vec<String>,
@@ -131,6 +131,7 @@ fn read(of: &[String]) -> Result<v1::BridgeDomainSpec, WordError> {
         match word {
             "member" => spec.members.push(words.text("member")?),
             "learning" => policy.no_learning = !switch(&words.text("learning")?)?,
+            "remote-learning" => policy.learn_remote = switch(&words.text("remote-learning")?)?,
             "unknown-unicast" => {
                 policy.no_unknown_unicast = !switch(&words.text("unknown-unicast")?)?;
             }
@@ -177,6 +178,7 @@ struct DomainRow {
     gateway_mac: String,
     vrf: String,
     learning: bool,
+    remote_learning: bool,
     unknown_unicast: bool,
     broadcast: bool,
     multicast: bool,
@@ -200,6 +202,8 @@ struct DomainRow {
     moves: u64,
     damped: u64,
     violations: u64,
+    local_bias: u64,
+    not_designated: u64,
 }
 
 impl From<v1::BridgeDomain> for DomainRow {
@@ -221,6 +225,7 @@ impl From<v1::BridgeDomain> for DomainRow {
             gateway: gateway.interface,
             vrf: gateway.vrf,
             learning: !policy.no_learning,
+            remote_learning: policy.learn_remote,
             unknown_unicast: !policy.no_unknown_unicast,
             broadcast: !policy.no_broadcast,
             multicast: !policy.no_multicast,
@@ -244,6 +249,8 @@ impl From<v1::BridgeDomain> for DomainRow {
             moves: counters.moves,
             damped: counters.damped,
             violations: counters.violations,
+            local_bias: counters.local_bias,
+            not_designated: counters.not_designated,
         }
     }
 }
@@ -283,13 +290,14 @@ mod tests {
     fn domains_are_given_in_words() {
         let split = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let spec = read(&split(
-            "blue member p0 member p1 learning off suppress on flood-pps 1000 ageing 60 \
+            "blue member p0 member p1 learning off remote-learning on suppress on flood-pps 1000 ageing 60 \
              gateway 02:00:5e:00:01:01 vrf red dev br-blue",
         ))
         .unwrap();
         assert_eq!(spec.members, ["p0", "p1"]);
         let policy = spec.policy.unwrap();
         assert!(policy.no_learning && policy.suppress && !policy.no_broadcast);
+        assert!(policy.learn_remote);
         assert_eq!((policy.flood_pps, policy.ageing_seconds), (1000, 60));
         let gateway = spec.gateway.unwrap();
         assert_eq!(

@@ -151,7 +151,7 @@ fn read(of: &[String]) -> Result<v1::EndpointSpec, WordError> {
 
 /// An endpoint.
 #[derive(Clone, Debug, Serialize)]
-struct EndpointRow {
+pub(super) struct EndpointRow {
     name: String,
     id: u32,
     vrf: String,
@@ -205,6 +205,14 @@ impl From<v1::Endpoint> for EndpointRow {
             vnis: endpoint.vnis,
             tunnels: endpoint.tunnels,
         }
+    }
+}
+
+impl EndpointRow {
+    /// The endpoint in one line.
+    pub(super) fn summary(&self) -> String {
+        let Self { name, vrf, .. } = self;
+        format!("{name} vrf {vrf} {}", self.addresses.join(" "))
     }
 }
 

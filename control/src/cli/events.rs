@@ -1,12 +1,17 @@
 //! `ferroute events`: what happens in the router, as it happens.
 
 use super::convert::{interface_address_text, up, word};
+use super::endpoint::EndpointRow;
 use super::error::CliError;
 use super::fdb::StationRow;
+use super::label::LabelRow;
 use super::neigh::NeighbourRow;
 use super::output::Sheet;
 use super::route::OwnerRow;
+use super::segment::SegmentRow;
 use super::session::Session;
+use super::tunnel::TunnelRow;
+use super::vni::VniRow;
 use clap::{Args, ValueEnum};
 use ferroute_proto::v1;
 use ferroute_proto::v1::event::What;
@@ -44,6 +49,16 @@ enum Kind {
     Worker,
     /// A station of a bridge domain was learned, moved, aged or was set.
     Station,
+    /// An Ethernet segment came, went or changed.
+    Segment,
+    /// An endpoint came, went or changed.
+    Endpoint,
+    /// A VNI came, went or changed.
+    Vni,
+    /// A label came, went, changed, or leads somewhere or nowhere now.
+    Label,
+    /// A tunnel came or went, or its remote end can be reached now or not.
+    Tunnel,
     /// A change was refused.
     Refusal,
 }
@@ -58,6 +73,11 @@ impl From<Kind> for v1::EventKind {
             Kind::Owner => Self::Owner,
             Kind::Worker => Self::Worker,
             Kind::Station => Self::Station,
+            Kind::Segment => Self::Segment,
+            Kind::Endpoint => Self::Endpoint,
+            Kind::Vni => Self::Vni,
+            Kind::Label => Self::Label,
+            Kind::Tunnel => Self::Tunnel,
             Kind::Refusal => Self::Refusal,
         }
     }
@@ -134,6 +154,26 @@ enum EventBody {
         station: StationRow,
         previous_interface: String,
     },
+    Segment {
+        change: String,
+        segment: SegmentRow,
+    },
+    Endpoint {
+        change: String,
+        endpoint: EndpointRow,
+    },
+    Vni {
+        change: String,
+        vni: VniRow,
+    },
+    Label {
+        change: String,
+        label: LabelRow,
+    },
+    Tunnel {
+        change: String,
+        tunnel: TunnelRow,
+    },
     Refusal {
         owner: String,
         reason: String,
@@ -191,6 +231,26 @@ impl From<v1::Event> for EventRow {
                 cause: word(event.cause().as_str_name(), "STATION_CAUSE_"),
                 station: event.station.unwrap_or_default().into(),
                 previous_interface: event.previous_interface,
+            },
+            Some(What::Segment(event)) => EventBody::Segment {
+                change: change(event.change()),
+                segment: event.segment.unwrap_or_default().into(),
+            },
+            Some(What::Endpoint(event)) => EventBody::Endpoint {
+                change: change(event.change()),
+                endpoint: event.endpoint.unwrap_or_default().into(),
+            },
+            Some(What::Vni(event)) => EventBody::Vni {
+                change: change(event.change()),
+                vni: event.vni.unwrap_or_default().into(),
+            },
+            Some(What::Label(event)) => EventBody::Label {
+                change: change(event.change()),
+                label: event.label.unwrap_or_default().into(),
+            },
+            Some(What::Tunnel(event)) => EventBody::Tunnel {
+                change: change(event.change()),
+                tunnel: event.tunnel.unwrap_or_default().into(),
             },
             Some(What::Refusal(refusal)) => EventBody::Refusal {
                 owner: refusal.owner,
@@ -259,6 +319,17 @@ impl Sheet for EventRow {
                     name => format!(" from {name}"),
                 };
                 format!("station {} {change} {cause}{from}", station.summary())
+            }
+            EventBody::Segment { change, segment } => {
+                format!("segment {} {change}", segment.summary())
+            }
+            EventBody::Endpoint { change, endpoint } => {
+                format!("endpoint {} {change}", endpoint.summary())
+            }
+            EventBody::Vni { change, vni } => format!("vni {} {change}", vni.summary()),
+            EventBody::Label { change, label } => format!("label {} {change}", label.summary()),
+            EventBody::Tunnel { change, tunnel } => {
+                format!("tunnel {} {change}", tunnel.summary())
             }
             EventBody::Refusal {
                 owner,

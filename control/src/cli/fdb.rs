@@ -3,6 +3,7 @@
 use super::convert::{address_bytes, address_text, dash, mac_bytes, mac_text, word};
 use super::error::CliError;
 use super::output::Row;
+use super::segment::{id_bytes, id_text};
 use super::session::Session;
 use super::words::{WordError, parse, unknown, words};
 use clap::{Args, Subcommand, ValueEnum};
@@ -12,7 +13,7 @@ use ferroute_proto::v1::bridge_domain_service_client::BridgeDomainServiceClient;
 use serde::Serialize;
 use std::net::IpAddr;
 
-const KNOWN: &str = "domain, dev, dst, vni, seq, sticky";
+const KNOWN: &str = "domain, dev, dst, segment, vni, seq, sticky";
 
 /// What to do with stations.
 #[derive(Clone, Debug, Subcommand)]
@@ -21,12 +22,13 @@ pub(super) enum Fdb {
     ///
     /// ferroute fdb add 02:00:00:00:00:07 domain blue dev p0
     /// ferroute fdb add 02:00:00:00:00:08 domain blue dst 192.0.2.2 seq 3
+    /// ferroute fdb add 02:00:00:00:00:09 domain blue segment 03:44:38:39:ff:ff:01:00:00:01
     ///
     /// The address 00:00:00:00:00:00 stands for all: with it a remote end is added to the flood list.
     #[command(verbatim_doc_comment, visible_aliases = ["append", "replace"])]
     Add {
-        /// MAC domain NAME, then dev MEMBER, or dst ADDRESS and any of: vni NUMBER (that the remote end expects), seq NUMBER
-        /// (mobility sequence), sticky.
+        /// MAC domain NAME, then dev MEMBER, or dst ADDRESS, or segment ESI (with dst ADDRESS if one remote end is its primary),
+        /// and any of: vni NUMBER (that the remote end expects), seq NUMBER (mobility sequence), sticky.
         #[arg(required = true, value_name = "WORD", verbatim_doc_comment)]
         words: Vec<String>,
     },
@@ -199,12 +201,13 @@ fn read(of: &[String]) -> Result<Said, WordError> {
     let mut words = words(of);
     let mac = parse(words.required("the Ethernet address")?, "Ethernet address")?;
     let (mut domain, mut interface, mut address) = (String::new(), None, None);
-    let (mut vni, mut sequence, mut sticky) = (None, 0, false);
+    let (mut vni, mut sequence, mut sticky, mut segment) = (None, 0, false, None);
     while let Some(word) = words.next() {
         match word {
             "domain" => domain = words.text("domain")?,
             "dev" => interface = Some(words.text("dev")?),
             "dst" => address = Some(words.value::<IpAddr>("dst", "address")?),
+            "segment" => segment = Some(id_bytes(&words.text("segment")?)?),
             "vni" => vni = Some(words.value("vni", "VNI")?),
             "seq" => sequence = words.value("seq", "number")?,
             "sticky" => sticky = true,
@@ -215,16 +218,19 @@ fn read(of: &[String]) -> Result<Said, WordError> {
     if domain.is_empty() {
         return Err(WordError::Missing("the bridge domain, `domain NAME`,"));
     }
-    if address.is_none() && (vni.is_some() || sequence != 0 || sticky) {
+    let nowhere = address.is_none() && segment.is_none();
+    if (nowhere && (sequence != 0 || sticky)) || (address.is_none() && vni.is_some()) {
         return Err(WordError::Missing("the remote end, `dst ADDRESS`,"));
     }
-    let remote = address.map(|address| v1::RemoteStation {
-        end: Some(v1::RemoteEnd {
-            address: address_bytes(address),
-            vni,
-        }),
+    let end = address.map(|address| v1::RemoteEnd {
+        address: address_bytes(address),
+        vni,
+    });
+    let remote = (!nowhere).then(|| v1::RemoteStation {
+        end,
         sequence,
         sticky,
+        segment: segment.unwrap_or_default(),
     });
     Ok(Said {
         mac,
@@ -242,6 +248,7 @@ pub(super) struct StationRow {
     state: String,
     interface: String,
     dst: String,
+    segment: String,
     vni: Option<u32>,
     sequence: u32,
     sticky: bool,
@@ -261,6 +268,7 @@ impl From<v1::Station> for StationRow {
             state,
             interface: station.interface,
             dst: dst.map(|address| address_text(address)).unwrap_or_default(),
+            segment: id_text(&remote.segment),
             vni: end.vni,
             sequence: station.sequence,
             sticky: remote.sticky,
@@ -273,10 +281,10 @@ impl From<v1::Station> for StationRow {
 impl StationRow {
     /// The station in one line.
     pub(super) fn summary(&self) -> String {
-        let place = if self.interface.is_empty() {
-            format!("dst {}", self.dst)
-        } else {
-            format!("dev {}", self.interface)
+        let place = match (self.interface.as_str(), self.segment.as_str()) {
+            ("", "") => format!("dst {}", self.dst),
+            ("", segment) => format!("segment {segment}"),
+            (interface, _) => format!("dev {interface}"),
         };
         let damped = if self.damped { " damped" } else { "" };
         let Self {
@@ -307,7 +315,11 @@ impl Row for StationRow {
             self.domain.clone(),
             self.state.clone(),
             dash(&self.interface),
-            dash(&self.dst),
+            dash(if self.segment.is_empty() {
+                &self.dst
+            } else {
+                &self.segment
+            }),
             dash(&self.vni.map(|vni| vni.to_string()).unwrap_or_default()),
             self.sequence.to_string(),
             dash(&flags.join(" ")),
@@ -333,7 +345,16 @@ mod tests {
         let said = read(&split("02:00:00:00:00:07 domain blue dev p0 static")).unwrap();
         assert_eq!(said.interface.as_deref(), Some("p0"));
         assert!(said.remote.is_none());
+        let said = read(&split(
+            "02:00:00:00:00:07 domain blue segment 03:44:38:39:ff:ff:01:00:00:01 seq 2",
+        ))
+        .unwrap();
+        let remote = said.remote.unwrap();
+        assert_eq!((remote.segment.len(), remote.sequence), (10, 2));
+        assert!(remote.end.is_none());
         for bad in [
+            "02:00:00:00:00:07 domain blue segment 03:44",
+            "02:00:00:00:00:07 domain blue segment 03:44:38:39:ff:ff:01:00:00:01 vni 7",
             "x domain blue dev p0",
             "02:00:00:00:00:07 dev p0",
             "02:00:00:00:00:07 domain blue dev p0 seq 3",

@@ -5,7 +5,7 @@ use super::output::{Format, Output};
 use super::session::{Server, Session};
 use super::{
     addr, bridge, capture, domain, endpoint, events, fdb, generate, label, link, neigh, nexthop,
-    port, route, stats, system, trace, tunnel, vni, vrf,
+    port, route, segment, stats, system, trace, tunnel, vni, vrf,
 };
 use clap::{Parser, Subcommand};
 
@@ -57,12 +57,15 @@ enum Command {
     /// VNIs: VXLAN networks.
     #[command(subcommand)]
     Vni(vni::Vni),
-    /// Bridge domains: Ethernet segments of ports, VLANs and a VNI.
+    /// Bridge domains: ports, VLANs and a VNI among which frames are bridged.
     #[command(subcommand)]
     Domain(domain::Domain),
     /// Stations: which way each Ethernet address of a bridge domain is.
     #[command(subcommand)]
     Fdb(fdb::Fdb),
+    /// Ethernet segments: links that hosts share with other routers.
+    #[command(subcommand)]
+    Segment(segment::Segment),
     /// Labels: MPLS.
     #[command(subcommand)]
     Label(label::Label),
@@ -133,6 +136,7 @@ pub(super) async fn execute(cli: Cli, output: Output) -> Result<(), CliError> {
         Command::Vni(command) => command.run(session).await,
         Command::Domain(command) => command.run(session).await,
         Command::Fdb(command) => command.run(session).await,
+        Command::Segment(command) => command.run(session).await,
         Command::Label(command) => command.run(session).await,
         Command::Tunnel(command) => command.run(session).await,
         Command::Neigh(command) => command.run(session).await,

@@ -119,7 +119,7 @@ fn read(of: &[String]) -> Result<v1::LabelSpec, WordError> {
 
 /// An entry of the label table.
 #[derive(Clone, Debug, Serialize)]
-struct LabelRow {
+pub(super) struct LabelRow {
     label: u32,
     /// Empty if it leads to next hops.
     vrf: String,
@@ -160,6 +160,20 @@ impl From<v1::Label> for LabelRow {
             packets: traffic.packets,
             bytes: traffic.bytes,
         }
+    }
+}
+
+impl LabelRow {
+    /// The label in one line.
+    pub(super) fn summary(&self) -> String {
+        let Self { label, .. } = self;
+        let hops = self.next_hops.iter().map(|hop| hop.text("default"));
+        let leads = match self.vrf.as_str() {
+            "" => hops.collect::<Vec<_>>().join(", "),
+            vrf => format!("vrf {vrf}"),
+        };
+        let state = if self.resolved { "ready" } else { "unresolved" };
+        format!("{label} {leads} {state}")
     }
 }
 

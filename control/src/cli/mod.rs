@@ -30,6 +30,7 @@ mod output;
 mod packet;
 mod port;
 mod route;
+mod segment;
 mod session;
 mod stats;
 mod system;

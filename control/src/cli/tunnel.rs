@@ -34,7 +34,7 @@ impl Tunnel {
 
 /// A tunnel.
 #[derive(Clone, Debug, Serialize)]
-struct TunnelRow {
+pub(super) struct TunnelRow {
     id: u32,
     source: String,
     remote: String,
@@ -72,6 +72,23 @@ impl From<v1::Tunnel> for TunnelRow {
     }
 }
 
+impl TunnelRow {
+    fn state(&self) -> String {
+        if self.resolved {
+            "ready".to_owned()
+        } else {
+            format!("unresolved: {}", self.problem)
+        }
+    }
+
+    /// The tunnel in one line.
+    pub(super) fn summary(&self) -> String {
+        let (source, encap) = (dash(&self.source), self.encap.trim_start_matches("encap "));
+        let Self { id, remote, .. } = self;
+        format!("{id} {source} > {remote} {encap} {}", self.state())
+    }
+}
+
 impl Row for TunnelRow {
     const COLUMNS: &'static [&'static str] = &[
         "TUNNEL", "SOURCE", "REMOTE", "ENCAP", "USERS", "UNDERLAY", "STATE", "MTU", "PACKETS",
@@ -79,11 +96,6 @@ impl Row for TunnelRow {
     ];
 
     fn cells(&self) -> Vec<String> {
-        let state = if self.resolved {
-            "ready".to_owned()
-        } else {
-            format!("unresolved: {}", self.problem)
-        };
         vec![
             self.id.to_string(),
             dash(&self.source),
@@ -91,7 +103,7 @@ impl Row for TunnelRow {
             self.encap.trim_start_matches("encap ").to_owned(),
             self.users.to_string(),
             self.underlay.to_string(),
-            state,
+            self.state(),
             self.payload_mtu.to_string(),
             self.packets.to_string(),
             self.bytes.to_string(),

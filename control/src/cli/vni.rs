@@ -137,7 +137,7 @@ fn read(of: &[String]) -> Result<v1::VniSpec, WordError> {
 
 /// A VNI.
 #[derive(Clone, Debug, Serialize)]
-struct VniRow {
+pub(super) struct VniRow {
     vni: u32,
     endpoint: String,
     vrf: String,
@@ -177,6 +177,18 @@ impl From<v1::Vni> for VniRow {
             tx_bytes: tx.bytes,
             dropped_packets: traffic.dropped_packets,
         }
+    }
+}
+
+impl VniRow {
+    /// The VNI in one line.
+    pub(super) fn summary(&self) -> String {
+        let Self { vni, endpoint, .. } = self;
+        let leads = match (self.vrf.as_str(), self.domain.as_str()) {
+            ("", domain) => format!("domain {domain}"),
+            (vrf, _) => format!("vrf {vrf} rmac {}", self.router_mac),
+        };
+        format!("{vni} endpoint {endpoint} {leads}")
     }
 }
 

@@ -4,11 +4,12 @@ use super::number::{AgeingSeconds, MoveCount, Rate, Seconds, StationCount, VniNu
 use super::text::{Address, StationMac};
 use crate::model::bridge::{
     AGEING_SECONDS, DomainPolicy, DomainSpec, FdbChange, FloodChange, FloodRate, GatewaySpec,
-    MAX_MOVES, MOVE_WINDOW_SECONDS, RemoteEnd, RemoteStation,
+    MAX_MOVES, MOVE_WINDOW_SECONDS, RemoteEnd, RemotePlace, RemoteStation,
 };
 use crate::model::name::{DomainName, InterfaceName, VrfName};
 use crate::model::number::Mtu;
 use crate::model::prefix::InterfaceAddress;
+use crate::model::segment::SegmentId;
 use ferroute_dataplane::wire::vxlan::Vni;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,10 @@ pub struct Domain {
     /// Whether sources behind members are learned.
     #[serde(default = "yes")]
     pub learning: bool,
+    /// Whether sources out of tunnels are learned, each behind the remote end that sent it (RFC 7348 section 4.1). Not for
+    /// domains of EVPN, which says which way remote stations are.
+    #[serde(default)]
+    pub remote_learning: bool,
     /// Whether unicast to stations that are not known is flooded.
     #[serde(default = "yes")]
     pub unknown_unicast: bool,
@@ -89,7 +94,7 @@ pub struct Gateway {
     pub addresses: Vec<InterfaceAddress>,
 }
 
-/// A station for good: behind the member `interface`, or behind the remote end `remote`.
+/// A station for good: behind the member `interface`, the remote end `remote`, or the Ethernet segment `segment`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Station {
@@ -98,9 +103,12 @@ pub struct Station {
     /// The member behind which it is.
     #[serde(default)]
     pub interface: Option<InterfaceName>,
-    /// The remote end behind which it is.
+    /// The remote end behind which it is; of one behind a single-active segment its primary.
     #[serde(default)]
     pub remote: Option<Address>,
+    /// The Ethernet segment behind which it is.
+    #[serde(default)]
+    pub segment: Option<SegmentId>,
     /// The VNI that the remote end expects; absent: the domain's.
     #[serde(default)]
     pub vni: Option<VniNumber>,
@@ -137,6 +145,7 @@ impl Domain {
     fn policy(&self) -> DomainPolicy {
         DomainPolicy {
             learn: self.learning,
+            learn_remote: self.remote_learning,
             unknown_unicast: self.unknown_unicast,
             broadcast: self.broadcast,
             multicast: self.multicast,
@@ -170,17 +179,22 @@ impl Domain {
         let changes = self.fdb.iter().enumerate();
         changes.filter_map(move |(place, station)| {
             let mac = station.mac.mac();
-            let change = match (station.interface, station.remote) {
+            let primary = station.remote.map(|remote| end(remote, station.vni));
+            let place_of = match (station.segment, primary) {
+                (Some(id), primary) => Some(RemotePlace::Segment { id, primary }),
+                (None, end) => end.map(RemotePlace::End),
+            };
+            let change = match (station.interface, place_of) {
                 (Some(interface), None) => FdbChange::PutStatic {
                     domain,
                     mac,
                     interface,
                 },
-                (None, Some(remote)) => FdbChange::PutRemote {
+                (None, Some(place)) => FdbChange::PutRemote {
                     domain,
                     mac,
                     remote: RemoteStation {
-                        end: end(remote, station.vni),
+                        place,
                         sequence: 0,
                         sticky: true,
                     },

@@ -6,7 +6,7 @@
 //! the latter over whatever part has the right form. The types also give the published JSON Schema.
 //!
 //! * [`document`] is the parsed YAML with positions, [`decode`] reads it into types through serde;
-//! * [`text`], [`number`], [`cpus`] are the values, [`system`], [`links`], [`overlay`], [`domains`], [`routes`], [`exception`], [`limits`] the sections;
+//! * [`text`], [`number`], [`cpus`] are the values, [`system`], [`links`], [`overlay`], [`domains`], [`segments`], [`routes`], [`exception`], [`limits`] the sections;
 //! * [`check`] holds the rules between fields, [`mistake`] what can be said about a file.
 
 mod check;
@@ -22,6 +22,7 @@ pub mod number;
 pub mod overlay;
 mod publish;
 pub mod routes;
+pub mod segments;
 pub mod system;
 pub mod text;
 
@@ -84,6 +85,8 @@ pub struct Config {
     pub endpoints: Vec<overlay::Endpoint>,
     /// Bridge domains.
     pub domains: Vec<domains::Domain>,
+    /// Ethernet segments.
+    pub segments: Vec<segments::Segment>,
     /// VXLAN networks.
     pub vnis: Vec<overlay::Vni>,
     /// The label table.

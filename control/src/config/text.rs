@@ -6,6 +6,7 @@ use crate::bridge::netlink::update::Protocol;
 use crate::model::name::{DomainName, EndpointName, InterfaceName, NameError, OwnerName, VrfName};
 use crate::model::port::{Device, DeviceError};
 use crate::model::prefix::{AddressError, InterfaceAddress, Prefix, station};
+use crate::model::segment::{SegmentId, SegmentIdError};
 use crate::model::vrf::{Namespace, NamespaceError};
 use ferroute_dataplane::mac::Mac;
 use ipnet::IpNet;
@@ -43,6 +44,9 @@ pub enum TextError {
     /// It is no Ethernet address of a station.
     #[error("{0:?} is not the Ethernet address of a station such as 02:00:00:00:00:01")]
     Mac(String),
+    /// It is no segment identifier.
+    #[error(transparent)]
+    Segment(#[from] SegmentIdError),
     /// It is no address to listen on.
     #[error("{0:?} is not an address and a TCP port such as 127.0.0.1:9273 or [::]:9273")]
     Listen(String),
@@ -216,6 +220,13 @@ impl StationMac {
         self.0
     }
 }
+
+text!(
+    SegmentId,
+    "a segment identifier such as 03:44:38:39:ff:ff:01:00:00:01",
+    { "type": "string", "pattern": "^([0-9A-Fa-f]{1,2}:){9}[0-9A-Fa-f]{1,2}$" },
+    |text| Ok(text.parse()?)
+);
 
 /// An address and a TCP port to listen on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

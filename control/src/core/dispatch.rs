@@ -2,7 +2,7 @@
 
 use super::request::{
     BridgeRequest, InterfaceRequest, NeighbourRequest, NextHopRequest, OverlayRequest, PortRequest,
-    Request, RouteRequest, StatsRequest, SystemRequest, TraceRequest, VrfRequest,
+    Request, RouteRequest, SegmentRequest, StatsRequest, SystemRequest, TraceRequest, VrfRequest,
 };
 use super::router::Router;
 use crate::model::interface::InterfaceError;
@@ -20,6 +20,7 @@ impl Router {
             Request::NextHop(request) => self.handle_next_hop(request),
             Request::Overlay(request) => self.handle_overlay(request),
             Request::Bridge(request) => self.handle_bridge(request),
+            Request::Segment(request) => self.handle_segment(request),
             Request::Neighbour(request) => self.handle_neighbour(request),
             Request::Stats(request) => self.handle_stats(request),
             Request::Trace(request) => self.handle_trace(request),
@@ -193,6 +194,17 @@ impl Router {
                 drop(reply.send(self.flush_fdb(domain, interface)))
             }
             Ask::ChangeFlood(changes, reply) => drop(reply.send(Ok(self.change_flood(&changes)))),
+        }
+    }
+
+    fn handle_segment(&mut self, request: SegmentRequest) {
+        use SegmentRequest as Ask;
+        match request {
+            Ask::Create(spec, reply) => drop(reply.send(self.create_segment(*spec))),
+            Ask::Change(spec, reply) => drop(reply.send(self.change_segment(*spec))),
+            Ask::Delete(id, reply) => drop(reply.send(self.delete_segment(id))),
+            Ask::Get(id, reply) => drop(reply.send(self.segment_view(id))),
+            Ask::List(after, reply) => drop(reply.send(Ok(self.segment_page(after)))),
         }
     }
 

@@ -12,6 +12,7 @@ use ferroute_dataplane::snapshot::tunnel::{TunnelPolicy, UdpChecksum};
 use ferroute_dataplane::wire::vxlan::Vni;
 
 use super::router::Router;
+use crate::model::event::{Change, Happening};
 use crate::model::interface::InterfaceKind;
 use crate::model::name::{EndpointName, InterfaceName};
 use crate::model::overlay::{EndpointSpec, EndpointView, OverlayError};
@@ -134,7 +135,7 @@ impl Router {
         );
         self.write_endpoint(id);
         self.sync_interface(interface);
-        self.endpoint_view(&name)
+        self.tell_endpoint(Change::Added, &name)
     }
 
     /// Gives an endpoint another spec.
@@ -181,7 +182,7 @@ impl Router {
         self.compose_all_from(id);
         self.sync_interface(before.interface);
         self.sync_interface(interface);
-        self.endpoint_view(&name)
+        self.tell_endpoint(Change::Changed, &name)
     }
 
     /// Removes an endpoint.
@@ -207,7 +208,23 @@ impl Router {
             self.drop_interface(interface);
         }
         self.finish();
+        self.tell(Happening::Endpoint {
+            change: Change::Removed,
+            endpoint: Box::new(view),
+        });
         Ok(())
+    }
+
+    /// Tells what became of an endpoint; answers it.
+    fn tell_endpoint(
+        &self,
+        change: Change,
+        name: &EndpointName,
+    ) -> Result<EndpointView, OverlayError> {
+        let view = self.endpoint_view(name)?;
+        let endpoint = Box::new(view.clone());
+        self.tell(Happening::Endpoint { change, endpoint });
+        Ok(view)
     }
 
     /// An endpoint as clients see it.
@@ -257,7 +274,14 @@ impl Router {
             return;
         };
         let vnis = endpoint.vnis.iter();
-        let vnis: VniTable = vnis.map(|(vni, target)| (*vni, *target)).collect();
+        let written = |target: &VniTarget| match *target {
+            VniTarget::Bridged(id) if self.bridging.get(id).is_some_and(|d| d.asks_source()) => {
+                VniTarget::BridgedFrom(id)
+            }
+            target => target,
+        };
+        let vnis = vnis.map(|(vni, target)| (*vni, written(target)));
+        let vnis: VniTable = vnis.collect();
         let peers = if endpoint.spec.known_peers_only {
             let known: PeerSet = self.tunnels_from(id).map(|key| key.remote).collect();
             Peers::Known(Arc::new(known))

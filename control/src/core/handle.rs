@@ -10,8 +10,8 @@
 
 use super::request::{
     BridgeRequest, InFlight, InterfaceRequest, NeighbourRequest, NextHopRequest, OverlayRequest,
-    PortRequest, Reply, Request, RouteRequest, StatsRequest, SystemRequest, TraceRequest,
-    VrfRequest,
+    PortRequest, Reply, Request, RouteRequest, SegmentRequest, StatsRequest, SystemRequest,
+    TraceRequest, VrfRequest,
 };
 use crate::model::event::{Event, Happening};
 use crate::model::owner::{OwnerError, OwnerOpen, OwnerOpened, SessionId};
@@ -240,6 +240,7 @@ from!(
     NextHop(NextHopRequest),
     Overlay(OverlayRequest),
     Bridge(BridgeRequest),
+    Segment(SegmentRequest),
     Neighbour(NeighbourRequest),
     Stats(StatsRequest),
     Trace(TraceRequest),

@@ -249,6 +249,7 @@ impl Router {
         let id = made.ok_or(InterfaceError::TooManyInterfaces {
             limit: MAX_INTERFACES - 1,
         })?;
+        self.count_interface(id);
         if let Err(message) = self.sync_twin(id) {
             self.drop_interface(id);
             return Err(InterfaceError::Twin { message });
@@ -483,6 +484,7 @@ impl Router {
     /// Takes an interface out of everything.
     pub(super) fn drop_interface(&mut self, id: InterfaceId) {
         self.leave_domain(id);
+        self.leave_segment(id);
         let Ok(view) = self.interface_view(id) else {
             return;
         };

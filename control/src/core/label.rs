@@ -1,11 +1,14 @@
 //! The label table.
 
+use std::collections::BTreeSet;
+
 use ferroute_dataplane::ids::{InterfaceId, VrfId};
 use ferroute_dataplane::snapshot::label::{LabelEntry as Written, Payload};
 use ferroute_dataplane::wire::mpls::Label;
 
 use super::forwarding::next_hop_id;
 use super::router::Router;
+use crate::model::event::{Change, Happening};
 use crate::model::interface::InterfaceKind;
 use crate::model::name::InterfaceName;
 use crate::model::overlay::{LabelCursor, LabelSpec, LabelTarget, LabelView, OverlayError};
@@ -19,6 +22,14 @@ use crate::nexthop::NextHopSetId;
 pub(super) struct LabelEntry {
     spec: LabelSpec,
     leads: Leads,
+}
+
+/// The labels that lead to one set.
+#[derive(Debug, Default)]
+pub(super) struct LabelSet {
+    labels: BTreeSet<Label>,
+    /// Whether clients know the set as usable.
+    usable: bool,
 }
 
 /// Where a label leads.
@@ -38,16 +49,71 @@ impl Router {
     pub(super) fn put_label(&mut self, spec: LabelSpec) -> Result<LabelView, OverlayError> {
         let label = spec.label;
         let (leads, written) = self.lead_label(&spec)?;
+        if !self.overlay.labels.contains_key(&label) {
+            self.count_label(label);
+        }
         self.plane.edit().labels.set(label, Some(written));
         let before = self
             .overlay
             .labels
             .insert(label, LabelEntry { spec, leads });
         self.finish();
-        if let Some(before) = before {
-            self.let_go_label(before.leads);
+        self.index_label(label, leads);
+        let change = match before {
+            Some(before) => {
+                self.unindex_label(label, before.leads, Some(leads));
+                self.let_go_label(before.leads);
+                Change::Changed
+            }
+            None => Change::Added,
+        };
+        let view = self.label_view(label)?;
+        self.tell_label(change, view.clone());
+        Ok(view)
+    }
+
+    fn tell_label(&self, change: Change, view: LabelView) {
+        let label = Box::new(view);
+        self.tell(Happening::Label { change, label });
+    }
+
+    /// Notes which set a label leads to, and whether that is usable as its view says.
+    fn index_label(&mut self, label: Label, leads: Leads) {
+        if let Leads::Set(set) = leads {
+            let usable = self.hops.is_usable(set);
+            let over = self.overlay.label_sets.entry(set).or_default();
+            over.usable = usable;
+            over.labels.insert(label);
         }
-        self.label_view(label)
+    }
+
+    fn unindex_label(&mut self, label: Label, leads: Leads, now: Option<Leads>) {
+        if let Leads::Set(set) = leads
+            && now != Some(leads)
+            && let Some(over) = self.overlay.label_sets.get_mut(&set)
+        {
+            over.labels.remove(&label);
+            if over.labels.is_empty() {
+                self.overlay.label_sets.remove(&set);
+            }
+        }
+    }
+
+    /// Tells of the labels that lead to a set which became usable or unusable.
+    pub(super) fn follow_labels(&mut self, set: NextHopSetId) {
+        let usable = self.hops.is_usable(set);
+        let Some(over) = self.overlay.label_sets.get_mut(&set) else {
+            return;
+        };
+        if std::mem::replace(&mut over.usable, usable) == usable {
+            return;
+        }
+        let labels: Vec<Label> = over.labels.iter().copied().collect();
+        for label in labels {
+            if let Ok(view) = self.label_view(label) {
+                self.tell_label(Change::Changed, view);
+            }
+        }
     }
 
     /// Removes an entry.
@@ -55,11 +121,14 @@ impl Router {
     /// # Errors
     /// [`OverlayError::UnknownLabel`].
     pub(super) fn delete_label(&mut self, label: Label) -> Result<(), OverlayError> {
+        let view = self.label_view(label)?;
         let gone = self.overlay.labels.remove(&label);
         let gone = gone.ok_or(OverlayError::UnknownLabel { label })?;
+        self.unindex_label(label, gone.leads, None);
         self.plane.edit().labels.set(label, None);
         self.finish();
         self.let_go_label(gone.leads);
+        self.tell_label(Change::Removed, view);
         Ok(())
     }
 
@@ -76,7 +145,7 @@ impl Router {
             interface: interface.and_then(|(id, _)| self.interfaces.get(*id).map(|i| i.name)),
             next_hop: set.map(next_hop_id),
             resolved: set.is_none_or(|set| self.hops.is_usable(set)),
-            traffic: self.sum_of(|counters| counters.label(label)),
+            traffic: self.label_traffic(label),
         })
     }
 

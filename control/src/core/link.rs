@@ -62,13 +62,15 @@ impl Router {
         };
         let addresses = interface.all_addresses();
         let running = self.is_running(&interface);
+        let standby = self.is_standby(&interface);
         let link_local = addresses.iter().filter_map(|net| match net.addr() {
             IpAddr::V6(a) if a.is_unicast_link_local() => Some(a.to_bits()),
             _ => None,
         });
         let entry = snapshot::interface::Interface {
             bridge: interface.bridge,
-            up: interface.admin_up,
+            up: interface.admin_up && !standby,
+            standby,
             vrf: interface.vrf,
             mac: interface.mac.unwrap_or_default(),
             mtu_bytes: self.interface_mtu(&interface).get(),
@@ -99,6 +101,7 @@ impl Router {
         self.mark_endpoints(&interface, &mut wanted);
         self.sync_routes(&interface, wanted);
         self.finish();
+        self.follow_member(id, running);
     }
 
     /// Takes what is left of an interface without addresses and up state out.
@@ -316,8 +319,8 @@ impl Router {
         })
     }
 
-    /// What all workers counted on an interface.
-    pub(super) fn interface_counters(&self, id: InterfaceId) -> InterfaceCounters {
+    /// What all workers counted for an interface's number.
+    pub(super) fn interface_counted(&self, id: InterfaceId) -> InterfaceCounters {
         let mut sum = InterfaceCounters::default();
         for worker in self.hardware.workers() {
             let counted = worker.counters.interface(id);

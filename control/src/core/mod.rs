@@ -14,6 +14,7 @@
 
 pub mod adjacency;
 mod backlog;
+mod baseline;
 mod bridge;
 mod dispatch;
 mod endpoint;

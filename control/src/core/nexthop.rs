@@ -1,7 +1,7 @@
 //! Next hop sets as clients see them, and those that they declare outside of streams.
 
 use ferroute_dataplane::counters::WorkerCounters;
-use ferroute_dataplane::ids::{AdjacencyId, NextHopId, TunnelId};
+use ferroute_dataplane::ids::{AdjacencyId, NextHopId};
 use ferroute_dataplane::snapshot::nexthop::AdjacencyState;
 
 use super::forwarding::{Member, To, next_hop_id};
@@ -264,13 +264,8 @@ impl Router {
             neighbour: Some(key.address),
             rewrite: resolved.then(|| written.header[..usize::from(written.header_len)].to_vec()),
             mtu: written.mtu_bytes,
-            traffic: self.sum_of(|counters| counters.adjacency(id)),
+            traffic: self.adjacency_traffic(id),
         })
-    }
-
-    /// What all workers sent into a tunnel.
-    pub(super) fn tunnel_traffic(&self, id: TunnelId) -> Traffic {
-        self.sum_of(|counters| counters.tunnel(id))
     }
 
     /// What all workers counted at one place.

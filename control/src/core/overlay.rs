@@ -8,14 +8,14 @@
 //! Everything is in the snapshot's draft before the FIB entries and next hops that name it are published, and
 //! leaves it after them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ferroute_dataplane::ids::{EndpointId, InterfaceId, TunnelId, VrfId};
 use ferroute_dataplane::wire::mpls::Label;
 
 use super::endpoint::Endpoints;
 use super::interface::Interface;
-use super::label::LabelEntry;
+use super::label::{LabelEntry, LabelSet};
 use super::router::Router;
 use super::tunnel::LearnedMtus;
 use crate::model::event::Change;
@@ -23,6 +23,7 @@ use crate::model::interface::InterfaceKind;
 use crate::model::name::InterfaceName;
 use crate::model::number::Choice;
 use crate::model::overlay::OverlayError;
+use crate::nexthop::NextHopSetId;
 use ferroute_dataplane::counters::MAX_INTERFACES;
 use ferroute_dataplane::mac::Mac;
 
@@ -33,6 +34,10 @@ pub struct Overlay {
     pub(super) labels: BTreeMap<Label, LabelEntry>,
     /// The interfaces by which packets with labels come into VRFs, and how many labels lead there.
     pub(super) label_interfaces: BTreeMap<VrfId, (InterfaceId, usize)>,
+    /// The labels over each next hop set.
+    pub(super) label_sets: HashMap<NextHopSetId, LabelSet>,
+    /// The tunnels that clients know of, and whether they know them as resolved.
+    pub(super) told_tunnels: HashMap<TunnelId, bool>,
     pub(super) learned: LearnedMtus,
     /// Tunnels that are to be composed anew before the next publication.
     pub(super) stale_tunnels: BTreeSet<TunnelId>,
@@ -45,6 +50,7 @@ impl Router {
     pub(super) fn write_overlay(&mut self) {
         for tunnel in std::mem::take(&mut self.overlay.stale_tunnels) {
             self.write_tunnel(tunnel);
+            self.tell_tunnel(tunnel);
         }
         for endpoint in std::mem::take(&mut self.overlay.stale_endpoints) {
             self.write_endpoint(endpoint);
@@ -81,6 +87,7 @@ impl Router {
         let id = made.ok_or(OverlayError::TooManyInterfaces {
             limit: MAX_INTERFACES - 1,
         })?;
+        self.count_interface(id);
         self.sync_interface(id);
         self.tell_interface(Change::Added, id);
         Ok(id)

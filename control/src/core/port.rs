@@ -133,6 +133,7 @@ impl Router {
                 limit: self.ports.len(),
             });
         };
+        self.count_interface(interface);
         if let Err(message) = self.sync_twin(interface) {
             self.interfaces.remove(interface);
             self.ports.remove(&name);

@@ -24,6 +24,7 @@ use crate::model::port::{PortChange, PortError, PortSpec, PortStats, PortView};
 use crate::model::prefix::InterfaceAddress;
 use crate::model::refusal::RouteError;
 use crate::model::route::{BatchOutcome, RouteBatch, RouteFilter, RouteView};
+use crate::model::segment::{SegmentCursor, SegmentError, SegmentId, SegmentSpec, SegmentView};
 use crate::model::stats::{DropView, InterfaceStatsView, MemoryView, PuntView, WorkerView};
 use crate::model::system::{ConfigView, SystemView};
 use crate::model::trace::{CaptureSpec, Observation, PacketFilter, PathView, TraceError};
@@ -55,6 +56,8 @@ pub enum Request {
     Overlay(OverlayRequest),
     /// About bridge domains.
     Bridge(BridgeRequest),
+    /// About Ethernet segments.
+    Segment(SegmentRequest),
     /// About neighbours.
     Neighbour(NeighbourRequest),
     /// About counters.
@@ -247,6 +250,24 @@ pub enum BridgeRequest {
     ),
     /// Changes flood lists; the answer is due when the workers see it.
     ChangeFlood(Vec<FloodChange>, Reply<Refused>),
+}
+
+/// About Ethernet segments.
+#[derive(Debug)]
+pub enum SegmentRequest {
+    /// Makes a segment.
+    Create(Box<SegmentSpec>, Reply<SegmentView, SegmentError>),
+    /// Gives a segment another spec; the answer is due when the workers forward by it.
+    Change(Box<SegmentSpec>, Reply<SegmentView, SegmentError>),
+    /// Removes a segment.
+    Delete(SegmentId, Reply<(), SegmentError>),
+    /// One segment.
+    Get(SegmentId, Reply<SegmentView, SegmentError>),
+    /// One page of segments, by number.
+    List(
+        Option<SegmentCursor>,
+        Reply<Page<SegmentView, SegmentCursor>>,
+    ),
 }
 
 /// About neighbours.

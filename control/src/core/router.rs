@@ -15,6 +15,7 @@ use ferroute_dataplane::snapshot::Snapshot;
 use ferroute_dataplane::snapshot::cell::Publisher;
 use ipnet::IpNet;
 
+use super::baseline::Baselines;
 use super::bridge::Bridging;
 use super::forwarding::{Forwarding, Wish, next_hop_id};
 use super::handle::Events;
@@ -142,6 +143,7 @@ pub struct Router {
     /// Most routes since the heap last gave memory back.
     pub(super) peak_routes: usize,
     pub(super) samples: Samples,
+    pub(super) baselines: Baselines,
     /// Reads the workers' clock.
     pub(super) ticks: Ticks,
     pub(super) watching: Watching,
@@ -203,6 +205,7 @@ impl Router {
             unwritten: HashSet::new(),
             peak_routes: 0,
             samples: Samples::default(),
+            baselines: Baselines::default(),
             ticks: parts.ticks,
             watching: Watching::default(),
             started: parts.started,
@@ -268,6 +271,7 @@ impl Router {
                 {
                     self.forwarding.compile(set, &resolved, &mut self.plane);
                     self.follow_underlay(set);
+                    self.follow_labels(set);
                 }
             }
             if settled.flipped {
@@ -398,7 +402,10 @@ impl Router {
     fn fulfil(&mut self) {
         for wish in self.forwarding.take_wishes() {
             match wish {
-                Wish::Lead(adjacency, key) => self.send(Command::Lead(adjacency, key)),
+                Wish::Lead(adjacency, key) => {
+                    self.count_adjacency(adjacency);
+                    self.send(Command::Lead(adjacency, key));
+                }
                 Wish::Part(adjacency) => self.send(Command::Part(adjacency)),
                 Wish::Want(key) => self.send(Command::Want(key)),
                 Wish::Unwant(key) => self.send(Command::Unwant(key)),

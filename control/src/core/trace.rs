@@ -243,6 +243,7 @@ impl Router {
                     BridgeWay::Member(id) => BridgeLead::Member(self.name_of(id)),
                     BridgeWay::Tunnel(id) => BridgeLead::Tunnel(self.name_tunnel(id)),
                     BridgeWay::Gateway => BridgeLead::Other("gateway"),
+                    BridgeWay::Segment => BridgeLead::Other("segment"),
                     BridgeWay::Group => BridgeLead::Other("group"),
                     BridgeWay::Unknown => BridgeLead::Other("unknown"),
                 },

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use ferroute_dataplane::ids::{EndpointId, TunnelId, VrfId};
+use ferroute_dataplane::ids::{EndpointId, NextHopId, TunnelId, VrfId};
 use ferroute_dataplane::mac::Mac;
 use ferroute_dataplane::snapshot::tunnel::{Encapsulation, Ends, Tunnel, TunnelPolicy, TunnelSpec};
 use ferroute_dataplane::wire::Protocol;
@@ -12,6 +12,7 @@ use ferroute_dataplane::wire::mpls::MPLS_UDP_PORT;
 use super::forwarding::next_hop_id;
 use super::router::Router;
 use crate::exception::path_mtu::PathMtu;
+use crate::model::event::{Change, Happening};
 use crate::model::overlay::{TunnelCursor, TunnelView};
 use crate::model::page::{PAGE_ITEMS, Page};
 use crate::nexthop::{self, Encap, NextHopSetId, Resolved, SetsFull, TunnelKey};
@@ -57,6 +58,9 @@ impl Router {
     /// [`SetsFull`] when there is no room for its underlay.
     pub(super) fn tunnel(&mut self, key: TunnelKey) -> Result<TunnelId, SetsFull> {
         let (id, new) = self.hops.tunnel(key, &self.rib)?;
+        if new {
+            self.count_tunnel(id);
+        }
         if let Some(view) = self.hops.tunnel_view(id).filter(|_| new) {
             let (endpoint, underlay) = (view.key.endpoint, view.underlay);
             if let Some(resolved) = self.hops.resolved(underlay).cloned()
@@ -81,8 +85,51 @@ impl Router {
             self.plane.edit().tunnels.set(id.index(), None);
             self.plane.retire_tunnel(*id);
             self.peers_changed(key.endpoint);
+            self.tell_gone(*id, key);
         }
         !gone.is_empty()
+    }
+
+    /// Tells of a tunnel if it is new, or can be reached now or not any more.
+    pub(super) fn tell_tunnel(&mut self, id: TunnelId) {
+        let Some(underlay) = self.hops.tunnel_view(id).map(|tunnel| tunnel.underlay) else {
+            return;
+        };
+        let resolved = matches!(self.hops.resolved(underlay), Some(Resolved::Paths(_)));
+        let change = match self.overlay.told_tunnels.insert(id, resolved) {
+            Some(told) if told == resolved => return,
+            Some(_) => Change::Changed,
+            None => Change::Added,
+        };
+        let tunnel = self.hops.tunnel_view(id);
+        if let Some(view) = tunnel.and_then(|tunnel| self.tunnel_view(&tunnel)) {
+            let tunnel = Box::new(view);
+            self.tell(Happening::Tunnel { change, tunnel });
+        }
+    }
+
+    fn tell_gone(&mut self, id: TunnelId, key: &TunnelKey) {
+        if self.overlay.told_tunnels.remove(&id).is_none() {
+            return;
+        }
+        let endpoint = self.overlay.endpoints.get(key.endpoint);
+        let tunnel = TunnelView {
+            id,
+            endpoint: endpoint.map(|e| e.spec.name).unwrap_or_default(),
+            source: endpoint.and_then(|e| e.spec.addresses.source_for(key.remote)),
+            remote: key.remote,
+            encap: key.encap.clone(),
+            users: 0,
+            underlay: NextHopId::NO_ROUTE,
+            problem: Some("nothing leads into it any more".to_owned()),
+            payload_mtu: 0,
+            header: Vec::new(),
+            traffic: self.tunnel_traffic(id),
+        };
+        self.tell(Happening::Tunnel {
+            change: Change::Removed,
+            tunnel: Box::new(tunnel),
+        });
     }
 
     fn peers_changed(&mut self, endpoint: EndpointId) {

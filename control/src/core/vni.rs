@@ -5,7 +5,7 @@ use ferroute_dataplane::snapshot::endpoint::VniTarget as Leads;
 use ferroute_dataplane::wire::vxlan::Vni;
 
 use super::router::Router;
-use crate::model::event::Change;
+use crate::model::event::{Change, Happening};
 use crate::model::interface::InterfaceKind;
 use crate::model::name::InterfaceName;
 use crate::model::overlay::{OverlayError, VniCursor, VniKey, VniSpec, VniTarget, VniView};
@@ -50,7 +50,7 @@ impl Router {
             on.vnis.insert(vni, target);
         }
         self.vni_changed(id);
-        self.vni_view(spec.key)
+        self.tell_vni(Change::Added, spec.key)
     }
 
     /// Moves a VNI to another VRF, or gives it another router MAC.
@@ -80,7 +80,15 @@ impl Router {
         self.sync_interface(interface);
         self.tell_interface(Change::Changed, interface);
         self.vni_changed(id);
-        self.vni_view(spec.key)
+        self.tell_vni(Change::Changed, spec.key)
+    }
+
+    /// Tells what became of a VNI; answers it.
+    fn tell_vni(&self, change: Change, key: VniKey) -> Result<VniView, OverlayError> {
+        let view = self.vni_view(key)?;
+        let vni = Box::new(view.clone());
+        self.tell(Happening::Vni { change, vni });
+        Ok(view)
     }
 
     /// Removes a VNI.
@@ -89,14 +97,19 @@ impl Router {
     /// [`OverlayError::UnknownEndpoint`], [`OverlayError::UnknownVni`].
     pub(super) fn delete_vni(&mut self, key: VniKey) -> Result<(), OverlayError> {
         let (id, target) = self.find_vni(key)?;
+        let gone = self.vni_view(key)?;
         if let Some(on) = self.overlay.endpoints.get_mut(id) {
             on.vnis.remove(&key.vni);
         }
         self.vni_changed(id);
         match target {
             Leads::Routed(interface) => self.drop_interface(interface),
-            Leads::Bridged(bridge) => self.detach_vni(bridge),
+            Leads::Bridged(bridge) | Leads::BridgedFrom(bridge) => self.detach_vni(bridge),
         }
+        self.tell(Happening::Vni {
+            change: Change::Removed,
+            vni: Box::new(gone),
+        });
         Ok(())
     }
 
@@ -122,7 +135,7 @@ impl Router {
                 };
                 (target, Some(self.interface_counters(interface)))
             }
-            Leads::Bridged(bridge) => {
+            Leads::Bridged(bridge) | Leads::BridgedFrom(bridge) => {
                 let domain = self.bridging.get(bridge).ok_or(gone)?.name();
                 (VniTarget::Bridged { domain }, None)
             }
@@ -161,7 +174,7 @@ impl Router {
         let vnis = &self.overlay.endpoints.get(endpoint)?.vnis;
         let routed = |target: &Leads| match target {
             Leads::Routed(interface) => Some(*interface),
-            Leads::Bridged(_) => None,
+            Leads::Bridged(_) | Leads::BridgedFrom(_) => None,
         };
         let own = vnis.get(&vni).and_then(routed);
         own.or_else(|| vnis.values().find_map(routed))

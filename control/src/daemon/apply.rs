@@ -5,6 +5,7 @@
 //! rest is asked for nevertheless, so that all refusals are known at once.
 
 mod domains;
+mod segments;
 
 use crate::config::Config;
 use crate::config::links::{Interface, Port, Vrf};
@@ -28,6 +29,7 @@ use crate::model::route::{
     BatchItem, BatchPolicy, MAX_BATCH_ROUTES, RouteBatch, RouteChange, RouteSpec, RouteTarget,
     SpecialRoute, VrfPlace,
 };
+use crate::model::segment::SegmentError;
 use crate::model::vrf::{VrfError, VrfSpec};
 use ferroute_dataplane::ids::WorkerIndex;
 use std::convert::Infallible;
@@ -64,6 +66,9 @@ pub enum Refusal {
     /// A bridge domain, a station or a remote end.
     #[error(transparent)]
     Domain(#[from] DomainError),
+    /// An Ethernet segment.
+    #[error(transparent)]
+    Segment(#[from] SegmentError),
     /// A neighbour.
     #[error(transparent)]
     Neighbour(#[from] NeighbourError),
@@ -149,6 +154,9 @@ pub async fn apply(config: &Config, core: &CoreHandle) -> Result<(), Vec<ApplyEr
         );
     }
     overlays(config, core, &mut errors).await;
+    for (place, segment) in config.segments.iter().enumerate() {
+        segments::make(place, segment, core, &mut errors).await;
+    }
     for (place, domain) in config.domains.iter().enumerate() {
         domains::fill(place, domain, core, &mut errors).await;
     }

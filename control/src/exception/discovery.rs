@@ -11,6 +11,7 @@ use ferroute_dataplane::wire::ipv6::Ipv6Packet;
 
 use super::output::Output;
 use super::path::{ExceptionPath, Taken};
+use super::send::complete;
 use crate::neighbour::{NeighbourKey, Request};
 use crate::slowpath::arp::{self, ArpInterface, ArpOutcome, ArpSend};
 use crate::slowpath::nd::{self, NdAction, NdInterface, NdSend};
@@ -29,7 +30,8 @@ impl ExceptionPath {
             self.neighbours.arp(&seen, now_ns, &mut self.effects);
         }
         if let Some(reply) = outcome.reply {
-            self.send_arp(snapshot, taken.interface, &reply);
+            let (to, packet) = (reply.destination, reply.packet.bytes());
+            self.reply(snapshot, &taken, to, EtherType::ARP.get(), packet);
         }
         self.counters.consumed.add(1);
         if operation == ArpOperation::Reply {
@@ -71,7 +73,8 @@ impl ExceptionPath {
                     self.neighbours
                         .solicitation(interface, source, mac, now_ns, &mut self.effects);
                 }
-                self.send_nd(snapshot, interface, &reply);
+                let (to, packet) = (reply.destination, &reply.packet);
+                self.reply(snapshot, &taken, to, EtherType::IPV6.get(), packet);
                 self.counters.consumed.add(1);
             }
             Ok(NdAction::Advertised(seen)) => {
@@ -190,6 +193,31 @@ impl ExceptionPath {
             IpAddr::V6(address) => {
                 self.send_nd(snapshot, key.interface, &nd::announcement(mac, address))
             }
+        }
+    }
+
+    /// Answers what came in. What came to a gateway is answered by its member: the FDB need not know the asker yet.
+    fn reply(
+        &mut self,
+        snapshot: &Snapshot,
+        taken: &Taken,
+        to: Mac,
+        ethertype: u16,
+        packet: &[u8],
+    ) {
+        self.counters.originated.add(1);
+        let member = taken.member.filter(|_| !to.is_multicast());
+        let link = member.and_then(|id| Some((id, snapshot.interface(id)?)));
+        let link = link.and_then(|(id, link)| Some((id, link, link.port.filter(|_| link.up)?)));
+        let own = snapshot.interface(taken.interface).map(|own| own.mac);
+        match (link, own) {
+            (Some((interface, link, port)), Some(from)) => self.outputs.push(Output::Send {
+                port: Some(port),
+                interface,
+                adjacency: None,
+                frame: complete(to, from, link.vlan, ethertype, packet),
+            }),
+            _ => self.emit(snapshot, taken.interface, to, ethertype, packet, None),
         }
     }
 

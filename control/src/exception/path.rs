@@ -47,6 +47,8 @@ pub(super) struct Taken {
     pub(super) frame: Vec<u8>,
     pub(super) reason: PuntReason,
     pub(super) interface: InterfaceId,
+    /// The member of the bridge domain whose gateway the interface is.
+    pub(super) member: Option<InterfaceId>,
     pub(super) vrf: VrfId,
     pub(super) l3_offset: usize,
     pub(super) group_frame: bool,
@@ -117,6 +119,7 @@ impl ExceptionPath {
             frame,
             reason: punt.reason,
             interface: punt.interface,
+            member: punt.member,
             vrf: punt.vrf,
             l3_offset: usize::from(punt.l3_offset),
             group_frame: punt.group_frame,

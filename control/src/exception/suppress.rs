@@ -39,6 +39,7 @@ impl ExceptionPath {
         };
         let own = self.interfaces.get(&gateway).filter(|f| f.has(asked));
         if own.is_some() {
+            taken.member = Some(taken.interface);
             taken.interface = gateway;
             taken.vrf = snapshot.interface(gateway).map_or(taken.vrf, |i| i.vrf);
             return match asked {

@@ -5,7 +5,7 @@ use super::exposition::Kind::{Counter, Gauge};
 use super::exposition::{Column, columns};
 use crate::model::bridge::DomainView;
 
-const COUNTERS: [Column<DomainView, u64>; 13] = [
+const COUNTERS: [Column<DomainView, u64>; 15] = [
     (
         "ferroute_domain_rx_packets_total",
         "Frames from members and tunnels of a bridge domain.",
@@ -70,6 +70,16 @@ const COUNTERS: [Column<DomainView, u64>; 13] = [
         "ferroute_domain_station_violations_total",
         "Frames of static or sticky stations at another place.",
         |d| d.counters.stations.violations,
+    ),
+    (
+        "ferroute_domain_local_bias_total",
+        "Copies that were not made because the frame came from the member's Ethernet segment.",
+        |d| d.counters.local_bias,
+    ),
+    (
+        "ferroute_domain_not_designated_total",
+        "Copies that were not made because another router is the designated forwarder.",
+        |d| d.counters.not_designated,
     ),
 ];
 

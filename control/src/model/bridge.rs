@@ -3,6 +3,7 @@
 use super::name::{DomainName, EndpointName, InterfaceName, VrfName};
 use super::port::Traffic;
 use super::reason::reasons;
+use super::segment::SegmentId;
 use ferroute_dataplane::fdb::FdbKey;
 use ferroute_dataplane::ids::BridgeId;
 use ferroute_dataplane::mac::Mac;
@@ -28,6 +29,9 @@ pub struct DomainSpec {
 pub struct DomainPolicy {
     /// Whether sources behind members are learned.
     pub learn: bool,
+    /// Whether sources out of tunnels are learned, each behind the remote end that sent it (RFC 7348 section 4.1); not
+    /// where a control plane says which way remote stations are (RFC 8365 section 5.1.4).
+    pub learn_remote: bool,
     /// Whether unicast to stations that are not known is flooded.
     pub unknown_unicast: bool,
     /// Whether broadcast is flooded.
@@ -72,6 +76,7 @@ impl Default for DomainPolicy {
     fn default() -> Self {
         Self {
             learn: true,
+            learn_remote: false,
             unknown_unicast: true,
             broadcast: true,
             multicast: true,
@@ -141,10 +146,33 @@ pub struct DomainCounters {
     pub dropped: u64,
     /// New stations of which the core was not told.
     pub learn_lost: u64,
+    /// Copies not made because the frame came from the member's Ethernet segment.
+    pub local_bias: u64,
+    /// Copies not made because another router is the designated forwarder of the member's Ethernet segment.
+    pub not_designated: u64,
     /// ARP requests and neighbour solicitations answered in the place of their target (RFC 9161).
     pub answered: u64,
     /// What became of stations.
     pub stations: StationCounters,
+}
+
+impl DomainCounters {
+    /// What came after `before` was counted; of stations all.
+    #[must_use]
+    pub const fn since(self, before: Self) -> Self {
+        Self {
+            frames: self.frames.since(before.frames),
+            flooded: self.flooded.saturating_sub(before.flooded),
+            copies: self.copies.saturating_sub(before.copies),
+            gateway: self.gateway.saturating_sub(before.gateway),
+            dropped: self.dropped.saturating_sub(before.dropped),
+            learn_lost: self.learn_lost.saturating_sub(before.learn_lost),
+            local_bias: self.local_bias.saturating_sub(before.local_bias),
+            not_designated: self.not_designated.saturating_sub(before.not_designated),
+            answered: self.answered.saturating_sub(before.answered),
+            stations: self.stations,
+        }
+    }
 }
 
 /// What became of a domain's stations.
@@ -171,11 +199,55 @@ pub struct RemoteEnd {
     pub vni: Option<Vni>,
 }
 
-/// What a client says of a station behind a remote end.
+/// Where a remote station is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RemotePlace {
+    /// Behind this remote end.
+    End(RemoteEnd),
+    /// Behind an Ethernet segment.
+    Segment {
+        /// The segment.
+        id: SegmentId,
+        /// The remote end that said so, if it is told: the primary of a single-active segment.
+        primary: Option<RemoteEnd>,
+    },
+}
+
+impl RemotePlace {
+    /// The remote end of which a client speaks.
+    #[must_use]
+    pub const fn end(&self) -> Option<RemoteEnd> {
+        match self {
+            Self::End(end) => Some(*end),
+            Self::Segment { primary, .. } => *primary,
+        }
+    }
+
+    /// The segment behind which it is.
+    #[must_use]
+    pub const fn segment(&self) -> Option<SegmentId> {
+        match self {
+            Self::End(_) => None,
+            Self::Segment { id, .. } => Some(*id),
+        }
+    }
+
+    /// Whether a station that is at both has not moved: whichever of its routers speaks, a segment is one place (RFC 7432
+    /// section 15).
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self.segment(), other.segment()) {
+            (None, None) => self == other,
+            (one, another) => one == another,
+        }
+    }
+}
+
+/// What a client says of a remote station.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RemoteStation {
-    /// The remote end.
-    pub end: RemoteEnd,
+    /// Where it is.
+    pub place: RemotePlace,
     /// Mobility sequence (RFC 7432 section 7.7).
     pub sequence: u32,
     /// It does not move.
@@ -189,7 +261,7 @@ pub enum StationKind {
     Static,
     /// A client put it behind a remote end.
     Remote,
-    /// The router saw it.
+    /// The router saw it, at a member or out of a tunnel.
     Learned,
     /// It is the domain's gateway.
     Gateway,
@@ -257,7 +329,7 @@ pub struct StationView {
     pub kind: StationKind,
     /// The member behind which it is, or the gateway.
     pub interface: Option<InterfaceName>,
-    /// What a client said of its remote end.
+    /// What a client said of its remote end, or behind which it was learned.
     pub remote: Option<RemoteStation>,
     /// Mobility sequence with which it is where it is.
     pub sequence: u32,
@@ -270,7 +342,7 @@ pub struct StationView {
 /// Why something happened to a station.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum StationCause {
-    /// A frame of it came in by a member, for the first time.
+    /// A frame of it came in, for the first time.
     Learned,
     /// It moved from one place to another.
     Moved,
@@ -370,6 +442,9 @@ reasons! {
         /// There is no room for a tunnel.
         TableFull { /// The table.
             table: &'static str } = "TABLE_FULL", Exhausted, "the {table} table is full";
+        /// No segment has the number.
+        UnknownSegment { /// The number.
+            segment: SegmentId } = "UNKNOWN_SEGMENT", NotFound, "there is no Ethernet segment {segment}";
         /// The flood list does not have the remote end.
         UnknownEnd { /// The remote end.
             address: IpAddr } = "UNKNOWN_END", NotFound, "the flood list does not have {address} with this VNI";

@@ -5,9 +5,11 @@ use super::interface::InterfaceView;
 use super::name::{InterfaceName, OwnerName, VrfName};
 use super::neighbour::NeighbourView;
 use super::number::Mtu;
+use super::overlay::{EndpointView, LabelView, TunnelView, VniTarget, VniView};
 use super::owner::OwnerView;
 use super::port::Link;
 use super::prefix::InterfaceAddress;
+use super::segment::SegmentView;
 use ferroute_dataplane::ids::WorkerIndex;
 
 /// One event.
@@ -95,6 +97,41 @@ pub enum Happening {
         /// The member behind which it was, if that is another now.
         previous_interface: Option<InterfaceName>,
     },
+    /// An Ethernet segment came, went or changed.
+    Segment {
+        /// What became of it.
+        change: Change,
+        /// The segment as it is now; of one that is gone, as it was.
+        segment: Box<SegmentView>,
+    },
+    /// An endpoint came, went or changed.
+    Endpoint {
+        /// What became of it.
+        change: Change,
+        /// The endpoint as it is now; of one that is gone, as it was.
+        endpoint: Box<EndpointView>,
+    },
+    /// A VNI came, went or changed.
+    Vni {
+        /// What became of it.
+        change: Change,
+        /// The VNI as it is now; of one that is gone, as it was.
+        vni: Box<VniView>,
+    },
+    /// A label came, went, changed, or leads somewhere or nowhere now.
+    Label {
+        /// What became of it.
+        change: Change,
+        /// The label as it is now; of one that is gone, as it was.
+        label: Box<LabelView>,
+    },
+    /// A tunnel came or went, or its remote end can be reached now or not.
+    Tunnel {
+        /// What became of it.
+        change: Change,
+        /// The tunnel as it is now; of one that is gone, only what it was.
+        tunnel: Box<TunnelView>,
+    },
     /// Something was refused.
     Refusal {
         /// The owner whose batch had refused items, if it is about one.
@@ -128,7 +165,17 @@ impl Happening {
             Self::Address { interface, .. } => Some(*interface),
             Self::Neighbour { neighbour, .. } => Some(neighbour.interface),
             Self::Station { station, .. } => station.interface,
-            Self::Owner(_) | Self::Worker { .. } | Self::Refusal { .. } => None,
+            Self::Vni { vni, .. } => match vni.spec.target {
+                VniTarget::Routed { interface, .. } => interface,
+                VniTarget::Bridged { .. } => None,
+            },
+            Self::Owner(_)
+            | Self::Worker { .. }
+            | Self::Segment { .. }
+            | Self::Endpoint { .. }
+            | Self::Label { .. }
+            | Self::Tunnel { .. }
+            | Self::Refusal { .. } => None,
         }
     }
 

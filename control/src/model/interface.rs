@@ -160,6 +160,19 @@ pub struct InterfaceCounters {
     pub dropped_packets: u64,
 }
 
+impl InterfaceCounters {
+    /// What came after `before` was counted.
+    #[must_use]
+    pub const fn since(self, before: Self) -> Self {
+        Self {
+            rx: self.rx.since(before.rx),
+            tx: self.tx.since(before.tx),
+            punted_packets: self.punted_packets.saturating_sub(before.punted_packets),
+            dropped_packets: self.dropped_packets.saturating_sub(before.dropped_packets),
+        }
+    }
+}
+
 reasons! {
     /// Why an operation on an interface failed.
     pub enum InterfaceError {

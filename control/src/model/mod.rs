@@ -20,6 +20,7 @@ pub mod prefix;
 pub mod reason;
 pub mod refusal;
 pub mod route;
+pub mod segment;
 pub mod stats;
 pub mod system;
 pub mod trace;

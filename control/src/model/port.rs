@@ -174,6 +174,17 @@ pub struct Traffic {
     pub bytes: u64,
 }
 
+impl Traffic {
+    /// What came after `before` was counted.
+    #[must_use]
+    pub const fn since(self, before: Self) -> Self {
+        Self {
+            packets: self.packets.saturating_sub(before.packets),
+            bytes: self.bytes.saturating_sub(before.bytes),
+        }
+    }
+}
+
 /// What the device itself counted.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct PortStats {

@@ -11,7 +11,7 @@ pub enum FdbError {
         /// The entries that it may hold.
         capacity: usize,
     },
-    /// The interface or tunnel has a number beyond the 30 bits that a target has for it.
-    #[error("number {0} is beyond what an entry of the forwarding database can name")]
+    /// The interface, tunnel or segment has a number that an entry cannot have.
+    #[error("number {0} is not one that an entry of the forwarding database can name")]
     Target(u32),
 }

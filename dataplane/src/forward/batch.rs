@@ -195,6 +195,9 @@ pub(super) struct Batch {
     pub(super) ipv4: Lane<u32>,
     pub(super) ipv6: Lane<u128>,
     pub(super) l2: bridge::Lane,
+    /// The gateway to which the last frame at each slot came out of a bridge domain, and the member by which it had come
+    /// in. It is about the frame that is there now as long as the gateway took that.
+    pub(super) bridged: [(InterfaceId, Option<InterfaceId>); BURST],
     /// What goes into tunnels.
     pub(super) outbound: Outbound,
     /// What is to be taken out of tunnels and labels.
@@ -206,6 +209,12 @@ impl Batch {
     #[inline]
     pub(super) fn is_done(&self) -> bool {
         self.l2.is_empty() & self.outbound.is_empty() & self.inbound.is_empty()
+    }
+
+    /// The member by which the frame at `slot` came to the gateway that took it.
+    pub(super) fn member(&self, slot: usize) -> Option<InterfaceId> {
+        let (gateway, member) = self.bridged[slot];
+        member.filter(|_| gateway == self.facts[slot].interface)
     }
 
     /// Takes an untagged frame as the only one of a burst.
@@ -227,6 +236,7 @@ impl Default for Batch {
             ipv4: Lane::default(),
             ipv6: Lane::default(),
             l2: bridge::Lane::default(),
+            bridged: [Default::default(); BURST],
             outbound: Outbound::default(),
             inbound: Inbound::default(),
         }

@@ -15,6 +15,7 @@ use crate::snapshot::Snapshot;
 use crate::snapshot::endpoint::{Endpoint, VniTarget};
 use crate::snapshot::interface::Interface;
 use crate::snapshot::label::Payload;
+use crate::snapshot::segment::Peer;
 use crate::snapshot::tunnel::Mode;
 use crate::tunnel::decap::{self, Carried, Taken};
 use crate::tunnel::leave::{Marks, mark_frame, mark_packet};
@@ -101,7 +102,11 @@ impl Forwarder {
                 self.out_of_vni(snapshot, slot, start, interface, marks, now_ticks);
             }
             Carried::Frame(_, VniTarget::Bridged(bridge)) => {
-                self.out_of_bridged_vni(slot, start, bridge, marks);
+                let origin = Origin::Tunnel(Peer::default());
+                self.out_of_bridged_vni(slot, start, bridge, origin, marks);
+            }
+            Carried::Frame(_, VniTarget::BridgedFrom(bridge)) => {
+                self.out_of_heard_vni(snapshot, slot, (l3, start), bridge, marks, now_ticks);
             }
             Carried::Stack => {
                 let own = endpoint.interface;
@@ -119,7 +124,14 @@ impl Forwarder {
     }
 
     /// A frame out of a bridged VNI goes into its bridge domain. It has no tag (RFC 7348 section 6.1).
-    fn out_of_bridged_vni(&mut self, slot: usize, start: usize, bridge: BridgeId, marks: Marks) {
+    fn out_of_bridged_vni(
+        &mut self,
+        slot: usize,
+        start: usize,
+        bridge: BridgeId,
+        origin: Origin,
+        marks: Marks,
+    ) {
         let Some(mbuf) = &mut self.batch.packets[slot] else {
             return;
         };
@@ -137,7 +149,34 @@ impl Forwarder {
             return self.drop_packet(slot, reason);
         }
         self.batch.facts[slot].l3_offset = EthernetHeader::LEN as u8;
-        self.batch.l2.push(slot, bridge, Origin::Tunnel);
+        self.batch.l2.push(slot, bridge, origin);
+    }
+
+    /// A frame out of a bridged VNI whose domain asks who sent it: a remote end that shares a segment, or one behind
+    /// which stations are learned. The outer IP header is at `l3`, the frame at `start`.
+    #[inline(never)]
+    fn out_of_heard_vni(
+        &mut self,
+        snapshot: &Snapshot,
+        slot: usize,
+        (l3, start): (usize, usize),
+        bridge: BridgeId,
+        marks: Marks,
+        now_ticks: u64,
+    ) {
+        let mbuf = self.batch.packets[slot].as_ref();
+        let outer = mbuf.and_then(|mbuf| mbuf.data().get(l3..));
+        let remote = outer.and_then(decap::outer_source);
+        let domain = snapshot.bridge(bridge);
+        let segments = domain.and_then(|domain| domain.segments.as_ref());
+        let peer = segments
+            .zip(remote)
+            .map_or_else(Peer::default, |(segments, remote)| segments.peer(&remote));
+        self.out_of_bridged_vni(slot, start, bridge, Origin::Tunnel(peer), marks);
+        let heard = domain.and_then(|domain| domain.heard.as_ref());
+        if let Some((heard, remote)) = heard.zip(remote) {
+            self.hear_remote(snapshot, slot, (bridge, remote), heard, now_ticks);
+        }
     }
 
     /// A frame out of a routed VNI: it must be for the router's Ethernet address there and carry IP (RFC

@@ -11,6 +11,7 @@ use crate::mac::Mac;
 use crate::snapshot::Snapshot;
 use crate::snapshot::endpoint::{Endpoint, VniTarget};
 use crate::snapshot::label::{LabelEntry, Payload};
+use crate::snapshot::segment::Peer;
 use crate::snapshot::tunnel::Mode;
 use crate::tunnel::decap::{PlainTaken, Tag, read_plain};
 use crate::wire::Header;
@@ -66,6 +67,8 @@ impl<'s> Door<'s> {
                         target,
                     });
                 }
+                // Who sent it is not looked at here.
+                VniTarget::BridgedFrom(_) => return None,
             },
             Tag::Label(label) => match snapshot.labels.get(label)? {
                 LabelEntry::Vrf {
@@ -176,7 +179,9 @@ impl Forwarder {
                 }
                 let front = mbuf.len() - carried.len();
                 mbuf.trim_front(front).ok()?;
-                self.batch.l2.push(slot, *bridge, Origin::Tunnel);
+                self.batch
+                    .l2
+                    .push(slot, *bridge, Origin::Tunnel(Peer::default()));
                 return Some(());
             }
         };

@@ -60,15 +60,14 @@ impl<'s> Ingress<'s> {
             .interface(id)
             .ok_or((id, DropReason::NoInterface))?;
         if !interface.up {
-            let missing = id == InterfaceId::default();
-            return Err((
-                id,
-                if missing {
-                    DropReason::NoInterface
-                } else {
-                    DropReason::InterfaceDown
-                },
-            ));
+            let reason = if id == InterfaceId::default() {
+                DropReason::NoInterface
+            } else if interface.standby {
+                DropReason::BridgeNotDesignated
+            } else {
+                DropReason::InterfaceDown
+            };
+            return Err((id, reason));
         }
         let vrf = snapshot
             .vrf(interface.vrf)

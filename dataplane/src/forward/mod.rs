@@ -52,7 +52,7 @@ use crate::punt::{Punt, PuntClass, PuntReason};
 use crate::snapshot::Snapshot;
 use crate::trace::Watch;
 use batch::Batch;
-pub use bridge::Learn;
+pub use bridge::{Learn, Place};
 use bridge::{Learner, Origin};
 pub use ring::InjectRing;
 use timed::TIMED;
@@ -325,6 +325,7 @@ impl Forwarder {
             reason,
             class,
             interface: facts.interface,
+            member: self.batch.member(slot),
             vrf: facts.vrf,
             l3_offset: facts.l3_offset,
             group_frame: facts.flags.has(batch::Flags::GROUP_FRAME),

@@ -196,7 +196,7 @@ fn a_burst_to_one_host_behind_all_lengths_follows_the_longest_that_is_left() {
     let host = [192, 168, 90, 90];
     bench.snapshot.next_hops.set(12, NextHop::Blackhole);
     // By turns forwarded and swallowed, so that each length tells itself from its neighbours.
-    let hop = |length: u8| if length % 2 == 0 { 10 } else { 12 };
+    let hop = |length: u8| if length.is_multiple_of(2) { 10 } else { 12 };
     let net = |length| ipnet::Ipv4Net::new(host.into(), length).unwrap().trunc();
     for length in 0..=32 {
         bench.route(&net(length).to_string(), hop(length));

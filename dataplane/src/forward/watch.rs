@@ -142,6 +142,7 @@ impl Forwarder {
                     Some(FdbTarget::Interface(member)) => BridgeWay::Member(member),
                     Some(FdbTarget::Tunnel(tunnel)) => BridgeWay::Tunnel(tunnel),
                     Some(FdbTarget::Gateway) => BridgeWay::Gateway,
+                    Some(FdbTarget::Segment(_)) => BridgeWay::Segment,
                     None => BridgeWay::Unknown,
                 };
                 tracer.note(slot, Step::Bridged { bridge, way });

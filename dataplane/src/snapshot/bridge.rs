@@ -1,14 +1,18 @@
 //! Bridge domains as workers see them.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
+use super::segment::Segmented;
 use crate::ids::{InterfaceId, TunnelId};
 use crate::policer::Rate;
 
 /// A bridge domain. Who is where is in the [FDB](crate::fdb).
 #[derive(Clone, Debug, Default)]
 pub struct Bridge {
-    /// The interfaces among which it forwards.
+    /// The interfaces to which it floods, but for what `segments` says.
     pub members: Arc<[InterfaceId]>,
     /// The tunnels to the remote ends to which group frames and unknown unicast are replicated
     /// (RFC 7432 section 11, RFC 8365 section 8.3.2).
@@ -17,12 +21,17 @@ pub struct Bridge {
     pub gateway: Option<InterfaceId>,
     /// What it does with frames.
     pub policy: BridgePolicy,
+    /// Who gets what is flooded, where members are on Ethernet segments.
+    pub segments: Option<Arc<Segmented>>,
+    /// The remote ends behind which stations were learned, and the tunnels back to them; `None` where
+    /// sources out of tunnels are not learned.
+    pub heard: Option<Arc<FxHashMap<IpAddr, TunnelId>>>,
 }
 
 /// What a bridge domain does with frames.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BridgePolicy {
-    /// Whether sources behind members are learned.
+    /// Whether sources behind members are learned. (Those out of tunnels: [`Bridge::heard`].)
     pub learn: bool,
     /// Whether unicast to a station that is not known is flooded.
     pub unknown_unicast: bool,

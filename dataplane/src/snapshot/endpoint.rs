@@ -18,6 +18,8 @@ pub enum VniTarget {
     Routed(InterfaceId),
     /// Frames of this bridge domain.
     Bridged(BridgeId),
+    /// Frames of this bridge domain, to which it matters by which remote end they come.
+    BridgedFrom(BridgeId),
 }
 
 /// The VXLAN networks of an endpoint.

@@ -21,8 +21,11 @@ pub struct PortMap {
 /// An interface.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Interface {
-    /// Whether it exists and is administratively up.
+    /// Whether it exists, is administratively up, and not on standby.
     pub up: bool,
+    /// Whether it is a member of a bridge domain on a single-active Ethernet segment whose designated forwarder there is
+    /// another router: nothing goes in or out (RFC 7432 section 8.5).
+    pub standby: bool,
     /// The VRF in which what it receives is looked up.
     pub vrf: VrfId,
     /// Its Ethernet address.

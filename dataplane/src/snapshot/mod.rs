@@ -2,7 +2,7 @@
 //!
 //! * [`cell`]: how a snapshot reaches the workers, and when the old one goes.
 //! * [`table`]: tables whose copies share what did not change.
-//! * [`interface`], [`nexthop`], [`tunnel`], [`endpoint`], [`label`], [`bridge`]: the entries.
+//! * [`interface`], [`nexthop`], [`tunnel`], [`endpoint`], [`label`], [`bridge`], [`segment`]: the entries.
 //!
 //! The FIB is reached through a snapshot but changes in place; see [`crate::fib`].
 
@@ -12,6 +12,7 @@ pub mod endpoint;
 pub mod interface;
 pub mod label;
 pub mod nexthop;
+pub mod segment;
 pub mod table;
 pub mod tunnel;
 
@@ -21,7 +22,7 @@ use crate::fdb::{Fdb, FdbReader};
 use crate::fib::{Arena, TrieReader};
 use crate::ids::{
     AdjacencyId, BridgeId, EndpointId, GroupId, InterfaceId, MAX_PORTS, NextHopId, PortId,
-    TunnelId, VrfId,
+    SegmentPathId, TunnelId, VrfId,
 };
 use crate::policer::PuntPolicy;
 use crate::wire::flow::FlowHasher;
@@ -30,6 +31,7 @@ use endpoint::Endpoint;
 use interface::{Interface, PortMap};
 use label::LabelTable;
 use nexthop::{Adjacency, Group, NextHop};
+use segment::SegmentPath;
 use table::Table;
 use tunnel::Tunnel;
 
@@ -69,6 +71,8 @@ pub struct Snapshot {
     pub labels: LabelTable,
     /// Bridge domains by [`BridgeId`]; `None` where there is none.
     pub bridges: Table<Option<Bridge>>,
+    /// Which way stations behind Ethernet segments are, by [`SegmentPathId`].
+    pub segments: Table<SegmentPath>,
     /// Who is where in the bridge domains.
     pub fdb: FdbReader,
     /// The rates of punted packets by class.
@@ -94,6 +98,7 @@ impl Snapshot {
             endpoints: Table::default(),
             labels: LabelTable::default(),
             bridges: Table::default(),
+            segments: Table::default(),
             fdb: Fdb::new(0, 0, 1).reader(),
             punt_policy,
             hasher,
@@ -158,6 +163,12 @@ impl Snapshot {
     #[must_use]
     pub fn bridge(&self, id: BridgeId) -> Option<&Bridge> {
         self.bridges.get(id.index())?.as_ref()
+    }
+
+    /// Which way the stations behind a segment are.
+    #[must_use]
+    pub fn segment(&self, id: SegmentPathId) -> SegmentPath {
+        self.segments.get(id.index()).copied().unwrap_or_default()
     }
 
     /// The group, if its place exists.

@@ -96,6 +96,8 @@ pub enum BridgeWay {
     Tunnel(TunnelId),
     /// It is the domain's gateway.
     Gateway,
+    /// It is behind an Ethernet segment.
+    Segment,
     /// It is a group.
     Group,
     /// Nothing.

@@ -304,6 +304,16 @@ pub fn read(
     taken(carried, start + payload.offset, end)
 }
 
+/// The source of the outer IP header at the start of a packet that was [read](read).
+#[must_use]
+pub fn outer_source(packet: &[u8]) -> Option<IpAddr> {
+    if packet.first()? >> 4 == 4 {
+        Ipv4Header::split(packet).map(|(ip, _)| ip.source().into())
+    } else {
+        Ipv6Header::split(packet).map(|(ip, _)| ip.source().into())
+    }
+}
+
 /// What a protocol carries, where the endpoint takes IP out of it.
 #[inline]
 fn ip_in_ip(endpoint: &Endpoint, protocol: Protocol) -> Option<Carried> {

@@ -34,6 +34,7 @@ pub mod frames;
 pub mod hardware;
 pub mod overlay;
 mod pump;
+pub mod segment;
 pub mod worker;
 pub mod world;
 

@@ -57,6 +57,23 @@ fn b_07_the_gateway_answers_for_all_its_addresses() {
 }
 
 #[test]
+fn b_07_the_gateways_answer_leaves_by_the_member_that_asked() {
+    let mut bench = with_gateway(false);
+    let mut spec = blue();
+    spec.gateway = Some(gateway_spec(GATEWAY, "red", "irb"));
+    spec.policy.learn = false;
+    bench.change_domain(spec).unwrap();
+    let sent = bench.receive("p2", &asks(host(1), "10.0.0.5", "10.0.0.1"));
+    let is_reply = |frame: &[u8]| frame[..6] == host(1);
+    let answers: Vec<_> = sent.into_iter().filter(|s| is_reply(&s.frame)).collect();
+    assert_eq!(
+        answer(&answers),
+        ("p2".to_owned(), GATEWAY),
+        "nobody was learned"
+    );
+}
+
+#[test]
 fn b_07_requests_are_answered_for_stations_that_are_known() {
     let mut bench = with_gateway(true);
     bench.flood_to("blue", &[remote_end("192.0.2.3", None)], false);

@@ -2,7 +2,7 @@
 //! its gateway. Frames in the domain are judged byte by byte.
 
 use etherparse::{EtherType, NetSlice, SlicedPacket, TransportSlice};
-use ferroute_control::model::bridge::{DomainSpec, RemoteStation};
+use ferroute_control::model::bridge::{DomainSpec, RemotePlace, RemoteStation};
 use ferroute_tests::bench::bridge::{domain_spec, remote_end};
 use ferroute_tests::bench::frames::{MacBytes, V4, assert_sound, framed};
 use ferroute_tests::bench::{Bench, Sent};
@@ -99,7 +99,7 @@ pub(crate) fn out_of(remote: &str, vni: u32, frame: &[u8]) -> Vec<u8> {
 
 pub(crate) fn behind(remote: &str, sequence: u32) -> RemoteStation {
     RemoteStation {
-        end: remote_end(remote, None),
+        place: RemotePlace::End(remote_end(remote, None)),
         sequence,
         sticky: false,
     }

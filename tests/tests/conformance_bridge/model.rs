@@ -4,7 +4,7 @@
 use crate::lab::{ALL, frame, host, lab, ways};
 use ferroute_control::core::request::BridgeRequest;
 use ferroute_control::model::bridge::{
-    DomainError, FdbChange, RemoteStation, StationKind, StationView,
+    DomainError, FdbChange, RemotePlace, RemoteStation, StationKind, StationView,
 };
 use ferroute_dataplane::mac::Mac;
 use ferroute_tests::bench::bridge::remote_end;
@@ -162,7 +162,7 @@ fn take(bench: &mut Bench, known: &mut [Known; 3], step: Step) {
         } => {
             let end_of = remote_end(ENDS[end], None);
             let remote = RemoteStation {
-                end: end_of,
+                place: RemotePlace::End(end_of),
                 sequence,
                 sticky,
             };

@@ -1,7 +1,7 @@
 //! Stations behind remote ends, and flood lists.
 
 use crate::lab::{ALL, behind, frame, host, lab, out_of, ways};
-use ferroute_control::model::bridge::{DomainError, RemoteStation, StationKind};
+use ferroute_control::model::bridge::{DomainError, RemotePlace, RemoteStation, StationKind};
 use ferroute_control::model::overlay::OverlayError;
 use ferroute_dataplane::drops::DropReason;
 use ferroute_dataplane::mac::Mac;
@@ -134,7 +134,7 @@ fn x_09_each_remote_end_gets_one_copy_and_tunnels_none() {
 fn b_10_a_remote_end_may_expect_a_vni_of_its_own() {
     let mut bench = lab();
     let elsewhere = RemoteStation {
-        end: remote_end("192.0.2.2", Some(7000)),
+        place: RemotePlace::End(remote_end("192.0.2.2", Some(7000))),
         sequence: 0,
         sticky: false,
     };

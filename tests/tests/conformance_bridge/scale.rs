@@ -1,11 +1,15 @@
 //! Many networks at once.
 
 use crate::lab::{ALL, frame, host, lab, out_of, ways};
+use crate::segment::on;
 use ferroute_control::core::request::SystemRequest;
+use ferroute_control::model::bridge::FdbChange;
 use ferroute_control::model::system::SystemView;
 use ferroute_dataplane::drops::DropReason;
+use ferroute_dataplane::mac::Mac;
 use ferroute_tests::bench::Bench;
 use ferroute_tests::bench::bridge::{domain_spec, gateway_spec};
+use ferroute_tests::bench::segment::segment_spec;
 use std::convert::Infallible;
 use std::time::Instant;
 
@@ -59,4 +63,38 @@ fn five_hundred_networks_cost_few_publications_each_and_keep_apart() {
     assert_eq!(ways(&sent, &far), ["p0", "p2", "p3"]);
     bench.receive("p1", &out_of("192.0.2.2", 1000 + NETWORKS, &far));
     assert_eq!(bench.dropped(DropReason::UnknownVni), 1);
+}
+
+#[test]
+fn b_08_a_router_that_leaves_a_segment_costs_the_same_for_one_station_and_for_ten_thousand() {
+    const STATIONS: u16 = 10_000;
+    let station = |number: u16| {
+        let [a, b] = number.to_be_bytes();
+        [2, 0, 0, 9, a, b]
+    };
+    let mut prices = Vec::new();
+    for stations in [1, STATIONS] {
+        let mut bench = lab();
+        bench.segment(segment_spec(1, &[], &["192.0.2.2", "192.0.2.3"]));
+        let put = |number| FdbChange::PutRemote {
+            domain: "blue".parse().unwrap(),
+            mac: Mac::new(station(number)),
+            remote: on(1, 0),
+        };
+        let refused = bench.fdb((0..stations).map(put).collect());
+        assert!(refused.is_empty(), "{refused:?}");
+        let (before, began) = (epoch(&mut bench), Instant::now());
+        bench
+            .change_segment(segment_spec(1, &[], &["192.0.2.3"]))
+            .unwrap();
+        println!("{stations} stations moved in {:?}", began.elapsed());
+        prices.push(epoch(&mut bench) - before);
+        for number in [0, stations - 1] {
+            let to = frame(host(2), station(number));
+            assert_eq!(ways(&bench.receive("p2", &to), &to), ["3 100"]);
+        }
+    }
+    println!("{prices:?} epochs");
+    // The core's own clockwork may add some.
+    assert!(prices.iter().all(|price| *price < 20), "{prices:?}");
 }

@@ -1,12 +1,13 @@
 //! Bridge domains and stations as messages.
 
 use crate::api::message::{MessageError, at_most, interface_name, octets, required, vrf_name};
+use crate::api::segment::{id_wire, segment_id};
 use crate::api::status::Field;
 use crate::model::bridge::{
     AGEING_MAX_SECONDS, AGEING_MIN_SECONDS, AGEING_SECONDS, DomainCounters, DomainError,
     DomainPolicy, DomainSpec, DomainView, FdbChange, FloodChange, FloodRate, GatewaySpec,
-    MAX_MOVES, MOVE_WINDOW_SECONDS, RemoteEnd, RemoteStation, StationCause, StationKind,
-    StationView,
+    MAX_MOVES, MOVE_WINDOW_SECONDS, RemoteEnd, RemotePlace, RemoteStation, StationCause,
+    StationKind, StationView,
 };
 use crate::model::number::RangeError;
 use crate::model::overlay::OverlayError;
@@ -66,6 +67,7 @@ impl TryFrom<pb::BridgePolicy> for DomainPolicy {
         let flood = Some(policy.flood_pps).filter(|rate| *rate > 0);
         Ok(Self {
             learn: !policy.no_learning,
+            learn_remote: policy.learn_remote,
             unknown_unicast: !policy.no_unknown_unicast,
             broadcast: !policy.no_broadcast,
             multicast: !policy.no_multicast,
@@ -101,6 +103,7 @@ impl From<DomainPolicy> for pb::BridgePolicy {
             ageing_seconds: policy.ageing_seconds.get().into(),
             max_moves: policy.max_moves.get(),
             move_window_seconds: policy.move_window_seconds.get(),
+            learn_remote: policy.learn_remote,
         }
     }
 }
@@ -201,6 +204,8 @@ impl From<DomainCounters> for pb::BridgeCounters {
             damped: stations.damped,
             violations: stations.violations,
             answered: counters.answered,
+            local_bias: counters.local_bias,
+            not_designated: counters.not_designated,
         }
     }
 }
@@ -216,6 +221,30 @@ fn remote_end(end: Option<&pb::RemoteEnd>, field: &str) -> Result<RemoteEnd, Sta
             .transpose()
             .field(&format!("{field}.vni"))?,
     })
+}
+
+/// Where a remote station is.
+fn remote_place(remote: &pb::RemoteStation, field: &str) -> Result<RemotePlace, Status> {
+    let at = format!("{field}.end");
+    if remote.segment.is_empty() {
+        return remote_end(remote.end.as_ref(), &at).map(RemotePlace::End);
+    }
+    let primary = remote.end.as_ref().map(|end| remote_end(Some(end), &at));
+    Ok(RemotePlace::Segment {
+        id: segment_id(&remote.segment, &format!("{field}.segment"))?,
+        primary: primary.transpose()?,
+    })
+}
+
+impl From<RemoteStation> for pb::RemoteStation {
+    fn from(remote: RemoteStation) -> Self {
+        Self {
+            end: remote.place.end().map(Into::into),
+            sequence: remote.sequence,
+            sticky: remote.sticky,
+            segment: remote.place.segment().map(id_wire).unwrap_or_default(),
+        }
+    }
 }
 
 impl From<RemoteEnd> for pb::RemoteEnd {
@@ -246,7 +275,7 @@ pub(super) fn fdb_change(change: &pb::FdbChange, place: usize) -> Result<FdbChan
                     domain,
                     mac,
                     remote: RemoteStation {
-                        end: remote_end(remote.end.as_ref(), &at("put.remote.end"))?,
+                        place: remote_place(remote, &at("put.remote"))?,
                         sequence: remote.sequence,
                         sticky: remote.sticky,
                     },
@@ -293,11 +322,7 @@ impl From<StationView> for pb::Station {
             mac: mac_wire(view.mac),
             kind: kind_wire(view.kind).into(),
             interface: interface.unwrap_or_default(),
-            remote: view.remote.map(|remote| pb::RemoteStation {
-                end: Some(remote.end.into()),
-                sequence: remote.sequence,
-                sticky: remote.sticky,
-            }),
+            remote: view.remote.map(Into::into),
             sequence: view.sequence,
             idle_seconds: view.idle_seconds.into(),
             damped: view.damped,

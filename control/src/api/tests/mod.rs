@@ -4,5 +4,6 @@ mod calls;
 mod inject;
 mod lab;
 mod listing;
+mod segments;
 mod standard;
 mod tls;

@@ -25,8 +25,10 @@ use std::os::fd::AsRawFd;
 
 /// Notes that a netdev is ours, so that it is known again after a restart.
 const ALIAS: &str = "ferroute-bridge";
-/// The group of these netdevs, so that they go at once ("frr" and a letter that no other program is known to use).
-const GROUP: u32 = 0x6672_7246;
+/// The first of the groups of these netdevs, by which they go: numbers that no other program is known to use.
+const FIRST_GROUP: u32 = 0x6672_7200;
+/// How many groups there are. While a group goes, nothing else in the kernel can change a netdev.
+const GROUPS: u32 = 32;
 /// The UDP port of VXLAN (RFC 7348 section 5).
 const VXLAN_PORT: u16 = 4789;
 
@@ -113,13 +115,15 @@ impl Shadow {
                 let names: BTreeSet<_> = vnis.iter().flat_map(|vni| names(*vni)).collect();
                 let ours = |link: &Link| link.alias == ALIAS && names.contains(&link.name);
                 let links = home.links()?;
-                let mut grouped = links.iter().filter(|link| link.group == GROUP).peekable();
-                // Another bridge may have netdevs here, and some may be older than groups.
-                if grouped.peek().is_some()
-                    && grouped.all(ours)
-                    && let Err(error) = home.delete_group(GROUP)
-                {
-                    tracing::debug!("netdevs of VNIs go one by one: {error}");
+                for group in FIRST_GROUP..FIRST_GROUP + GROUPS {
+                    let mut members = links.iter().filter(|link| link.group == group).peekable();
+                    // Another bridge may have netdevs here, and some may be older than groups.
+                    if members.peek().is_some()
+                        && members.all(ours)
+                        && let Err(error) = home.delete_group(group)
+                    {
+                        tracing::debug!("netdevs of VNIs go one by one: {error}");
+                    }
                 }
                 for link in home.links()?.into_iter().filter(ours) {
                     home.delete(link.index)?;
@@ -136,6 +140,11 @@ impl Shadow {
 /// The names of the netdevs of a VNI: VXLAN device, bridge, and the port behind which the router's own stations are.
 fn names(vni: u32) -> [String; 3] {
     [format!("vni{vni}"), format!("br{vni}"), stations_port(vni)]
+}
+
+/// The group of the netdevs of a VNI.
+const fn group(vni: u32) -> u32 {
+    FIRST_GROUP + vni % GROUPS
 }
 
 /// The name of the port of a VNI's bridge behind which the kernel sees the stations that the router learned.
@@ -290,7 +299,7 @@ impl<'a> Maker<'a> {
         let link = home.link_by_name(name)?.ok_or_else(missing)?;
         let note = rtnetlink::LinkUnspec::new_with_index(link.index)
             .alias(ALIAS)
-            .link_group(GROUP);
+            .link_group(group(self.vni));
         home.set(note.build())?;
         Ok(link)
     }

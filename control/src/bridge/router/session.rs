@@ -53,7 +53,7 @@ pub(in crate::bridge) enum Word {
     /// An answer on the stream of routes.
     Answer(Answer),
     /// Something happened to an interface.
-    Interface(v1::event::What),
+    Interface(Box<v1::event::What>),
 }
 
 impl Session {
@@ -120,7 +120,7 @@ impl Session {
                 event = self.events.message() => {
                     let event = event?.ok_or(SessionError::Ended)?;
                     if let Some(what) = event.what {
-                        return Ok(Word::Interface(what));
+                        return Ok(Word::Interface(Box::new(what)));
                     }
                 }
             }

@@ -347,7 +347,7 @@ impl Source {
                 self.end_of_rib = false;
             }
             Event::Word(Word::Answer(answer)) => self.answered(answer),
-            Event::Word(Word::Interface(what)) => self.interface(what).await,
+            Event::Word(Word::Interface(what)) => self.interface(*what).await,
             down @ Event::Down(_) => self.down(down),
         }
     }

@@ -26,4 +26,6 @@ pub(in crate::bridge) use task::{Stations, Word};
 #[cfg(test)]
 mod proptests;
 #[cfg(test)]
+mod recorded;
+#[cfg(test)]
 mod tests;

@@ -72,6 +72,8 @@ pub(super) async fn neighbours(channel: Channel) -> Result<Vec<v1::Neighbour>, S
 /// What a station is to us. None for what means nothing.
 pub(super) fn station(station: &v1::Station) -> Option<(Mac, Station)> {
     let whose = match station.kind() {
+        // Behind a remote end it was learned without the daemons' doing.
+        v1::FdbKind::Learned if station.interface.is_empty() => return None,
         v1::FdbKind::Learned | v1::FdbKind::Static => Whose::Member,
         v1::FdbKind::Remote => Whose::Remote,
         v1::FdbKind::Gateway => Whose::Gateway,
@@ -221,6 +223,7 @@ fn put(domain: &str, mac: Mac, at: Place, sequence: u32) -> v1::FdbChange {
         end: Some(end(at.end)),
         sequence,
         sticky: at.sticky,
+        ..v1::RemoteStation::default()
     };
     let entry = v1::FdbEntry {
         domain: domain.to_owned(),

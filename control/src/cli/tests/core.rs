@@ -46,6 +46,7 @@ pub(super) fn answer(request: Request) {
         Request::NextHop(request) => next_hop(request),
         Request::Overlay(request) => super::overlay::answer(request),
         Request::Bridge(request) => super::domain::answer(request),
+        Request::Segment(request) => super::segment::answer(request),
         Request::Neighbour(request) => neighbour(request),
         Request::Stats(request) => stats(request),
         Request::Trace(request) => super::packets::answer(request),

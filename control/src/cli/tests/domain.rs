@@ -3,7 +3,7 @@
 use crate::core::request::BridgeRequest;
 use crate::model::bridge::{
     DomainCounters, DomainError, DomainPolicy, DomainSpec, DomainView, GatewaySpec, RemoteEnd,
-    RemoteStation, StationCount, StationKind, StationView,
+    RemotePlace, RemoteStation, StationCount, StationKind, StationView,
 };
 use crate::model::page::Page;
 use ferroute_dataplane::ids::BridgeId;
@@ -54,10 +54,10 @@ fn stations() -> Vec<StationView> {
         kind: StationKind::Remote,
         interface: None,
         remote: Some(RemoteStation {
-            end: RemoteEnd {
+            place: RemotePlace::End(RemoteEnd {
                 address: "192.0.2.2".parse().unwrap(),
                 vni: Vni::new(7).ok(),
-            },
+            }),
             sequence: 3,
             sticky: true,
         }),

@@ -95,7 +95,7 @@ fn golden(name: &str, actual: &str) {
 }
 
 /// All that can be shown.
-const SHOWN: [&str; 31] = [
+const SHOWN: [&str; 35] = [
     "port show",
     "port show p0",
     "port stats p0",
@@ -117,6 +117,10 @@ const SHOWN: [&str; 31] = [
     "label show",
     "label add 101 vrf red",
     "tunnel show",
+    "domain show",
+    "fdb show",
+    "segment show",
+    "segment show 03:44:38:39:ff:ff:01:00:00:01",
     "neigh show",
     "neigh add 10.0.0.2 lladdr 02:00:00:00:00:01 dev p0",
     "stats interfaces",

@@ -6,6 +6,7 @@ mod domain;
 mod live;
 mod overlay;
 mod packets;
+mod segment;
 
 use super::grammar::Cli;
 use clap::{Command, CommandFactory, Parser};
@@ -107,6 +108,11 @@ fn what_users_of_ip_type_is_understood() {
         "fdb append 00:00:00:00:00:00 domain blue dst 192.0.2.2",
         "fdb show --domain blue --kind learned",
         "fdb flush --dev p0",
+        "fdb add 02:00:00:00:00:07 domain blue segment 03:44:38:39:ff:ff:01:00:00:01",
+        "segment add 03:44:38:39:ff:ff:01:00:00:01 member p0 peer 192.0.2.2 designated except blue",
+        "segment replace 03:44:38:39:ff:ff:01:00:00:01 single-active",
+        "segment show 03:44:38:39:ff:ff:01:00:00:01",
+        "segment del 03:44:38:39:ff:ff:01:00:00:01",
         "label add 100 vrf red",
         "label del 100",
         "tunnel show",
@@ -117,7 +123,7 @@ fn what_users_of_ip_type_is_understood() {
         "-o json stats memory",
         "drops --all",
         "workers --stages",
-        "events --kind port,owner --dev p0",
+        "events --kind port,owner,segment,endpoint,vni,label,tunnel --dev p0",
         "trace --dev p0 --vrf red --prefix 10.0.0.0/8 --reason no_route --sample 10 -n 5",
         "capture -w x.pcapng --at receive,transmit,punt,drop -s 96 -n 9 --bytes 1000000 --seconds 5",
         "capture -w - --at drop --reason ttl_expired",

@@ -1,7 +1,7 @@
 //! Rules about bridge domains, and the VNIs that lead to them.
 
 use super::names::unique;
-use super::{Checker, at};
+use super::{Checker, at, segments};
 use crate::config::document::Step;
 use crate::config::domains::{Domain, Gateway};
 use crate::config::mistake::Problem;
@@ -87,19 +87,25 @@ fn stations(checker: &mut Checker<'_>, place: usize, domain: &Domain) {
             let (what, name) = ("station", station.mac.to_string());
             checker.report(path, Problem::Duplicate { what, name, first });
         }
+        if let Some(segment) = station.segment {
+            let path = at!["domains", place, "fdb", item, "segment"];
+            segments::segment(checker, path, segment);
+            remote(checker, path, domain.name);
+        }
         match (station.interface, station.remote) {
             (Some(interface), None) if !domain.members.contains(&interface) => {
                 let message = "this is no member of the domain";
                 let path = at!["domains", place, "fdb", item, "interface"];
                 checker.report(path, Problem::Rule(message));
             }
-            (Some(_), None) if station.vni.is_none() => {}
+            (Some(_), None) if station.vni.is_none() && station.segment.is_none() => {}
+            (None, None) if station.vni.is_none() && station.segment.is_some() => {}
             (None, Some(_)) => {
                 let path = at!["domains", place, "fdb", item, "remote"];
                 remote(checker, path, domain.name);
             }
             _ => {
-                let message = "a station is behind an `interface`, or behind a `remote` end that may have a `vni`";
+                let message = "a station is behind an `interface`, a `segment`, or a `remote` end that may have a `vni`";
                 checker.report(path, Problem::Rule(message));
             }
         }

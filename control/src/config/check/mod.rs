@@ -10,6 +10,7 @@ mod machine;
 mod names;
 mod overlay;
 mod routes;
+mod segments;
 
 use super::Config;
 use super::cpus::CpuList;
@@ -35,6 +36,7 @@ pub(super) fn check(config: &Config, document: &Document, allowed: &CpuList) -> 
     addresses::check(&mut checker);
     overlay::check(&mut checker);
     domains::check(&mut checker);
+    segments::check(&mut checker);
     routes::check(&mut checker);
     checker.mistakes
 }

@@ -23,6 +23,7 @@ impl Router {
         if self.plane.hung().is_none() {
             self.bridging.fdb.settle();
         }
+        self.forget_unheard();
         let now = self.second();
         let turn = TURN_STATIONS.max(self.bridging.stations.len() / TURNS);
         let some = self.bridging.stations.after(self.bridging.looked_at);

@@ -3,13 +3,14 @@
 use std::net::IpAddr;
 
 use ferroute_dataplane::fdb::FdbKey;
-use ferroute_dataplane::ids::{BridgeId, TunnelId};
+use ferroute_dataplane::ids::BridgeId;
 use ferroute_dataplane::mac::Mac;
 
-use super::station::{Refusal, Remote, Station};
+use super::station::{Learned, Refusal, Remote, RemoteWay, Station};
 use crate::core::router::Router;
 use crate::model::bridge::{
-    DomainError, FdbChange, Refused, RemoteEnd, RemoteStation, StationCause, StationKind,
+    DomainError, FdbChange, Refused, RemoteEnd, RemotePlace, RemoteStation, StationCause,
+    StationKind,
 };
 use crate::model::name::{DomainName, InterfaceName};
 
@@ -17,51 +18,74 @@ impl Router {
     /// Sets and deletes stations. When this returns, the workers forward by them.
     pub(in crate::core) fn change_fdb(&mut self, changes: &[FdbChange]) -> Refused {
         let mut refused = Refused::new();
-        // Tunnels first: workers must know them before the FDB names them.
-        let mut tunnels = Vec::with_capacity(changes.len());
+        // Ways first: workers must know them before the FDB names them.
+        let mut ways = Vec::with_capacity(changes.len());
         for change in changes {
-            tunnels.push(match change {
+            ways.push(match change {
                 FdbChange::PutRemote { domain, remote, .. } => {
-                    self.hold_end(*domain, remote.end).map(Some)
+                    self.hold_way(*domain, remote.place).map(Some)
                 }
                 _ => Ok(None),
             });
         }
         self.finish();
         let mut idle = Vec::new();
-        for (place, (change, tunnel)) in changes.iter().zip(tunnels).enumerate() {
-            let done = tunnel.and_then(|tunnel| self.change_station(change, tunnel, &mut idle));
+        for (place, (change, way)) in changes.iter().zip(ways).enumerate() {
+            let done = way.and_then(|way| self.change_station(change, way, &mut idle));
             if let Err(error) = done {
                 refused.push((place, error));
             }
         }
         // What a worker looked up before this in the FDB it finds in its snapshot until it passes.
-        for tunnel in idle {
-            self.hops.let_go_tunnel(tunnel);
+        for way in idle {
+            self.let_go_way(way);
         }
         self.finish();
         refused
     }
 
+    /// What leads to a place, held for one station more.
+    fn hold_way(
+        &mut self,
+        domain: DomainName,
+        place: RemotePlace,
+    ) -> Result<RemoteWay, DomainError> {
+        match place {
+            RemotePlace::End(end) => self.hold_end(domain, end).map(RemoteWay::Tunnel),
+            RemotePlace::Segment { id, primary } => {
+                let path = self.hold_path(domain, id, primary);
+                path.map(RemoteWay::Segment)
+            }
+        }
+    }
+
+    /// Lets what leads to a place go for one station.
+    pub(super) fn let_go_way(&mut self, way: RemoteWay) {
+        match way {
+            RemoteWay::Tunnel(tunnel) => self.hops.let_go_tunnel(tunnel),
+            RemoteWay::Segment(path) => self.let_go_path(path),
+        }
+    }
+
     fn change_station(
         &mut self,
         change: &FdbChange,
-        tunnel: Option<TunnelId>,
-        idle: &mut Vec<TunnelId>,
+        way: Option<RemoteWay>,
+        idle: &mut Vec<RemoteWay>,
     ) -> Result<(), DomainError> {
-        match (*change, tunnel) {
+        match (*change, way) {
             (
                 FdbChange::PutRemote {
                     domain,
                     mac,
                     remote,
                 },
-                Some(tunnel),
+                Some(way),
             ) => {
-                let done = self.put_remote(domain, mac, remote, tunnel);
+                let done = self.put_remote(domain, mac, remote, way);
                 match done {
                     Ok(before) => idle.extend(before),
-                    Err(_) => idle.push(tunnel),
+                    Err(_) => idle.push(way),
                 }
                 done.map(drop)
             }
@@ -115,28 +139,33 @@ impl Router {
         self.put_station(key, &before, station)
     }
 
-    /// Answers the tunnel that is not used any more.
+    /// Answers what is not used any more.
     fn put_remote(
         &mut self,
         name: DomainName,
         mac: Mac,
         said: RemoteStation,
-        tunnel: TunnelId,
-    ) -> Result<Option<TunnelId>, DomainError> {
+        way: RemoteWay,
+    ) -> Result<Option<RemoteWay>, DomainError> {
         let (id, domain) = self.bridging.named(&name)?;
-        let (policy, own) = (domain.policy, self.own_end(id, said.end));
+        let end = said.place.end();
+        let (policy, own) = (domain.policy, end.and_then(|end| self.own_end(id, end)));
         let key = FdbKey::new(id, mac);
         let before = self.bridging.stations.get(key);
+        let member = before.learned.and_then(Learned::member);
+        let segment = member.and_then(|member| self.bridging.segments.of(member));
+        let segment = segment.map(|segment| segment.spec.id);
+        let here = segment.is_some() && segment == said.place.segment();
         let mut station = before;
         let previous = station
-            .put_remote(Remote { said, tunnel }, own, self.now_ns(), &policy)
+            .put_remote(Remote { said, way }, own, here, self.now_ns(), &policy)
             .map_err(|refusal| match refusal {
                 Refusal::Gateway => DomainError::StationIsGateway { mac },
                 Refusal::Sticky => DomainError::Sticky { mac },
                 Refusal::Stale(sequence) => DomainError::StaleSequence { mac, sequence },
             })?;
         self.put_station(key, &before, station)?;
-        Ok(previous.map(|p| p.tunnel))
+        Ok(previous.map(|p| p.way))
     }
 
     fn put_station(
@@ -173,7 +202,7 @@ impl Router {
         key: FdbKey,
         kind: Option<StationKind>,
         end: Option<RemoteEnd>,
-        idle: &mut Vec<TunnelId>,
+        idle: &mut Vec<RemoteWay>,
     ) -> Result<(), DomainError> {
         let before = self.bridging.stations.get(key);
         let mut station = before;
@@ -185,7 +214,7 @@ impl Router {
             station.learned = None;
         }
         if is(StationKind::Remote) {
-            let other = |remote: &Remote| end.is_some_and(|end| remote.said.end != end);
+            let other = |remote: &Remote| end.is_some() && remote.said.place.end() != end;
             station.remote = station.remote.filter(other);
         }
         if station == before {
@@ -194,7 +223,7 @@ impl Router {
         self.write_station(key, station)
             .map_err(|error| self.fdb_full(error))?;
         if station.remote.is_none() {
-            idle.extend(before.remote.map(|r| r.tunnel));
+            idle.extend(before.remote.map(|r| r.way));
         }
         if before.target() != station.target() {
             self.tell_station(key, &before, StationCause::Configured);
@@ -220,9 +249,7 @@ impl Router {
             .transpose()?;
         let learned = |station: &Station| {
             let learned = station.learned?;
-            member
-                .is_none_or(|member| learned.interface == member)
-                .then_some(())
+            (member.is_none() || learned.member() == member).then_some(())
         };
         let all = self.bridging.stations.after(None);
         let keys: Vec<FdbKey> = all

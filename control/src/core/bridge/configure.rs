@@ -1,6 +1,7 @@
 //! Making, changing and removing bridge domains and their members.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use ferroute_dataplane::fdb::FdbKey;
 use ferroute_dataplane::ids::{BridgeId, EndpointId, InterfaceId};
@@ -8,7 +9,8 @@ use ferroute_dataplane::policer::Rate;
 use ferroute_dataplane::snapshot::bridge::{Bridge, BridgePolicy};
 use ferroute_dataplane::wire::vxlan::Vni;
 
-use super::station::Station;
+use super::audience::segmented;
+use super::station::{Learned, Station};
 use crate::core::router::Router;
 use crate::model::bridge::{
     DomainError, DomainSpec, DomainView, StationCause, StationCounters, StationKind,
@@ -36,6 +38,7 @@ impl Router {
         let members = self.check_members(&spec.members, None)?;
         let id = self.bridging.add(name, spec.policy);
         let id = id.ok_or(DomainError::TooManyDomains { limit: MAX_DOMAINS })?;
+        self.count_bridge(id);
         if let Err(error) = self.set_gateway(id, spec.gateway) {
             self.bridging.remove(id);
             return Err(error);
@@ -59,6 +62,13 @@ impl Router {
             domain.policy = spec.policy;
         }
         self.set_members(id, members);
+        let heard = self
+            .bridging
+            .get(id)
+            .is_some_and(|domain| !domain.heard.is_empty());
+        if heard && !spec.policy.learn_remote {
+            self.forget_heard(id);
+        }
         self.domain_view(&spec.name)
     }
 
@@ -173,7 +183,7 @@ impl Router {
         for member in before.difference(&members) {
             self.move_into(*member, None);
             self.forget_stations(id, |station| Station {
-                learned: station.learned.filter(|l| l.interface != *member),
+                learned: station.learned.filter(|l| l.member() != Some(*member)),
                 fixed: station.fixed.filter(|fixed| fixed != member),
                 ..station
             });
@@ -187,6 +197,7 @@ impl Router {
             self.sync_interface(gateway.interface);
         }
         self.finish();
+        self.follow_paths_in(id);
     }
 
     fn move_into(&mut self, member: InterfaceId, bridge: Option<BridgeId>) {
@@ -204,6 +215,15 @@ impl Router {
         self.tell_interface(Change::Changed, member);
     }
 
+    /// Forgets the stations of a domain that were learned at these members.
+    pub(super) fn forget_learned_at(&mut self, id: BridgeId, members: &BTreeSet<InterfaceId>) {
+        let there = |learned: &Learned| learned.member().is_some_and(|m| members.contains(&m));
+        self.forget_stations(id, |station| Station {
+            learned: station.learned.filter(|learned| !there(learned)),
+            ..station
+        });
+    }
+
     /// Makes a change of all stations of a domain.
     pub(super) fn forget_stations(&mut self, id: BridgeId, left: impl Fn(Station) -> Station) {
         let of = self.bridging.stations.of(id);
@@ -218,7 +238,7 @@ impl Router {
                 continue;
             }
             if let Some(remote) = before.remote.filter(|_| station.remote.is_none()) {
-                self.hops.let_go_tunnel(remote.tunnel);
+                self.let_go_way(remote.way);
             }
             if before.kind() != Some(StationKind::Gateway) && before.target() != station.target() {
                 self.tell_station(key, &before, StationCause::Configured);
@@ -239,8 +259,19 @@ impl Router {
                 self.settings.ticks_hz,
             )
         });
+        let attached = self.attached(domain);
+        let active = attached
+            .iter()
+            .filter(|(_, on)| on.is_none_or(|s| !s.is_standby()));
+        let segments = segmented(&attached).map(Arc::new);
+        let heard = domain
+            .heard
+            .iter()
+            .map(|(address, end)| (*address, end.tunnel));
+        let hears = policy.learn_remote && domain.vni.is_some();
+        let asks_source = hears || segments.is_some();
         let bridge = Bridge {
-            members: domain.members.iter().copied().collect(),
+            members: active.map(|(member, _)| *member).collect(),
             flood: domain.flood.values().copied().collect(),
             gateway: domain.gateway.map(|gateway| gateway.interface),
             policy: BridgePolicy {
@@ -251,8 +282,17 @@ impl Router {
                 suppress: policy.suppress,
                 storm,
             },
+            segments,
+            heard: hears.then(|| Arc::new(heard.collect())),
         };
+        let told = domain.vni.filter(|_| asks_source != domain.asks_source);
+        if let Some((endpoint, _)) = told {
+            self.overlay.stale_endpoints.insert(endpoint);
+        }
         self.plane.edit().bridges.set(id.index(), Some(bridge));
+        if let Some(domain) = self.bridging.get_mut(id) {
+            domain.asks_source = asks_source;
+        }
     }
 
     /// Notes that a VXLAN network leads to a domain now.
@@ -260,6 +300,7 @@ impl Router {
         if let Some(domain) = self.bridging.get_mut(id) {
             domain.vni = Some((endpoint, vni));
         }
+        self.write_domain(id);
     }
 
     /// Takes a domain's VXLAN network away, with its remote stations and its flood list.
@@ -267,7 +308,6 @@ impl Router {
         let Some(domain) = self.bridging.get_mut(id) else {
             return;
         };
-        domain.vni = None;
         let flood = std::mem::take(&mut domain.flood);
         self.write_domain(id);
         self.plane.publish();
@@ -275,6 +315,11 @@ impl Router {
             remote: None,
             ..station
         });
+        self.forget_heard(id);
+        if let Some(domain) = self.bridging.get_mut(id) {
+            domain.vni = None;
+        }
+        self.write_domain(id);
         for tunnel in flood.into_values() {
             self.hops.let_go_tunnel(tunnel);
         }

@@ -1,11 +1,13 @@
 //! Bridge domains as the core holds them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use ferroute_dataplane::fdb::{Fdb, FdbKey};
 use ferroute_dataplane::ids::{BridgeId, EndpointId, InterfaceId, TunnelId};
 use ferroute_dataplane::wire::vxlan::Vni;
 
+use super::segment::Segments;
 use super::stations::Stations;
 use crate::model::bridge::{DomainError, DomainPolicy, GatewaySpec, RemoteEnd, StationCounters};
 use crate::model::name::DomainName;
@@ -20,7 +22,18 @@ pub(in crate::core) struct Domain {
     pub(super) vni: Option<(EndpointId, Vni)>,
     /// The tunnels to its remote ends, each held once.
     pub(super) flood: BTreeMap<RemoteEnd, TunnelId>,
+    /// The remote ends behind which stations were learned, each with its tunnel held once.
+    pub(super) heard: BTreeMap<IpAddr, HeardEnd>,
+    /// Whether its endpoint was told that it matters by which remote end frames come.
+    pub(super) asks_source: bool,
     pub(super) counters: StationCounters,
+}
+
+/// A remote end behind which stations were learned.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct HeardEnd {
+    pub(super) tunnel: TunnelId,
+    pub(super) stations: u32,
 }
 
 /// The router's own interface in a domain.
@@ -39,6 +52,9 @@ pub(in crate::core) struct Bridging {
     /// may still name them.
     last: u16,
     pub(super) stations: Stations,
+    pub(super) segments: Segments,
+    /// Remote ends behind which there may be no learned station any more.
+    pub(super) unheard: BTreeSet<(BridgeId, IpAddr)>,
     pub(super) fdb: Fdb,
     /// The station that was looked at last for its age.
     pub(super) looked_at: Option<FdbKey>,
@@ -52,6 +68,8 @@ impl Bridging {
             by_name: BTreeMap::new(),
             last: 0,
             stations: Stations::default(),
+            segments: Segments::default(),
+            unheard: BTreeSet::new(),
             fdb,
             looked_at: None,
         }
@@ -100,6 +118,8 @@ impl Bridging {
                 gateway: None,
                 vni: None,
                 flood: BTreeMap::new(),
+                heard: BTreeMap::new(),
+                asks_source: false,
                 counters: StationCounters::default(),
             },
         );
@@ -127,6 +147,18 @@ impl Domain {
     /// Whether a VXLAN network leads to it.
     pub(in crate::core) const fn has_vni(&self) -> bool {
         self.vni.is_some()
+    }
+
+    /// Whether it matters by which remote end frames come.
+    pub(in crate::core) const fn asks_source(&self) -> bool {
+        self.asks_source
+    }
+
+    /// The remote end at an address, with the VNI that it expects as far as its place in the flood list tells.
+    pub(super) fn end_at(&self, address: IpAddr) -> RemoteEnd {
+        let first = RemoteEnd { address, vni: None };
+        let known = self.flood.range(first..).next().map(|(end, _)| *end);
+        known.filter(|end| end.address == address).unwrap_or(first)
     }
 
     /// Whether its gateway is to have a kernel twin.

@@ -2,9 +2,11 @@
 
 use ferroute_dataplane::fdb::{FdbError, FdbKey, Second};
 
-use super::station::Station;
+use super::station::{Learned, Station};
 use crate::core::router::Router;
-use crate::model::bridge::{DomainError, StationCause, StationKind, StationView};
+use crate::model::bridge::{
+    DomainError, RemotePlace, RemoteStation, StationCause, StationKind, StationView,
+};
 use crate::model::event::{Change, Happening};
 
 impl Router {
@@ -18,9 +20,9 @@ impl Router {
     /// # Errors
     /// [`FdbError`]; all is as it was then.
     pub(super) fn write_station(&mut self, key: FdbKey, station: Station) -> Result<(), FdbError> {
-        let before = self.bridging.stations.get(key).target();
+        let before = self.bridging.stations.get(key);
         match station.target() {
-            target if target == before => {}
+            target if target == before.target() => {}
             Some(target) => {
                 let now = self.second();
                 let set = self.bridging.fdb.set(key, target, now)?;
@@ -32,6 +34,7 @@ impl Router {
             None => drop(self.bridging.fdb.remove(key)),
         }
         self.bridging.stations.set(key, station);
+        self.count_heard(key, &before, &station);
         Ok(())
     }
 
@@ -82,12 +85,19 @@ impl Router {
         let idle = self.bridging.fdb.get(key);
         let idle = idle.filter(|_| matches!(kind, StationKind::Learned | StationKind::Static));
         let interface = station.interface().and_then(|id| self.interfaces.get(id));
+        let domain = self.bridging.get(key.bridge())?;
+        let heard = station.learned.and_then(Learned::remote);
+        let heard = heard.map(|address| RemoteStation {
+            place: RemotePlace::End(domain.end_at(address)),
+            sequence: station.sequence(),
+            sticky: false,
+        });
         Some(StationView {
-            domain: self.bridging.get(key.bridge())?.name(),
+            domain: domain.name(),
             mac: key.mac(),
             kind,
             interface: interface.map(|i| i.name),
-            remote: station.remote.map(|r| r.said),
+            remote: heard.or(station.remote.map(|r| r.said)),
             sequence: station.sequence(),
             idle_seconds: idle.map_or(0, |entry| self.second().since(entry.used)),
             damped: station.is_damped(self.now_ns()),

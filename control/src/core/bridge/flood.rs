@@ -28,7 +28,12 @@ impl Router {
         Ok(tunnel)
     }
 
-    fn tunnel_key(&self, name: DomainName, end: RemoteEnd) -> Result<TunnelKey, DomainError> {
+    /// The tunnel to a remote end of a domain.
+    pub(super) fn tunnel_key(
+        &self,
+        name: DomainName,
+        end: RemoteEnd,
+    ) -> Result<TunnelKey, DomainError> {
         let (_, domain) = self.bridging.named(&name)?;
         let (id, own) = domain.vni.ok_or(DomainError::NoVni { domain: name })?;
         let endpoint = self.overlay.endpoints.get(id);
@@ -62,14 +67,17 @@ impl Router {
         }
         // New tunnels are in the draft before lists that name them, and old ones go after.
         self.finish();
-        for id in touched {
-            self.write_domain(id);
+        for id in &touched {
+            self.write_domain(*id);
         }
         self.plane.publish();
         for tunnel in gone {
             self.hops.let_go_tunnel(tunnel);
         }
         self.finish();
+        for id in touched {
+            self.follow_paths_in(id);
+        }
         refused
     }
 

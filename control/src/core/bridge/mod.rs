@@ -10,18 +10,25 @@
 //! ```
 //!
 //! * [`station`], [`stations`]: the truth and its rules, without I/O.
+//! * [`segment`]: Ethernet segments, [`audience`]: who gets what is flooded among them, without I/O; [`attach`] changes
+//!   them, [`path`]: which way the stations behind them are.
 //! * [`domain`]: the domains; [`configure`] and [`gateway`] change them.
-//! * [`fdb`]: writes the FDB; [`change`], [`seen`] and [`age`] are why.
+//! * [`fdb`]: writes the FDB; [`change`], [`seen`], [`heard`] and [`age`] are why.
 //! * [`flood`]: tunnels of the VXLAN network; [`view`]: what clients see.
 
 mod age;
+mod attach;
+mod audience;
 mod change;
 mod configure;
 mod domain;
 mod fdb;
 mod flood;
 mod gateway;
+mod heard;
+mod path;
 mod seen;
+mod segment;
 mod station;
 mod stations;
 mod view;

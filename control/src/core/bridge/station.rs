@@ -4,19 +4,21 @@
 //! |---|---|---|
 //! | gateway | the domain's spec | always |
 //! | static | a client | unless it is the gateway |
-//! | learned | frames at a member | unless one of the above |
+//! | learned | frames at a member, or out of a tunnel | unless one of the above |
 //! | remote | a client | unless one of the above |
 //!
 //! A learned and a remote station fight by mobility sequence (RFC 7432 section 15): a frame at a member beats what a
 //! client said before, with a sequence one above; a client beats that with a higher one. What a client said is kept
-//! when it is beaten, and counts again when the learned station ages.
+//! when it is beaten, and counts again when the learned station ages. A station that is seen at a member of the segment behind
+//! which clients say that it is has not moved. What comes out of a tunnel never beats what a client said.
 
 use std::net::IpAddr;
 
 use ferroute_dataplane::fdb::FdbTarget;
-use ferroute_dataplane::ids::{InterfaceId, TunnelId};
+use ferroute_dataplane::ids::{InterfaceId, SegmentPathId, TunnelId};
 
 use crate::model::bridge::{DomainPolicy, RemoteStation, StationKind};
+use crate::model::segment::SegmentId;
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -33,17 +35,35 @@ pub(super) struct Station {
 /// A station that was seen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Learned {
-    pub(super) interface: InterfaceId,
+    pub(super) place: Place,
     pub(super) sequence: u32,
     /// How often it was asked for since it was last heard of.
     asked: u8,
 }
 
-/// What a client said, with the tunnel that leads there.
+/// Where a station was seen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Place {
+    /// At a member.
+    Member(InterfaceId),
+    /// Behind a remote end, to which this tunnel leads.
+    Remote(IpAddr, TunnelId),
+}
+
+/// What a client said, with what leads there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Remote {
     pub(super) said: RemoteStation,
-    pub(super) tunnel: TunnelId,
+    pub(super) way: RemoteWay,
+}
+
+/// What leads to a remote station; held once for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum RemoteWay {
+    /// A tunnel.
+    Tunnel(TunnelId),
+    /// The path to the stations behind a segment.
+    Segment(SegmentPathId),
 }
 
 /// The moves of a station within a window, and until when it stays where it is.
@@ -65,7 +85,7 @@ pub(super) enum Due {
     End,
 }
 
-/// What became of a frame of a station at a member.
+/// What became of a frame of a station.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Heard {
     /// Nothing new.
@@ -112,13 +132,21 @@ impl Station {
         if self.gateway.is_some() {
             return Some(FdbTarget::Gateway);
         }
-        let remote = self.remote.map(|r| FdbTarget::Tunnel(r.tunnel));
-        self.interface().map(FdbTarget::Interface).or(remote)
+        if let Some(member) = self.interface() {
+            return Some(FdbTarget::Interface(member));
+        }
+        if let Some(Place::Remote(_, tunnel)) = self.learned.map(|learned| learned.place) {
+            return Some(FdbTarget::Tunnel(tunnel));
+        }
+        Some(match self.remote?.way {
+            RemoteWay::Tunnel(tunnel) => FdbTarget::Tunnel(tunnel),
+            RemoteWay::Segment(path) => FdbTarget::Segment(path),
+        })
     }
 
     /// The member behind which it is, or the gateway.
     pub(super) fn interface(&self) -> Option<InterfaceId> {
-        let learned = self.learned.map(|l| l.interface);
+        let learned = self.learned.and_then(Learned::member);
         self.gateway.or(self.fixed).or(learned)
     }
 
@@ -141,31 +169,37 @@ impl Station {
         self.gateway.is_none() && self.fixed.is_none() && self.learned.is_none()
     }
 
-    /// Takes a frame of it at a member.
+    /// Takes a frame of it; `segment` is that of the member.
     pub(super) fn hear(
         &mut self,
-        interface: InterfaceId,
+        place: Place,
+        segment: Option<SegmentId>,
         now_ns: u64,
         policy: &DomainPolicy,
     ) -> Heard {
         let elsewhere = |is: bool| if is { Heard::Known } else { Heard::Violation };
         if let Some(own) = self.gateway.or(self.fixed) {
-            return elsewhere(own == interface);
+            return elsewhere(place == Place::Member(own));
         }
         let sequence = match (self.learned, self.remote) {
-            (Some(learned), _) if learned.interface == interface => return Heard::Known,
+            (Some(learned), _) if learned.place == place => return Heard::Known,
+            (_, Some(_)) if matches!(place, Place::Remote(..)) => return Heard::Known,
             (Some(learned), _) => learned.sequence,
+            (None, Some(remote)) if segment.is_some() && remote.said.place.segment() == segment => {
+                self.learned = Some(Learned::new(place, remote.said.sequence));
+                return Heard::New;
+            }
             (None, Some(remote)) if remote.said.sticky => return Heard::Violation,
             (None, Some(remote)) => remote.said.sequence.saturating_add(1),
             (None, None) => {
-                self.learned = Some(Learned::new(interface, 0));
+                self.learned = Some(Learned::new(place, 0));
                 return Heard::New;
             }
         };
         if let Err(began) = self.moves.note(now_ns, policy) {
             return Heard::Damped(began);
         }
-        self.learned = Some(Learned::new(interface, sequence));
+        self.learned = Some(Learned::new(place, sequence));
         Heard::Moved
     }
 
@@ -190,11 +224,13 @@ impl Station {
     }
 
     /// Takes what a client says of its remote end. `own` is the address of the endpoint here: of two with the same
-    /// sequence the lower address wins (RFC 7432 section 15.1). Answers what the client said before.
+    /// sequence the lower address wins (RFC 7432 section 15.1). `here` says that the station was learned at a member of the
+    /// segment of which the client speaks. Answers what the client said before.
     pub(super) fn put_remote(
         &mut self,
         remote: Remote,
         own: Option<IpAddr>,
+        here: bool,
         now_ns: u64,
         policy: &DomainPolicy,
     ) -> Result<Option<Remote>, Refusal> {
@@ -202,7 +238,8 @@ impl Station {
             return Err(Refusal::Gateway);
         }
         let said = remote.said;
-        if let Some(before) = self.remote.filter(|b| b.said.end != said.end) {
+        let elsewhere = |before: &Remote| !before.said.place.is_same(&said.place);
+        if let Some(before) = self.remote.filter(elsewhere) {
             if before.said.sticky && !said.sticky {
                 return Err(Refusal::Sticky);
             }
@@ -210,10 +247,14 @@ impl Station {
                 return Err(Refusal::Stale(before.said.sequence));
             }
         }
-        if let Some(learned) = self.learned {
-            let tie =
-                said.sequence == learned.sequence && own.is_some_and(|own| said.end.address < own);
-            if said.sticky
+        if let Some(learned) = &mut self.learned {
+            let lower = own.zip(said.place.end());
+            let lower = lower.is_some_and(|(own, end)| end.address < own);
+            let tie = said.sequence == learned.sequence && lower;
+            if here {
+                learned.sequence = learned.sequence.max(said.sequence);
+            } else if said.sticky
+                || learned.remote().is_some()
                 || ((said.sequence > learned.sequence || tie)
                     && self.moves.note(now_ns, policy).is_ok())
             {
@@ -225,11 +266,27 @@ impl Station {
 }
 
 impl Learned {
-    const fn new(interface: InterfaceId, sequence: u32) -> Self {
+    const fn new(place: Place, sequence: u32) -> Self {
         Self {
-            interface,
+            place,
             sequence,
             asked: 0,
+        }
+    }
+
+    /// The member at which it was seen.
+    pub(super) const fn member(self) -> Option<InterfaceId> {
+        match self.place {
+            Place::Member(member) => Some(member),
+            Place::Remote(..) => None,
+        }
+    }
+
+    /// The remote end behind which it was seen.
+    pub(super) const fn remote(self) -> Option<IpAddr> {
+        match self.place {
+            Place::Member(_) => None,
+            Place::Remote(address, _) => Some(address),
         }
     }
 }

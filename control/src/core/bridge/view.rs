@@ -45,8 +45,15 @@ impl Router {
     }
 
     fn domain_counters(&self, id: BridgeId, domain: &Domain) -> DomainCounters {
-        let mut sum = DomainCounters {
+        DomainCounters {
             stations: domain.counters,
+            ..self.bridge_counters(id)
+        }
+    }
+
+    /// What was counted for a domain's number, but for stations.
+    pub(in crate::core) fn bridge_counted(&self, id: BridgeId) -> DomainCounters {
+        let mut sum = DomainCounters {
             answered: self.exception_counters.answered(id).get(),
             ..DomainCounters::default()
         };
@@ -59,6 +66,8 @@ impl Router {
             sum.gateway += counted.gateway.get();
             sum.dropped += counted.dropped.get();
             sum.learn_lost += counted.learn_lost.get();
+            sum.local_bias += counted.local_bias.get();
+            sum.not_designated += counted.not_designated.get();
         }
         sum
     }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::core::handle::channel;
-use crate::core::request::{BridgeRequest, Request, RouteRequest};
+use crate::core::request::{BridgeRequest, Request, RouteRequest, SegmentRequest};
 use crate::model::bridge::{DomainCounters, DomainSpec, DomainView, StationCount};
 use crate::model::number::Epoch;
 use crate::model::overlay::{VniSpec, VniView};
@@ -71,6 +71,11 @@ fn answer(request: Request) -> String {
             let domain = "blue".parse().unwrap();
             drop(reply.send(Ok(vec![(1, DomainError::NoVni { domain })])));
             format!("{changes:?}")
+        }
+        Request::Segment(SegmentRequest::Create(spec, reply)) => {
+            let note = format!("{spec:?}");
+            drop(reply.send(Err(SegmentError::TooManySegments { limit: 1 })));
+            note
         }
         Request::Overlay(OverlayRequest::CreateEndpoint(spec, reply)) => {
             let endpoint = spec.name;
@@ -148,7 +153,9 @@ async fn everything_is_asked_for_in_the_order_of_need() {
          endpoints: [{addresses: [10.0.0.1], ttl: 9, ttl_mode: uniform, ip_vrf: red, known_peers_only: true}]\n\
          vnis: [{vni: 100, vrf: red, router_mac: \"02:00:00:00:01:01\", tcp_mtu: 1450}, {vni: 200, domain: blue}]\n\
          domains: [{name: blue, members: [p0.7], gateway: {vrf: red, mac: \"02:00:00:00:01:02\", tcp_mtu: 1450, addresses: [10.5.0.1/24]}, ageing_seconds: 20,\
-            fdb: [{mac: \"02:00:00:00:00:21\", interface: p0.7}, {mac: \"02:00:00:00:00:22\", remote: 10.0.0.2, vni: 7}], flood: [{address: 10.0.0.2}]}]\n\
+            fdb: [{mac: \"02:00:00:00:00:21\", interface: p0.7}, {mac: \"02:00:00:00:00:22\", remote: 10.0.0.2, vni: 7},\
+            {mac: \"02:00:00:00:00:23\", segment: \"03:00:00:00:00:00:00:00:00:0a\"}], flood: [{address: 10.0.0.2}]}]\n\
+         segments: [{esi: \"03:00:00:00:00:00:00:00:00:0a\", members: [p0.7], peers: [10.0.0.2], except: [blue]}]\n\
          labels: [{label: 100, vrf: red, payload: ipv6}, {label: 101, via: [{address: 10.0.0.2}]}]\n\
          routes:\n\
          - {prefix: 10.4.0.0/16, vrf: red, via: [{address: 10.0.0.2, encap: {type: vxlan, vni: 7, router_mac: \"02:00:00:00:02:02\"}},\
@@ -167,7 +174,7 @@ async fn everything_is_asked_for_in_the_order_of_need() {
         "InterfaceSpec { name: \"p0.7\", kind: Vlan { parent: \"p0\", vlan_id: VlanId(7) }, vrf: \"red\", mtu: Auto, admin_up: false, addresses: [] }",
         "change p0.7 InterfaceChange { admin_up: None, mtu: None, vrf: None, mpls: Some(true), tcp_mtu: Some(Exactly(Mtu(1400))) }",
         "InterfaceSpec { name: \"lo\", kind: Loopback, vrf: \"default\", mtu: Auto, admin_up: true, addresses: [] }",
-        "DomainSpec { name: \"blue\", members: [\"p0.7\"], policy: DomainPolicy { learn: true, unknown_unicast: true, broadcast: true, \
+        "DomainSpec { name: \"blue\", members: [\"p0.7\"], policy: DomainPolicy { learn: true, learn_remote: false, unknown_unicast: true, broadcast: true, \
          multicast: true, suppress: false, flood: None, max_learned: None, ageing_seconds: 20, max_moves: 5, move_window_seconds: 180 }, \
          gateway: Some(GatewaySpec { vrf: \"red\", mac: 02:00:00:00:01:02, interface: None, twin: false }) }",
         "change br7 InterfaceChange { admin_up: None, mtu: None, vrf: None, mpls: None, tcp_mtu: Some(Exactly(Mtu(1450))) }",
@@ -181,9 +188,12 @@ async fn everything_is_asked_for_in_the_order_of_need() {
         "VniSpec { key: VniKey { endpoint: \"default\", vni: Vni(200) }, target: Bridged { domain: \"blue\" } }",
         "LabelSpec { label: Label(100), target: Vrf(\"red\"), payload: Ipv6, ttl_mode: Pipe }",
         "LabelSpec { label: Label(101), target: NextHops(",
+        "SegmentSpec { id: 03:00:00:00:00:00:00:00:00:0a, redundancy: AllActive, members: [\"p0.7\"], peers: [10.0.0.2], \
+         designation: Designation { general: false, exceptions: [\"blue\"] } }",
         "[FloodChange { domain: \"blue\", end: RemoteEnd { address: 10.0.0.2, vni: None }, remove: false }]",
         "[PutStatic { domain: \"blue\", mac: 02:00:00:00:00:21, interface: \"p0.7\" }, PutRemote { domain: \"blue\", mac: 02:00:00:00:00:22, \
-         remote: RemoteStation { end: RemoteEnd { address: 10.0.0.2, vni: Some(Vni(7)) }, sequence: 0, sticky: true } }]",
+         remote: RemoteStation { place: End(RemoteEnd { address: 10.0.0.2, vni: Some(Vni(7)) }), sequence: 0, sticky: true } }, PutRemote { domain: \"blue\", mac: 02:00:00:00:00:23, \
+         remote: RemoteStation { place: Segment { id: 03:00:00:00:00:00:00:00:00:0a, primary: None }, sequence: 0, sticky: true } }]",
         "open static Persistent",
         "RouteBatch { session: SessionId(9), policy: BestEffort, vrfs: [\"red\", \"default\"]",
         "gone SessionId(9)",
@@ -192,7 +202,7 @@ async fn everything_is_asked_for_in_the_order_of_need() {
     for (note, start) in notes.iter().zip(starts) {
         assert!(note.starts_with(start), "{note}\nis not\n{start}");
     }
-    let batch = &notes[20];
+    let batch = &notes[21];
     for part in [
         "Recursive { gateway: 10.0.0.2, vrf: None }, weight: Weight(3)",
         "Neighbour { gateway: fe80::1, interface: \"p0\", onlink: true }, weight: Weight(1)",
@@ -214,6 +224,7 @@ async fn what_is_refused_names_its_field_and_the_rest_goes_on() {
          interfaces: [{name: p0.7}, {name: lo, loopback: true, addresses: [10.0.0.1/32]}]\n\
          domains: [{name: blue, fdb: [{mac: \"02:00:00:00:00:21\", remote: 10.0.0.3}, {mac: \"02:00:00:00:00:22\", remote: 10.0.0.2}]}]\n\
          vnis: [{vni: 5, domain: blue}]\n\
+         segments: [{esi: \"03:00:00:00:00:00:00:00:00:0a\"}]\n\
          endpoints: [{addresses: [10.0.0.1]}]\n\
          routes: [{prefix: 10.1.0.0/16, type: blackhole}, {prefix: 10.2.0.0/16, type: blackhole}]\n",
     )
@@ -233,6 +244,7 @@ async fn what_is_refused_names_its_field_and_the_rest_goes_on() {
             "interfaces[1]: there is no interface lo",
             "endpoints[0]: there is an endpoint default already",
             "vnis[0]: the router is stopping",
+            "segments[0]: the router takes at most 1 Ethernet segments",
             "domains[0].fdb[1]: bridge domain blue has no VNI, so nothing is remote",
             "routes[1]: the next hop leads back to this route: VRF red → VRF red",
         ]

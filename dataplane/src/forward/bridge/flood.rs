@@ -5,6 +5,7 @@ use crate::counters::MAX_BRIDGES;
 use crate::drops::DropReason;
 use crate::ids::{InterfaceId, TunnelId};
 use crate::snapshot::Snapshot;
+use crate::snapshot::segment::Audience;
 
 /// A way out of a bridge domain.
 #[derive(Clone, Copy)]
@@ -15,7 +16,8 @@ enum Exit {
 
 impl Forwarder {
     /// Sends a frame to every member but its sender, to every remote end if it came from no tunnel
-    /// (split horizon), and to the gateway if it is to a group.
+    /// (split horizon), and to the gateway if it is to a group. Of members on Ethernet segments only those get it that
+    /// are due it from there.
     #[inline(never)]
     pub(super) fn flood(&mut self, snapshot: &Snapshot, frame: &Frame<'_>, now_ticks: u64) {
         let policy = frame.bridge.policy;
@@ -31,10 +33,12 @@ impl Forwarder {
                 let bucket = &mut self.storms[frame.id.index() & (MAX_BRIDGES - 1)];
                 !bucket.allow(rate, now_ticks)
             });
-        let others = frame.bridge.members.iter().copied();
+        let audience = audience(frame);
+        let members = audience.map_or(&frame.bridge.members, |audience| &audience.members);
+        let others = members.iter().copied();
         let others = others.filter(|member| frame.origin != Origin::Member(*member));
         let remote: &[TunnelId] = match frame.origin {
-            Origin::Tunnel => &[],
+            Origin::Tunnel(_) => &[],
             Origin::Member(_) | Origin::Gateway => &frame.bridge.flood,
         };
         let exits = others
@@ -42,7 +46,12 @@ impl Forwarder {
             .chain(remote.iter().copied().map(Exit::Tunnel));
         let mut last = None;
         if allowed && !stormy {
-            self.counters.bridge(frame.id).flooded.add(1);
+            let counters = self.counters.bridge(frame.id);
+            counters.flooded.add(1);
+            if let Some(audience) = audience {
+                counters.local_bias.add(audience.local_bias.into());
+                counters.not_designated.add(audience.not_designated.into());
+            }
             for exit in exits {
                 if let Some(exit) = last.replace(exit) {
                     self.send_copy(snapshot, frame, exit, now_ticks);
@@ -59,7 +68,7 @@ impl Forwarder {
             (Some(exit), None) => self.send_by(snapshot, frame, exit, now_ticks),
             _ if stormy => self.bridge_drop(frame, DropReason::BridgeStorm),
             _ if !allowed => self.bridge_drop(frame, DropReason::BridgeGroupDisabled),
-            _ => self.bridge_drop(frame, DropReason::BridgeAlone),
+            _ => self.bridge_drop(frame, alone(audience)),
         }
     }
 
@@ -87,5 +96,24 @@ impl Forwarder {
             Exit::Member(member) => self.send_to_member(snapshot, frame, member),
             Exit::Tunnel(tunnel) => self.send_to_tunnel(snapshot, frame, tunnel, now_ticks),
         }
+    }
+}
+
+/// The members that get the frame, where it is not all.
+fn audience<'s>(frame: &Frame<'s>) -> Option<&'s Audience> {
+    let segments = frame.bridge.segments.as_ref()?;
+    match frame.origin {
+        Origin::Tunnel(peer) => segments.from_tunnel(peer),
+        Origin::Member(member) => segments.from_member(member),
+        Origin::Gateway => None,
+    }
+}
+
+/// Why nobody gets a frame.
+fn alone(audience: Option<&Audience>) -> DropReason {
+    match audience {
+        Some(left_out) if left_out.local_bias > 0 => DropReason::BridgeLocalBias,
+        Some(left_out) if left_out.not_designated > 0 => DropReason::BridgeNotDesignated,
+        _ => DropReason::BridgeAlone,
     }
 }

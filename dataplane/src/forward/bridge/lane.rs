@@ -5,6 +5,7 @@ use dpdk_sys::Mbuf;
 use crate::fdb::{FdbKey, FdbReader, Sought};
 use crate::ids::{BURST, BridgeId, InterfaceId};
 use crate::mac::Mac;
+use crate::snapshot::segment::Peer;
 use crate::wire::Header;
 use crate::wire::ethernet::EthernetHeader;
 
@@ -13,8 +14,8 @@ use crate::wire::ethernet::EthernetHeader;
 pub(in crate::forward) enum Origin {
     /// A member received it.
     Member(InterfaceId),
-    /// It came out of a tunnel.
-    Tunnel,
+    /// It came out of a tunnel of this remote end.
+    Tunnel(Peer),
     /// The router sends it.
     Gateway,
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! L2 lane ── learn ── FDB ─┬─ member: tag pushed or popped, padded, tx
 //!                          ├─ tunnel: encapsulated
+//!                          ├─ Ethernet segment: a member or a tunnel, chosen by flow
 //!                          ├─ gateway: L3 lanes, as received by the gateway interface
 //!                          ├─ flood: copies to members and tunnels; the frame itself to the last of
 //!                          │         them, or to the gateway when it listens to the group
@@ -18,7 +19,7 @@ mod link;
 #[cfg(test)]
 mod tests;
 
-pub use learn::Learn;
+pub use learn::{Learn, Place};
 
 pub(super) use lane::{Lane, Origin};
 pub(super) use learn::Learner;
@@ -28,11 +29,13 @@ use dpdk_sys::Mbuf;
 use super::Forwarder;
 use crate::drops::DropReason;
 use crate::fdb::{FdbTarget, Second, Seen, Sought};
-use crate::ids::{BridgeId, InterfaceId, PortId, TunnelId};
+use crate::ids::{BridgeId, InterfaceId, PortId, SegmentPathId, TunnelId};
 use crate::mac::Mac;
 use crate::punt::{PuntClass, PuntReason};
 use crate::snapshot::Snapshot;
 use crate::snapshot::bridge::Bridge;
+use crate::snapshot::nexthop::{Hop, NextHop};
+use crate::snapshot::segment::SegmentPath;
 use crate::tunnel::inner::{Inner, frame_hash};
 use crate::wire::Header;
 use crate::wire::ethernet::EthernetHeader;
@@ -140,11 +143,9 @@ impl Forwarder {
                     return Way::Drop(DropReason::BridgeOwnSource);
                 }
                 Seen::Elsewhere(_) | Seen::Nowhere => {
-                    let learn = Learn::new(frame.source.key(), member);
-                    let hold_ticks = snapshot.fdb.tick_hz() / learn::TOLD_AGAIN_HZ;
-                    if frame.bridge.policy.learn && !self.learner.tell(learn, now_ticks, hold_ticks)
-                    {
-                        self.counters.bridge(frame.id).learn_lost.add(1);
+                    if frame.bridge.policy.learn {
+                        let learn = Learn::new(frame.source.key(), Place::Member(member));
+                        self.tell(snapshot, learn, now_ticks);
                     }
                 }
             }
@@ -157,19 +158,48 @@ impl Forwarder {
                 Way::Drop(DropReason::BridgeSameMember)
             }
             (Some(FdbTarget::Interface(member)), _) => Way::Member(member),
-            (Some(FdbTarget::Tunnel(_)), Origin::Tunnel) => {
+            (Some(FdbTarget::Tunnel(_)), Origin::Tunnel(_)) => {
                 Way::Drop(DropReason::BridgeSplitHorizon)
             }
             (Some(FdbTarget::Tunnel(tunnel)), _) => Way::Tunnel(tunnel),
-            (Some(FdbTarget::Gateway), Origin::Member(_) | Origin::Tunnel) => {
+            (Some(FdbTarget::Gateway), Origin::Member(_) | Origin::Tunnel(_)) => {
                 match frame.bridge.gateway {
                     Some(gateway) => Way::Gateway(gateway),
                     None => Way::Drop(DropReason::BridgeUnknownUnicast),
                 }
             }
             (Some(FdbTarget::Gateway), Origin::Gateway) => Way::Drop(DropReason::BridgeSameMember),
-            (None, _) if frame.bridge.policy.unknown_unicast => Way::Flood,
-            (None, _) => Way::Drop(DropReason::BridgeUnknownUnicast),
+            (Some(FdbTarget::Segment(id)), _) => self.segment_way(snapshot, frame, id),
+            (None, _) => unknown_way(frame),
+        }
+    }
+
+    /// Which way a station behind an Ethernet segment is now, for this frame's flow.
+    #[inline(never)]
+    fn segment_way(&self, snapshot: &Snapshot, frame: &Frame<'_>, id: SegmentPathId) -> Way {
+        let next_hop = match (snapshot.segment(id), frame.origin) {
+            (SegmentPath::Nowhere, _) => return unknown_way(frame),
+            (SegmentPath::Member(member), Origin::Member(from)) if member == from => {
+                return Way::Drop(DropReason::BridgeSameMember);
+            }
+            (SegmentPath::Member(member), _) => return Way::Member(member),
+            (SegmentPath::NextHop(_), Origin::Tunnel(_)) => {
+                return Way::Drop(DropReason::BridgeSplitHorizon);
+            }
+            (SegmentPath::NextHop(next_hop), _) => next_hop,
+        };
+        let mbuf = self.batch.packets[frame.slot].as_ref();
+        let data = mbuf.map(Mbuf::data).unwrap_or_default();
+        let hop = match snapshot.next_hop(next_hop) {
+            NextHop::Tunnel(tunnel) => Some(Hop::Tunnel(tunnel)),
+            NextHop::Group(group) => snapshot
+                .group(group)
+                .and_then(|group| group.pick(frame_hash(snapshot.hasher, data))),
+            _ => None,
+        };
+        match hop {
+            Some(Hop::Tunnel(tunnel)) => Way::Tunnel(tunnel),
+            _ => Way::Drop(DropReason::TunnelUnderlay),
         }
     }
 
@@ -264,6 +294,11 @@ impl Forwarder {
         now_ticks: u64,
     ) {
         self.counters.bridge(frame.id).gateway.add(1);
+        let member = match frame.origin {
+            Origin::Member(member) => Some(member),
+            Origin::Tunnel(_) | Origin::Gateway => None,
+        };
+        self.batch.bridged[frame.slot] = (gateway, member);
         self.input_from_bridge(snapshot, frame.slot, gateway, now_ticks);
     }
 
@@ -284,8 +319,14 @@ fn fit(
 ) -> Result<PortId, DropReason> {
     let interface = snapshot
         .interface(member)
-        .filter(|i| i.up)
         .ok_or(DropReason::TxInterfaceDown)?;
+    if !interface.up {
+        return Err(if interface.standby {
+            DropReason::BridgeNotDesignated
+        } else {
+            DropReason::TxInterfaceDown
+        });
+    }
     let port = interface.port.ok_or(DropReason::NoTxPort)?;
     if mbuf.len() > l3_offset + usize::from(interface.mtu_bytes) {
         return Err(DropReason::BridgeTooBig);
@@ -294,6 +335,15 @@ fn fit(
     link::retag(mbuf, tagged, interface.vlan).map_err(|_| DropReason::NoHeadroom)?;
     link::pad(mbuf).map_err(|_| DropReason::NoBuffer)?;
     Ok(port)
+}
+
+/// What becomes of unicast to a station that is not known.
+const fn unknown_way(frame: &Frame<'_>) -> Way {
+    if frame.bridge.policy.unknown_unicast {
+        Way::Flood
+    } else {
+        Way::Drop(DropReason::BridgeUnknownUnicast)
+    }
 }
 
 const fn is_reserved(group: Mac) -> bool {

@@ -2,6 +2,7 @@
 //! others. The frames are built by etherparse.
 
 mod jumbo;
+mod segments;
 mod tunnels;
 
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use etherparse::PacketBuilder;
 
 use super::super::tx::{TxPort, TxSink};
 use super::super::{Forwarder, Inject, InjectRing, Supplies};
-use super::Learn;
+use super::{Learn, Place};
 use crate::counters::{Stage, WorkerCounters};
 use crate::drops::DropReason;
 use crate::fdb::{Fdb, FdbKey, FdbTarget, Second};
@@ -331,7 +332,7 @@ fn a_new_or_moved_source_is_told_once_and_a_known_one_is_marked() {
     bench.receive(0, &burst);
     let told = |bench: &Bench| std::iter::from_fn(|| bench.learns.pop()).collect::<Vec<_>>();
     let key = FdbKey::new(BRIDGE, Mac::new(station(0)));
-    let learn = Learn::new(key, InterfaceId::new(1));
+    let learn = Learn::new(key, Place::Member(InterfaceId::new(1)));
     assert_eq!(told(&bench), [learn]);
     bench.learned(station(0), FdbTarget::Interface(InterfaceId::new(1)));
     bench.now_ticks = 5 * TICKS_HZ;
@@ -339,7 +340,7 @@ fn a_new_or_moved_source_is_told_once_and_a_known_one_is_marked() {
     assert_eq!(told(&bench), []);
     assert_eq!(bench.fdb.get(key).unwrap().used, Second::new(5));
     bench.receive(1, &burst);
-    let moved = Learn::new(key, InterfaceId::new(2));
+    let moved = Learn::new(key, Place::Member(InterfaceId::new(2)));
     assert_eq!(told(&bench), [moved]);
     bench.domain(|bridge| bridge.policy.learn = false);
     bench.now_ticks = 6 * TICKS_HZ;
@@ -403,7 +404,9 @@ fn arp_for_the_gateway_is_flooded_and_goes_to_the_exception_path_too() {
     request[12..14].copy_from_slice(&[8, 6]);
     let sent = bench.receive(0, std::slice::from_ref(&request));
     assert_eq!(sent, [(1, request.clone()), (2, request)]);
-    assert_eq!(bench.punted(), [(PuntReason::Arp, GATEWAY)]);
+    let punt = bench.punts.pop().unwrap();
+    assert_eq!((punt.reason, punt.interface), (PuntReason::Arp, GATEWAY));
+    assert_eq!(punt.member, Some(InterfaceId::new(1)));
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub(super) fn remote(end: u8) -> Ipv4Addr {
 
 /// A bench with an uplink, port 3, over which each remote end 1 and up is reached by the tunnel of that
 /// number, in VNI 1000 and up; the router's own VNI 77 is bridge domain 1.
-fn overlay(members: &[u32], ends: u8) -> Bench {
+pub(super) fn overlay(members: &[u32], ends: u8) -> Bench {
     overlay_of(members, ends, 1550)
 }
 
@@ -119,8 +119,13 @@ pub(super) fn dissect(sent: &[u8]) -> (Ipv4Addr, u32, u8, Vec<u8>) {
 
 /// A frame as remote end 1 sends it into VNI 77.
 pub(super) fn wrapped(inner: &[u8]) -> Vec<u8> {
+    wrapped_from(1, inner)
+}
+
+/// The same of any remote end.
+pub(super) fn wrapped_from(end: u8, inner: &[u8]) -> Vec<u8> {
     let builder = PacketBuilder::ethernet2(SPINE, UPLINK_MAC)
-        .ipv4(remote(1).octets(), OWN.octets(), 64)
+        .ipv4(remote(end).octets(), OWN.octets(), 64)
         .udp(50_000, 4789);
     let vxlan = [&[8, 0, 0, 0, 0, 0, 77, 0], inner].concat();
     let mut frame = Vec::new();
