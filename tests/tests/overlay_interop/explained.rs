@@ -89,7 +89,8 @@ pub(crate) fn counted(
         .unwrap()
         .iter()
         .find(|row| row[key] == number);
-    let row = row.unwrap_or_else(|| panic!("{key} {number} in {rows}"));
+    assert!(row.is_some(), "{key} {number} in {rows}");
+    let row = row.unwrap();
     let count = |what: &str| row[format!("{way}{what}")].as_u64().unwrap();
     (count("packets"), count("bytes"))
 }
