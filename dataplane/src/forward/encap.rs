@@ -108,9 +108,9 @@ impl Forwarder {
         let bytes = mbuf.len() as u64;
         self.leave(snapshot, mbuf, adjacency, tunnel.outer().ethertype())?;
         self.counters.tunnel(id).add(1, bytes);
-        let mut entered = Entered::default();
-        entered.add(tunnel.interface(), inner.bytes as u64, &self.counters);
-        entered.count(&self.counters);
+        if let Some(interface) = tunnel.interface() {
+            count_inner(&self.counters, interface, 1, inner.bytes as u64);
+        }
         Ok(())
     }
 
@@ -197,37 +197,17 @@ impl Forwarder {
     }
 }
 
-/// A run of IP packets that were sent into one routed VNI. They count on the VNI's interface as what comes out of it does:
-/// with their inner Ethernet header.
-#[derive(Default)]
-pub(super) struct Entered {
+/// Counts IP packets of so many bytes in all that were sent into a routed VNI on the VNI's interface, in the way in which what
+/// comes out is counted there: with inner Ethernet headers.
+#[inline(always)]
+pub(super) fn count_inner(
+    counters: &WorkerCounters,
     interface: InterfaceId,
     packets: u64,
     bytes: u64,
-}
-
-impl Entered {
-    /// Adds a packet of `bytes`. What is for another interface is counted before.
-    #[inline(always)]
-    pub(super) fn add(&mut self, interface: InterfaceId, bytes: u64, counters: &WorkerCounters) {
-        if interface != self.interface {
-            self.count(counters);
-            self.interface = interface;
-        }
-        self.packets += 1;
-        self.bytes += bytes;
-    }
-
-    /// Counts what was added.
-    #[inline(never)]
-    pub(super) fn count(&mut self, counters: &WorkerCounters) {
-        let headers = self.packets * EthernetHeader::LEN as u64;
-        if self.interface != InterfaceId::default() {
-            let tx = &counters.interface(self.interface).tx;
-            tx.add(self.packets, self.bytes + headers);
-        }
-        (self.packets, self.bytes) = (0, 0);
-    }
+) {
+    let frame_bytes = packets * EthernetHeader::LEN as u64 + bytes;
+    counters.interface(interface).tx.add(packets, frame_bytes);
 }
 
 /// The adjacency by which a flow reaches the remote end of a tunnel; `None` when there is none.

@@ -88,10 +88,9 @@ pub struct Tunnel {
     outer: Outer,
     payload_mtu_bytes: u16,
     underlay: NextHopId,
-    /// 0, which is never handed out: none.
-    interface: InterfaceId,
+    interface: Option<InterfaceId>,
     /// Over IPv4 of the IP header, over IPv6 of the pseudo header, without the length (and the traffic class).
-    outer_sum: checksum::Sum,
+    outer_sum: checksum::ShortSum,
     policy: TunnelPolicy,
 }
 
@@ -115,8 +114,8 @@ impl Tunnel {
             Encapsulation::Gue { ends } => (TunnelKind::Gue, Some(ends), None),
         };
         let interface = match spec.encapsulation {
-            Encapsulation::VxlanRouted { interface, .. } => interface.unwrap_or_default(),
-            _ => InterfaceId::default(),
+            Encapsulation::VxlanRouted { interface, .. } => interface,
+            _ => None,
         };
         let udp_port = match kind {
             TunnelKind::VxlanRouted | TunnelKind::VxlanBridged => Some(policy.vxlan_port),
@@ -191,7 +190,7 @@ impl Tunnel {
             payload_mtu_bytes: payload as u16,
             underlay,
             interface,
-            outer_sum,
+            outer_sum: outer_sum.short(),
             policy,
         }
     }
@@ -248,11 +247,11 @@ impl Tunnel {
         self.underlay
     }
 
-    /// The interface on which what is sent is counted, as a frame with the inner Ethernet header; 0, which is never handed
-    /// out, but for routed VXLAN.
+    /// The interface on which what is sent is counted, as a frame with the inner Ethernet header; `None` but for routed
+    /// VXLAN.
     #[inline]
     #[must_use]
-    pub const fn interface(&self) -> InterfaceId {
+    pub const fn interface(&self) -> Option<InterfaceId> {
         self.interface
     }
 
@@ -266,7 +265,7 @@ impl Tunnel {
     /// The sum that a checksum starts with: over IPv4 that of the IP header without length and traffic class, over IPv6
     /// UDP's, without the length.
     #[inline]
-    pub(crate) const fn outer_sum(&self) -> checksum::Sum {
+    pub(crate) const fn outer_sum(&self) -> checksum::ShortSum {
         self.outer_sum
     }
 }
