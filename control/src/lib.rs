@@ -14,4 +14,5 @@ pub mod neighbour;
 pub mod nexthop;
 pub mod rib;
 pub mod slowpath;
+pub mod state;
 pub mod twin;

@@ -4,6 +4,7 @@ use crate::api::Api;
 use crate::error::LabError;
 use crate::netns::Namespace;
 use crate::process::{Process, output, show};
+use crate::wait::{Seen, until};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::os::unix::net::UnixDatagram;
@@ -107,6 +108,46 @@ impl Router {
         let named: Vec<_> = self.named.iter().collect();
         self.process = launch(&self.namespace, &self.directory, &named)?;
         Ok(())
+    }
+
+    /// Gives it another configuration for its next start, with the same parts that keep it apart.
+    ///
+    /// # Errors
+    /// [`LabError::System`].
+    pub fn reconfigure(&self, config: &str) -> Result<(), LabError> {
+        configure(&self.directory, &isolate(config))
+    }
+
+    /// Has the daemon remove what its last run left.
+    ///
+    /// # Errors
+    /// As for [`output`], for instance because it runs.
+    pub fn forget(&self) -> Result<String, LabError> {
+        let named: Vec<_> = self.named.iter().collect();
+        let mut command = command(&self.namespace, &self.directory, &named)?;
+        output(command.arg("--forget"))
+    }
+
+    /// The file with what it leaves for its next start.
+    #[must_use]
+    pub fn state(&self) -> PathBuf {
+        self.socket().with_extension("state")
+    }
+
+    /// Says these words, which make something new, and waits until that and everything before it is written. The last word or the name
+    /// after `--owner` is its name.
+    ///
+    /// # Errors
+    /// As for [`Router::cli`]; [`LabError::Timeout`].
+    pub fn wait_saved(&self, words: &str) -> Result<(), LabError> {
+        self.cli(words)?;
+        let name = words.rsplit(' ').next().unwrap_or_default().as_bytes();
+        let look = || {
+            let file = std::fs::read(self.state()).unwrap_or_default();
+            let is_there = file.windows(name.len()).any(|window| window == name);
+            Ok(Seen::when(is_there, || self.process.log()))
+        };
+        until("the state to be written", START, look).map(drop)
     }
 
     /// Starts one that is expected to end by itself, apart from others like [`Router::start`]: how it ended, and what it

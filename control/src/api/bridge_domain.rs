@@ -9,6 +9,7 @@ use crate::core::handle::CoreHandle;
 use crate::core::request::BridgeRequest;
 use crate::model::bridge::{DomainSpec, FdbChange, FloodChange, MAX_CHANGES, StationFilter};
 use crate::model::name::DomainName;
+pub(super) use convert::{flood_change, remote_station};
 use convert::{refusals, station_kind};
 use ferroute_proto::v1 as pb;
 use ferroute_proto::v1::bridge_domain_service_server::BridgeDomainService;

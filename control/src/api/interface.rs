@@ -121,7 +121,11 @@ impl InterfaceService for Interfaces {
     }
 }
 
-fn address(address: &pb::InterfaceAddress, field: &str) -> Result<InterfaceAddress, Status> {
+/// The address in a field.
+pub(super) fn address(
+    address: &pb::InterfaceAddress,
+    field: &str,
+) -> Result<InterfaceAddress, Status> {
     InterfaceAddress::from_octets(&address.address, address.length).field(field)
 }
 

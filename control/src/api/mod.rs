@@ -13,6 +13,7 @@ mod nexthop;
 mod overlay;
 mod port;
 mod route;
+pub(crate) mod saved;
 mod segment;
 pub mod server;
 mod stats;

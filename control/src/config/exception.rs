@@ -14,6 +14,9 @@ pub struct Twin {
     pub enabled: bool,
     /// The network namespace of the twins; absent: that of the process.
     pub netns: Option<Namespace>,
+    /// Whether twins stay, without a carrier, while the router is away, so that the kernel keeps their addresses and the routes
+    /// over them, and connections to the host live on. They go with their port, or with `ferrouted --forget`.
+    pub persist: bool,
 }
 
 impl Default for Twin {
@@ -21,6 +24,7 @@ impl Default for Twin {
         Self {
             enabled: true,
             netns: None,
+            persist: true,
         }
     }
 }

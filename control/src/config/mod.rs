@@ -49,6 +49,8 @@ pub const DEFAULT_SOCKET: &str = "/run/ferroute/ferroute.sock";
 pub struct Config {
     /// The Unix socket on which the API is served.
     pub socket: system::Socket,
+    /// What is kept over a restart.
+    pub state: system::State,
     /// The API over TCP with mutual TLS; absent: not served.
     pub tcp: Option<system::Tcp>,
     /// What is logged.

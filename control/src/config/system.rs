@@ -29,6 +29,36 @@ impl Default for Socket {
     }
 }
 
+/// What is kept over a restart: routes, interfaces and everything else that clients made.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct State {
+    /// Whether a restart, planned or not, takes up what clients made before it.
+    pub enabled: bool,
+    /// Where it is written; absent: beside the socket, with the ending `.state`. Its directory is made if it is missing, and should
+    /// be in memory, as `/run` is.
+    pub path: Option<PathBuf>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            path: None,
+        }
+    }
+}
+
+impl State {
+    /// Where the file stands; `None` if nothing is kept.
+    #[must_use]
+    pub fn file(&self, socket: &Socket) -> Option<PathBuf> {
+        let beside = || socket.path.with_extension("state");
+        self.enabled
+            .then(|| self.path.clone().unwrap_or_else(beside))
+    }
+}
+
 /// The API over TCP. There is no TCP without mutual TLS, so all fields are needed.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

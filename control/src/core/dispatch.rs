@@ -12,6 +12,12 @@ use crate::model::vrf::VrfError;
 impl Router {
     /// Does what is asked and answers. An asker that went away is no error.
     pub(super) fn handle(&mut self, request: Request) {
+        let touched = self.touched(&request);
+        self.answer(request);
+        self.note_things(touched);
+    }
+
+    fn answer(&mut self, request: Request) {
         match request {
             Request::Port(request) => self.handle_port(request),
             Request::Interface(request) => self.handle_interface(request),
@@ -27,6 +33,9 @@ impl Router {
             Request::System(SystemRequest::Info(reply)) => drop(reply.send(Ok(self.system_view()))),
             Request::System(SystemRequest::Config(reply)) => {
                 drop(reply.send(Ok(self.settings.config.clone())))
+            }
+            Request::System(SystemRequest::Restore(restore, reply)) => {
+                drop(reply.send(Ok(self.take_up(*restore))))
             }
         }
     }

@@ -17,6 +17,7 @@ use crate::model::interface::{
 use crate::model::name::InterfaceName;
 use crate::model::number::{Choice, Mtu};
 use crate::model::prefix::InterfaceAddress;
+use crate::model::saved::ThingKey;
 use crate::nexthop::NextHopSet;
 
 /// Most addresses of one interface.
@@ -496,6 +497,8 @@ impl Router {
         self.sync_interface(id);
         self.forget_interface(id);
         self.interfaces.remove(id);
+        self.note_thing(&ThingKey::Interface(view.name));
+        self.note_thing(&ThingKey::Twin(view.name));
         self.tell(Happening::interface(Change::Removed, &view));
     }
 }

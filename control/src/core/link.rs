@@ -23,6 +23,7 @@ use crate::model::interface::{
 };
 use crate::model::number::{Choice, Mtu};
 use crate::model::port::Traffic;
+use crate::model::saved::ThingKey;
 use crate::nexthop::NextHopSet;
 use crate::rib::Attributes;
 use crate::twin::{TwinNameError, TwinSpec};
@@ -124,6 +125,8 @@ impl Router {
         self.twins.remove(id);
         if let Some(interface) = self.interfaces.get_mut(id) {
             interface.twin = None;
+            let key = ThingKey::Twin(interface.name);
+            self.note_thing(&key);
         }
     }
 
@@ -273,6 +276,7 @@ impl Router {
                 ifindex,
             });
         }
+        self.note_thing(&ThingKey::Twin(name));
         Ok(())
     }
 
@@ -345,7 +349,7 @@ fn loopback_mac(id: InterfaceId) -> Mac {
 }
 
 /// The file of a network namespace, by its name under `/run/netns` or by its path.
-pub(super) fn namespace_path(name: &str) -> PathBuf {
+pub(crate) fn namespace_path(name: &str) -> PathBuf {
     if name.starts_with('/') {
         PathBuf::from(name)
     } else {

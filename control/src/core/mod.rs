@@ -10,6 +10,7 @@
 //!
 //! * [`handle`], [`request`]: how others ask, and what may be asked.
 //! * [`router`]: the truth; [`dispatch`] and [`thread`] run it.
+//! * [`state`]: what is written down for the next start.
 //! * [`forwarding`], [`adjacency`], [`plane`]: the compiler from truth to what workers read.
 
 pub mod adjacency;
@@ -22,7 +23,7 @@ pub mod forwarding;
 pub mod handle;
 pub mod interface;
 mod label;
-mod link;
+pub(crate) mod link;
 mod lookup;
 mod neighbour;
 mod nexthop;
@@ -34,6 +35,7 @@ mod route;
 pub mod router;
 pub mod sample;
 pub mod session;
+pub mod state;
 mod stats;
 pub mod thread;
 mod trace;

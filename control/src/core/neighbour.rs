@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::request::Reply;
 use super::router::Router;
+use crate::api::saved::encode;
 use crate::exception::command::Command;
 use crate::exception::output::Told;
 use crate::model::event::{Change, Happening};
@@ -18,6 +19,7 @@ use crate::model::neighbour::{
 };
 use crate::model::page::{NeighbourCursor, PAGE_ITEMS, Page};
 use crate::model::prefix::Family;
+use crate::model::saved::{SavedNeighbour, Thing, ThingKey};
 use crate::neighbour::{self, Neighbour, NeighbourEvent, NeighbourKey};
 use crate::nexthop::NextHopSet;
 use crate::rib::Attributes;
@@ -74,6 +76,7 @@ impl Router {
         }
         // The rewrite first, on its own: everything else may wait.
         self.plane.publish();
+        self.note_neighbour(key, mac, false);
         if before.is_some() != mac.is_some() {
             self.sync_neighbour_route(key, mac.is_some());
             self.finish();
@@ -208,6 +211,7 @@ impl Router {
             return Err(NeighbourError::TableFull { limit: full.most });
         }
         self.neighbour_has(key, Some(spec.mac));
+        self.note_neighbour(key, Some(spec.mac), true);
         Ok(NeighbourView {
             interface: spec.interface,
             address: spec.address,
@@ -266,7 +270,29 @@ impl Router {
         Ok(flushed)
     }
 
-    fn neighbours_after(&self, after: Option<NeighbourKey>) -> Vec<Neighbour> {
+    /// Notes what has become of a neighbour.
+    fn note_neighbour(&mut self, key: NeighbourKey, mac: Option<Mac>, permanent: bool) {
+        let Some(interface) = self.interfaces.get(key.interface).map(|i| i.name) else {
+            return;
+        };
+        if !self.journal.is_on() {
+            return;
+        }
+        let address = key.address;
+        let value = mac.map(|mac| {
+            encode(Thing::Neighbour(SavedNeighbour {
+                interface,
+                address,
+                mac,
+                permanent,
+            }))
+        });
+        let key = ThingKey::Neighbour(interface, address).bytes();
+        self.journal.thing(&key, value.as_deref());
+    }
+
+    /// One page of neighbours as the exception path has them.
+    pub(super) fn neighbours_after(&self, after: Option<NeighbourKey>) -> Vec<Neighbour> {
         self.ask(|reply| Command::List(after, PAGE, reply))
             .wait()
             .unwrap_or_default()

@@ -1,8 +1,9 @@
-//! Next hop sets as clients see them, and those that they declare outside of streams.
+//! Next hop sets as clients see them, and those that they name.
 
 use ferroute_dataplane::counters::WorkerCounters;
-use ferroute_dataplane::ids::{AdjacencyId, NextHopId};
+use ferroute_dataplane::ids::{AdjacencyId, NextHopId, VrfId};
 use ferroute_dataplane::snapshot::nexthop::AdjacencyState;
+use std::sync::Arc;
 
 use super::forwarding::{Member, To, next_hop_id};
 use super::router::Router;
@@ -14,7 +15,7 @@ use crate::model::nexthop::{
 use crate::model::number::{NextHopSetId, Weight};
 use crate::model::page::{NextHopCursor, PAGE_ITEMS, Page};
 use crate::model::port::Traffic;
-use crate::model::refusal::RouteError;
+use crate::model::refusal::{Circle, RouteError};
 use crate::neighbour::NeighbourKey;
 use crate::nexthop as hops;
 use crate::rib::{Session, Tenure};
@@ -54,6 +55,58 @@ impl Router {
         Ok(())
     }
 
+    /// Makes or replaces a set of an owner; gives back what it declared before.
+    pub(super) fn put_set(
+        &mut self,
+        session: Session,
+        set: &NextHopSet,
+    ) -> Result<Option<Arc<hops::NextHopSet>>, RouteError> {
+        let declared = self.declared_set(VrfId::DEFAULT, &set.next_hops)?;
+        match self
+            .hops
+            .put_group(session, set.id.get(), declared, &self.rib)
+        {
+            Ok((_, before)) => {
+                self.note_group(hops::GroupKey {
+                    owner: session.owner(),
+                    number: set.id.get(),
+                });
+                Ok(before)
+            }
+            Err(hops::PutGroupError::Full(full)) => Err(RouteError::TableFull {
+                table: "next hop",
+                limit: full.limit as u64,
+            }),
+            Err(hops::PutGroupError::Loop(circle)) => Err(RouteError::NextHopLoop {
+                path: Circle::Gateways(circle),
+            }),
+            Err(hops::PutGroupError::FamilyMismatch) => Err(RouteError::FamilyMismatch),
+        }
+    }
+
+    /// Deletes a set of an owner that no route refers to.
+    pub(super) fn delete_set(
+        &mut self,
+        session: Session,
+        number: NextHopSetId,
+    ) -> Result<(), RouteError> {
+        let key = hops::GroupKey {
+            owner: session.owner(),
+            number: number.get(),
+        };
+        let removed = self.hops.remove_group(key);
+        self.note_group(key);
+        removed.map_err(|error| match error {
+            hops::RemoveGroupError::Unknown => RouteError::UnknownNextHopSet {
+                next_hop_set: number,
+            },
+            hops::RemoveGroupError::InUse { routes } => RouteError::InUse {
+                next_hop_set: number,
+                routes: routes.into(),
+            },
+        })
+    }
+
     /// Does something in the name of an owner: within its stream if it has one, else as a program that sets and goes.
     fn as_owner<T>(
         &mut self,
@@ -72,6 +125,7 @@ impl Router {
                 limit: super::session::MAX_OWNERS as u64,
             })?
             .session;
+        self.note_owner(session.owner());
         let done = act(self, session);
         self.rib.owner_gone(session, self.now_ns());
         done

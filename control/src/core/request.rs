@@ -4,6 +4,7 @@
 //! answers each exactly once; an asker that went away is no error. Variants are grouped by what they
 //! are about, so that the core can handle each group where its truth is.
 
+use super::state::{Restore, Restored};
 use crate::model::bridge::{
     DomainCursor, DomainError, DomainSpec, DomainView, FdbChange, FloodChange, Refused,
     StationCursor, StationFilter, StationView,
@@ -322,4 +323,6 @@ pub enum SystemRequest {
     Info(Reply<SystemView>),
     /// The configuration in force.
     Config(Reply<ConfigView>),
+    /// Takes up what the last router left, and writes from then on for the next. Once, when the configuration is in force.
+    Restore(Box<Restore>, Reply<Restored>),
 }

@@ -8,7 +8,7 @@ use super::router::Router;
 use crate::model::event::Happening;
 use crate::model::name::EndpointName;
 use crate::model::nexthop as model;
-use crate::model::number::{NextHopSetId as SetNumber, Weight};
+use crate::model::number::Weight;
 use crate::model::owner::OwnerError;
 use crate::model::prefix::Prefix;
 use crate::model::reason::Reason;
@@ -18,8 +18,7 @@ use crate::model::route::{
     SpecialRoute,
 };
 use crate::nexthop::{
-    Encap, GroupKey, NextHop, NextHopError, NextHopSet, NextHopSetId, PutGroupError,
-    RemoveGroupError, TunnelKey, Via, is_station,
+    Encap, GroupKey, NextHop, NextHopError, NextHopSet, NextHopSetId, TunnelKey, Via, is_station,
 };
 use crate::rib::{self, Attributes, Session, Undo};
 
@@ -152,6 +151,7 @@ impl Router {
             .partition(is_written);
         done.routes = kept;
         for (place, undo) in lost.into_iter().rev() {
+            self.note_undo(&undo);
             self.rib.undo(&mut self.hops, undo, &mut self.changes);
             refused.push(Refusal {
                 item: BatchItem::Route(place),
@@ -166,6 +166,7 @@ impl Router {
 
     fn take_back(&mut self, session: Session, done: Done) {
         for (_, undo) in done.routes.into_iter().rev() {
+            self.note_undo(&undo);
             self.rib.undo(&mut self.hops, undo, &mut self.changes);
         }
         for (number, before) in done.sets.into_iter().rev() {
@@ -181,6 +182,7 @@ impl Router {
                 ),
                 None => drop(self.hops.remove_group(key)),
             }
+            self.note_group(key);
         }
     }
 
@@ -213,6 +215,9 @@ impl Router {
                     prefix.net(),
                     &mut self.changes,
                 );
+                if removed.is_ok() {
+                    self.note_route(session, vrf, prefix.net(), None);
+                }
                 removed.map_err(|e| self.route_refused(e, *prefix))
             }
             RouteChange::Announce(spec) => {
@@ -236,6 +241,9 @@ impl Router {
                     attributes,
                     &mut self.changes,
                 );
+                if added.is_ok() {
+                    self.note_route(session, vrf, spec.prefix.net(), Some(attributes));
+                }
                 added.map_err(|e| self.route_refused(e, spec.prefix))
             }
         }
@@ -468,50 +476,6 @@ impl Router {
         self.interfaces
             .in_vrf(vrf)
             .any(|i| i.addresses.iter().any(|a| a.address() == address))
-    }
-
-    /// Makes or replaces a set of an owner; gives back what it declared before.
-    pub(super) fn put_set(
-        &mut self,
-        session: Session,
-        set: &model::NextHopSet,
-    ) -> Result<Option<Arc<NextHopSet>>, RouteError> {
-        let declared = self.declared_set(VrfId::DEFAULT, &set.next_hops)?;
-        match self
-            .hops
-            .put_group(session, set.id.get(), declared, &self.rib)
-        {
-            Ok((_, before)) => Ok(before),
-            Err(PutGroupError::Full(full)) => Err(RouteError::TableFull {
-                table: "next hop",
-                limit: full.limit as u64,
-            }),
-            Err(PutGroupError::Loop(circle)) => Err(RouteError::NextHopLoop {
-                path: Circle::Gateways(circle),
-            }),
-            Err(PutGroupError::FamilyMismatch) => Err(RouteError::FamilyMismatch),
-        }
-    }
-
-    /// Deletes a set of an owner that no route refers to.
-    pub(super) fn delete_set(
-        &mut self,
-        session: Session,
-        number: SetNumber,
-    ) -> Result<(), RouteError> {
-        let key = GroupKey {
-            owner: session.owner(),
-            number: number.get(),
-        };
-        self.hops.remove_group(key).map_err(|error| match error {
-            RemoveGroupError::Unknown => RouteError::UnknownNextHopSet {
-                next_hop_set: number,
-            },
-            RemoveGroupError::InUse { routes } => RouteError::InUse {
-                next_hop_set: number,
-                routes: routes.into(),
-            },
-        })
     }
 
     /// What an error of the RIB is to a client.

@@ -25,6 +25,7 @@ use super::plane::{Plane, Retired};
 use super::port::Ports;
 use super::sample::Samples;
 use super::session::Sessions;
+use super::state::Pouring;
 use super::trace::Watching;
 use super::vrf::Vrfs;
 use crate::exception::command::Command;
@@ -37,6 +38,7 @@ use crate::model::vrf::VrfSpec;
 use crate::neighbour::NeighbourKey;
 use crate::nexthop::NextHops;
 use crate::rib::{BestChange, Limits, Rib, Session, Tenure};
+use crate::state::Journal;
 use crate::twin::TwinManager;
 
 /// Sets that one settlement computes before the routes that hang on them are elected again.
@@ -147,6 +149,10 @@ pub struct Router {
     /// Reads the workers' clock.
     pub(super) ticks: Ticks,
     pub(super) watching: Watching,
+    /// Where it is written what clients made.
+    pub(super) journal: Journal,
+    /// How far a new file of that is.
+    pub(super) pouring: Option<Pouring>,
     pub(super) started: Instant,
 }
 
@@ -208,6 +214,8 @@ impl Router {
             baselines: Baselines::default(),
             ticks: parts.ticks,
             watching: Watching::default(),
+            journal: Journal::off(),
+            pouring: None,
             started: parts.started,
             settings,
         };
@@ -287,13 +295,13 @@ impl Router {
         }
     }
 
-    /// Goes on with sweeps and with FIBs' roots, a piece at a time. False when there is nothing to do.
+    /// Goes on with sweeps, with FIBs' roots and with a new file of the state, a piece at a time. False when there is nothing to do.
     pub(super) fn background(&mut self) -> bool {
         self.peak_routes = self.peak_routes.max(self.rib.len());
         self.rib.expire(self.now_ns());
         if !self.rib.has_work() {
             if !self.vrfs.resize() {
-                return false;
+                return self.pour();
             }
             self.collect();
             return true;
@@ -381,6 +389,7 @@ impl Router {
             let sets = self.hops.collect();
             for set in &sets {
                 self.forwarding.forget(*set, &mut self.plane);
+                self.journal.forget_set(set.index());
                 self.plane.retire_set(*set);
             }
             if !self.collect_tunnels() && sets.is_empty() {

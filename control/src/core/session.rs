@@ -12,6 +12,7 @@ use crate::model::owner::{
     OwnerError, OwnerLife, OwnerOpen, OwnerOpened, OwnerState, OwnerView, SessionId,
 };
 use crate::rib::{self, Finished, OwnerId, Session, Tenure};
+use crate::state::Record;
 
 /// Most owners of one router.
 pub const MAX_OWNERS: usize = u16::MAX as usize;
@@ -91,6 +92,7 @@ impl Router {
         self.sessions
             .open
             .insert(session, (connected.session, owner));
+        self.note_owner(connected.session.owner());
         self.tell_owner(owner);
         Ok(OwnerOpened {
             session,
@@ -150,6 +152,7 @@ impl Router {
                     routes,
                 } => {
                     self.hops.sweep_groups(owner, generation);
+                    self.note_swept(owner, generation);
                     let fits = |w: &mut Waiting| w.owner == owner && w.generation <= generation;
                     for waiting in self.sessions.waiting.extract_if(.., fits) {
                         drop(waiting.reply.send(Ok(routes)));
@@ -160,6 +163,7 @@ impl Router {
                 }
                 Finished::Expired { owner, routes } => {
                     self.hops.sweep_groups(owner, u32::MAX);
+                    self.note_owner_gone(owner);
                     for (name, _, reply) in self
                         .sessions
                         .removing
@@ -171,7 +175,10 @@ impl Router {
                         self.events.publish(Happening::Owner(view));
                     }
                 }
-                Finished::VrfRemoved(vrf) => self.vrfs.left(vrf),
+                Finished::VrfRemoved(vrf) => {
+                    self.vrfs.left(vrf);
+                    self.journal.note(&Record::VrfGone(vrf.get()));
+                }
             }
         }
     }

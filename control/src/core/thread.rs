@@ -55,7 +55,11 @@ pub fn run(mut router: Router, inbox: CoreInbox, told: Receiver<Told>) -> Router
             }
         }
         backlog.step(&mut router);
-        clock.tick(&mut router, !busy && backlog.is_empty());
+        let idle = !busy && backlog.is_empty();
+        if idle {
+            router.journal.hand_over();
+        }
+        clock.tick(&mut router, idle);
     }
 }
 

@@ -16,6 +16,10 @@ pub struct Args {
     /// Only check the configuration: print its mistakes and exit with 1, or "ok" and exit with 0.
     #[arg(long, requires = "config")]
     pub check: bool,
+    /// Remove what the last run left for the next one, its state and its kernel twins, and exit. For a router that is stopped for
+    /// good; one that runs is left alone.
+    #[arg(long, conflicts_with = "check")]
+    pub forget: bool,
     /// Serve the API on this Unix socket, whatever the configuration says.
     #[arg(long, value_name = "PATH")]
     pub socket: Option<PathBuf>,

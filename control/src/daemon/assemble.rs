@@ -25,6 +25,7 @@ use ferroute_dataplane::snapshot::cell::{NoSlot, Readers, cell};
 use ferroute_dataplane::wire::flow::FlowHasher;
 use ferroute_dataplane::worker::{Idle, StartError as WorkerError, Worker, WorkerSpec};
 
+use super::state::legacy;
 use super::{Boot, memory};
 use crate::config::system::IdleMode;
 use crate::core::handle::{CoreHandle, channel as core_channel};
@@ -36,6 +37,7 @@ use crate::exception::thread::ExceptionThread;
 use crate::hardware::dpdk::{DpdkHardware, MemoryFacts};
 use crate::model::system::ConfigView;
 use crate::slowpath::ratelimit::{ErrorLimits, Rate as IcmpRate};
+use crate::state::Saved;
 use crate::twin::{TwinManager, TwinSet};
 
 /// Punted packets that may wait for the exception thread.
@@ -87,7 +89,7 @@ impl Assembly {
     ///
     /// # Errors
     /// [`AssembleError`]; what was started is stopped again.
-    pub fn start(boot: &Boot, config: ConfigView) -> Result<Self, AssembleError> {
+    pub fn start(boot: &Boot, config: ConfigView, saved: &Saved) -> Result<Self, AssembleError> {
         if let Err(error) = dpdk_sys::log::route(log) {
             tracing::debug!(%error, "DPDK logs to stderr");
         }
@@ -158,7 +160,7 @@ impl Assembly {
             hardware: Box::new(DpdkHardware::new(eal, memory, pool, workers)),
             exception: exception.clone(),
             exception_counters,
-            twins: TwinManager::new(),
+            twins: TwinManager::after(legacy(&boot.config, saved)),
             events: inbox.events.clone(),
             ticks: Box::new(dpdk_sys::clock::tsc),
             started,

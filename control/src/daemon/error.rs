@@ -83,6 +83,22 @@ pub enum StartError {
         /// Why not.
         reason: io::Error,
     },
+    /// The state of the last run cannot be removed.
+    #[error("cannot remove the state {}: {reason}", path.display())]
+    Forget {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: io::Error,
+    },
+    /// A kernel twin of the last run cannot be removed.
+    #[error("cannot remove the kernel twin {name}: {reason}")]
+    ForgetTwin {
+        /// Its name.
+        name: String,
+        /// Why not.
+        reason: crate::twin::TwinError,
+    },
     /// The log filter cannot be used.
     #[error("cannot start the log: {0}")]
     Log(String),

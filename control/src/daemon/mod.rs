@@ -22,6 +22,7 @@ pub mod memory;
 mod run;
 pub mod service;
 pub mod socket;
+mod state;
 
 pub use args::Args;
 pub use error::StartError;
@@ -127,6 +128,9 @@ fn start(args: Args) -> Result<(), StartError> {
     }
     if let Some(path) = args.socket {
         config.socket.path = path;
+    }
+    if args.forget {
+        return state::forget(&config);
     }
     logging::start(&config.log, args.verbose)?;
     // Clients are told where the configuration came from, and they are in other directories.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
@@ -15,8 +15,10 @@ use crate::api::server::{Listeners, serve};
 use crate::api::tls::TcpEndpoint;
 use crate::core::handle::CoreHandle;
 use crate::core::request::SystemRequest;
+use crate::core::state::{Restore, Restored};
 use crate::metrics::MetricsServer;
 use crate::model::system::ConfigView;
+use crate::state::{self, Journal, Saved};
 
 /// How often the core must answer for the service manager's watchdog to stay quiet.
 const PULSE: Duration = Duration::from_secs(2);
@@ -44,17 +46,21 @@ pub(super) fn run(boot: Boot) -> Result<(), StartError> {
         .build()
         .map_err(StartError::Threads)?;
     let metrics = runtime.block_on(bind_metrics(&boot))?;
-    let assembly = Assembly::start(
-        &boot,
-        ConfigView {
-            yaml,
-            path: boot.file.clone(),
-        },
-    )?;
+    let state = boot.config.state.file(&boot.config.socket);
+    let (saved, journal) = match &state {
+        Some(path) => state::open(path),
+        None => (Saved::default(), Journal::off()),
+    };
+    let view = ConfigView {
+        yaml,
+        path: boot.file.clone(),
+    };
+    let assembly = Assembly::start(&boot, view, &saved)?;
     let outcome = live(
         &runtime,
         &boot,
         assembly.core.clone(),
+        Restore { saved, journal },
         Listeners { unix, tcp },
         metrics,
     );
@@ -80,6 +86,7 @@ fn live(
     runtime: &Runtime,
     boot: &Boot,
     core: CoreHandle,
+    restore: Restore,
     listeners: Listeners,
     metrics: Option<MetricsServer>,
 ) -> Result<(), StartError> {
@@ -92,6 +99,7 @@ fn live(
         apply(&boot.config, &core)
             .await
             .map_err(StartError::Apply)?;
+        take_up(restore, &core).await;
         if let Some(metrics) = metrics {
             tokio::spawn(metrics.serve(core.clone(), stopped(stop.clone())));
         }
@@ -116,6 +124,25 @@ fn live(
             Err(panic) => Err(StartError::Threads(panic.into())),
         }
     })
+}
+
+/// Has the core take up what the last router left.
+async fn take_up(restore: Restore, core: &CoreHandle) {
+    let started = Instant::now();
+    let anything = !restore.saved.is_empty();
+    let request = |reply| SystemRequest::Restore(Box::new(restore), reply).into();
+    // A core that is gone ends the daemon with the next call.
+    if let Ok(restored) = core.call(request).await
+        && anything
+    {
+        let Restored {
+            things,
+            owners,
+            routes,
+            refused,
+        } = restored;
+        tracing::info!(things, owners, routes, refused, took = ?started.elapsed(), "took up what the last router left");
+    }
 }
 
 /// Notes whether the core answers.

@@ -48,6 +48,8 @@ pub enum Command {
         Mac,
         oneshot::Sender<Result<(), ConfiguredFull>>,
     ),
+    /// An earlier process knew this neighbour: take it as such, to be probed when it is used.
+    Remember(NeighbourKey, Mac),
     /// Delete one neighbour; answers whether there was one.
     Delete(NeighbourKey, oneshot::Sender<bool>),
     /// Delete the neighbours of an interface that are not permanent.

@@ -182,6 +182,10 @@ impl ExceptionPath {
                 // Who asked may have gone.
                 let _gone = reply.send(outcome);
             }
+            Command::Remember(key, mac) => {
+                self.neighbours
+                    .remember(key, mac, now_ns, &mut self.effects);
+            }
             Command::Delete(key, reply) => {
                 let _gone = reply.send(self.neighbours.delete(key, now_ns, &mut self.effects));
             }

@@ -20,6 +20,7 @@ pub mod prefix;
 pub mod reason;
 pub mod refusal;
 pub mod route;
+pub mod saved;
 pub mod segment;
 pub mod stats;
 pub mod system;

@@ -87,6 +87,10 @@ impl<P> NeighbourTable<P> {
         effects: &mut Vec<Effect<P>>,
     ) {
         if self.up.insert(interface) {
+            for (address, mac) in self.remembered.remove(&interface).unwrap_or_default() {
+                let key = NeighbourKey { interface, address };
+                self.remember(key, mac, now_ns, effects);
+            }
             let wanted = self.wanted.get(&interface).cloned().unwrap_or_default();
             for address in wanted {
                 self.pursue(NeighbourKey { interface, address }, now_ns, effects);
@@ -124,6 +128,7 @@ impl<P> NeighbourTable<P> {
             self.remove(&key, Loss::InterfaceDown, now_ns, effects);
         }
         self.wanted.remove(&interface);
+        self.remembered.remove(&interface);
         self.told_conflict
             .retain(|key, _| key.interface != interface);
         self.told_full.remove(&interface);
@@ -152,6 +157,32 @@ impl<P> NeighbourTable<P> {
         }
         self.enter(&key, Phase::Permanent { mac }, now_ns, effects);
         Ok(())
+    }
+
+    /// Takes a neighbour up that was known to an earlier process, as a hint: it is believed and verified when used. On an
+    /// interface that is down it waits for [`Self::interface_up`].
+    pub fn remember(
+        &mut self,
+        key: NeighbourKey,
+        mac: Mac,
+        now_ns: u64,
+        effects: &mut Vec<Effect<P>>,
+    ) {
+        if !self.is_up(key.interface) {
+            let of = self.remembered.entry(key.interface).or_default();
+            of.insert(key.address, mac);
+            return;
+        }
+        let phase = Phase::Known {
+            mac,
+            check: Check::Stale,
+        };
+        match self.store.get(&key).map(Entry::mac) {
+            None => self.create(key, phase, now_ns, effects),
+            Some(None) => self.enter(&key, phase, now_ns, effects),
+            // What was heard since is better.
+            Some(Some(_)) => {}
+        }
     }
 
     /// Deletes an entry, permanent or not, and says whether there was one. A wanted neighbour is

@@ -62,6 +62,8 @@ pub struct NeighbourTable<P> {
     pub(super) told_full: BTreeMap<InterfaceId, u64>,
     pub(super) up: BTreeSet<InterfaceId>,
     pub(super) wanted: BTreeMap<InterfaceId, BTreeSet<IpAddr>>,
+    /// What an earlier process knew of interfaces that are down.
+    pub(super) remembered: BTreeMap<InterfaceId, BTreeMap<IpAddr, Mac>>,
     pub(super) stats: NeighbourStats,
 }
 
@@ -79,6 +81,7 @@ impl<P> NeighbourTable<P> {
             told_full: BTreeMap::new(),
             up: BTreeSet::new(),
             wanted: BTreeMap::new(),
+            remembered: BTreeMap::new(),
             stats: NeighbourStats::default(),
         }
     }

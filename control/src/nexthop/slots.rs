@@ -33,6 +33,11 @@ impl<T> Slots<T> {
         self.places.len() - self.free.len()
     }
 
+    /// The first number that was never given out.
+    pub(super) fn end(&self) -> usize {
+        self.places.len()
+    }
+
     pub(super) fn insert(&mut self, value: T) -> usize {
         self.len += 1;
         if let Some(place) = self.free.pop() {

@@ -182,6 +182,12 @@ impl NextHops {
             .map(|(index, entry)| view(NextHopSetId::at(index), entry))
     }
 
+    /// The first number that no set ever had.
+    #[must_use]
+    pub fn numbers(&self) -> usize {
+        self.sets.end()
+    }
+
     /// What the set came to at the last settlement; `None` if it does not exist.
     #[must_use]
     pub fn resolved(&self, id: NextHopSetId) -> Option<&Resolved> {

@@ -39,6 +39,15 @@ impl Rib {
         };
     }
 
+    /// Ends a session in which the routes of an earlier process were put back. They are stale, and the owner's next session
+    /// is to repeat them, also if it goes on with its epoch.
+    pub fn owner_restored(&mut self, session: Session, now_ns: u64) {
+        self.owner_gone(session, now_ns);
+        if let Some(owner) = self.owners.get_mut(session.owner()) {
+            owner.restored = true;
+        }
+    }
+
     /// The owner has repeated all that it has: what it did not repeat goes, as [`work`](Self::work), which says
     /// [`Finished::Swept`](super::Finished::Swept) with the session's generation at the end.
     pub fn end_of_rib(&mut self, session: Session) -> Result<(), RouteError> {

@@ -63,6 +63,8 @@ pub struct RouteView {
     pub attributes: Attributes,
     /// The owner's epoch in which it was last said; 0 if the owner has none.
     pub epoch: u64,
+    /// The owner's generation in which it was last said.
+    pub generation: u32,
     /// Whether the owner has not yet repeated it since it came back.
     pub stale: bool,
     /// What it is good for at present.
@@ -148,6 +150,7 @@ impl Rib {
             owner: route.owner,
             attributes: route.attributes(),
             epoch: owner.map_or(0, |owner| owner.epoch_of(route.generation)),
+            generation: route.generation,
             stale: owner.is_none_or(|owner| owner.is_stale(route)),
             state: match (route.installed, hops.is_usable(route.set)) {
                 (true, _) => RouteState::Active,

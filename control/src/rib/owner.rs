@@ -133,6 +133,8 @@ pub struct OwnerView<'a> {
     pub state: OwnerState,
     /// Its last epoch; 0 if it never had one.
     pub epoch: u64,
+    /// How long its routes stay without it, in nanoseconds.
+    pub grace_ns: u64,
     /// How many routes it has.
     pub routes: u32,
     /// Those of them that it has not repeated in its last epoch, or all if it is gone.

@@ -19,6 +19,8 @@ pub(super) struct Owner {
     pub(super) generation: u32,
     /// The epochs of this and earlier generations, those that still may have routes.
     epochs: Vec<(u32, u64)>,
+    /// Its routes are those of an earlier process: whatever its next session says of its epoch, it is to repeat them.
+    pub(super) restored: bool,
     pub(super) routes: u32,
     /// Routes of earlier generations.
     pub(super) old_routes: u32,
@@ -125,6 +127,7 @@ impl Owners {
             name: &owner.name,
             state: owner.state,
             epoch: owner.epoch(),
+            grace_ns: owner.grace_ns,
             routes: owner.routes,
             stale_routes: if gone { owner.routes } else { owner.old_routes },
         })
@@ -194,7 +197,9 @@ impl Owners {
                 if epoch < last {
                     return Err(OwnerError::EpochBehind { last });
                 }
-                let goes_on = epoch == last && matches!(state, OwnerState::Stale { .. });
+                let restored = std::mem::take(&mut owner.restored);
+                let goes_on =
+                    epoch == last && matches!(state, OwnerState::Stale { .. }) && !restored;
                 if !goes_on {
                     owner.begin(epoch);
                 }
@@ -222,6 +227,7 @@ impl Owners {
             serial: NO_SESSION,
             generation: 0,
             epochs: Vec::new(),
+            restored: false,
             routes: 0,
             old_routes: 0,
         };

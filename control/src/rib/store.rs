@@ -58,6 +58,19 @@ impl Undo {
         (self.vrf, self.prefix)
     }
 
+    /// Whose route it is.
+    #[must_use]
+    pub const fn owner(&self) -> OwnerId {
+        self.owner
+    }
+
+    /// What the owner's route was before, and the generation in which it was said.
+    #[must_use]
+    pub fn before_with_generation(&self) -> Option<(Attributes, u32)> {
+        let said = |route: Route| (route.attributes(), route.generation);
+        self.before.map(said)
+    }
+
     /// What the owner's route was before.
     #[must_use]
     pub fn before(&self) -> Option<Attributes> {

@@ -514,3 +514,32 @@ fn elections_go_before_sweeps() {
     assert!(world.rib.installed(VRF, prefix).is_some());
     assert!(world.rib.has_work());
 }
+
+#[test]
+fn an_owner_of_an_earlier_process_is_to_repeat_its_routes_also_in_the_same_epoch() {
+    let mut world = World::new(10, 10);
+    let put_back = world.open("bgp", 7, 0).session;
+    for prefix in ["10.0.0.0/8", "10.1.0.0/16"] {
+        world.insert(put_back, VRF, prefix, 20).unwrap();
+    }
+    world.rib.owner_restored(put_back, 5);
+    let view = world.rib.owner("bgp").unwrap();
+    let stale = OwnerState::Stale {
+        since_ns: 5,
+        until_ns: 105,
+    };
+    assert_eq!((view.state, view.stale_routes), (stale, 2));
+    let back = world.open("bgp", 7, 10);
+    assert_eq!((back.epoch, back.held_routes), (7, 2));
+    assert_eq!(world.rib.owner("bgp").unwrap().stale_routes, 2);
+    world.insert(back.session, VRF, "10.0.0.0/8", 20).unwrap();
+    world.rib.end_of_rib(back.session).unwrap();
+    while world.rib.has_work() {
+        world.rib.work(&mut world.hops, 100, &mut world.changes);
+    }
+    assert_eq!(world.rib.len(), 1);
+    // A session that only lost its stream goes on with its epoch, as ever.
+    world.rib.owner_gone(back.session, 20);
+    world.open("bgp", 7, 30);
+    assert_eq!(world.rib.owner("bgp").unwrap().stale_routes, 0);
+}

@@ -7,26 +7,59 @@ use super::reconcile::{self, Written};
 use super::spec::{TwinName, TwinSpec};
 use super::tun;
 use ferroute_dataplane::ids::InterfaceId;
-use std::collections::BTreeMap;
+use ipnet::IpNet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
 struct Twin {
     name: TwinName,
+    netns: Option<PathBuf>,
     home: Arc<Namespace>,
     index: u32,
     tap: Arc<OwnedFd>,
     carrier: bool,
     written: Written,
+    /// What an earlier process wrote. It stays until all is said that this one wants: an address that went and came
+    /// back would take the kernel's routes along.
+    left: Vec<IpNet>,
+}
+
+/// What an earlier process wrote to a twin that it left.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LeftTwin {
+    /// Its name.
+    pub name: TwinName,
+    /// A file of its network namespace; none for the process's own.
+    pub netns: Option<PathBuf>,
+    /// Its addresses, which are taken away if they are not wanted any more.
+    pub addresses: Vec<IpNet>,
+}
+
+/// How twins of one process are known to the next.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Legacy {
+    /// The note (`ifalias`) by which this router knows its own; it begins with [`Legacy::MARK`].
+    pub mark: String,
+    /// Whether twins stay when the process ends.
+    pub persist: bool,
+    /// What is known of those that were left.
+    pub left: Vec<LeftTwin>,
+}
+
+impl Legacy {
+    /// How the notes of all routers begin.
+    pub const MARK: &str = "ferrouted ";
 }
 
 /// The twins of the router. Making and changing one waits for the kernel, so this is not for the packet loop; removing one does
 /// not.
 ///
-/// Dropping it removes all twins, and waits for that.
+/// Dropping it removes all twins and waits for that, unless they are to stay.
 #[derive(Default)]
 pub struct TwinManager {
+    legacy: Option<Legacy>,
     twins: BTreeMap<InterfaceId, Twin>,
     /// The threads, one per namespace; each lives as long as a twin there.
     namespaces: BTreeMap<NamespaceId, Weak<Namespace>>,
@@ -37,6 +70,14 @@ impl TwinManager {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A manager that takes over what an earlier process left.
+    #[must_use]
+    pub fn after(legacy: Legacy) -> Self {
+        let mut manager = Self::default();
+        manager.legacy = Some(legacy);
+        manager
     }
 
     /// Makes the interface's twin what the spec says, and makes it in the first place if it is not
@@ -55,7 +96,7 @@ impl TwinManager {
         {
             return twin.change(spec).map(|()| None);
         }
-        let twin = Twin::make(home, spec)?;
+        let twin = Twin::make(home, spec, self.legacy.as_ref())?;
         let io = TwinIo::new(spec.id, Arc::clone(&twin.tap));
         if let Some(before) = self.twins.insert(spec.id, twin) {
             before.unmake();
@@ -73,6 +114,47 @@ impl TwinManager {
     #[must_use]
     pub fn ifindex(&self, id: InterfaceId) -> Option<u32> {
         self.twins.get(&id).map(|twin| twin.index)
+    }
+
+    /// Name, namespace and written addresses of the interface's twin.
+    #[must_use]
+    pub fn written(&self, id: InterfaceId) -> Option<(&TwinName, Option<&Path>, &[IpNet])> {
+        let twin = self.twins.get(&id)?;
+        Some((&twin.name, twin.netns.as_deref(), &twin.written.addresses))
+    }
+
+    /// To be called when all is said that this process wants: takes away what an earlier one wrote to present twins and this
+    /// one does not want, and removes what bears our mark and is no twin now, in the namespaces of these paths, of the present
+    /// twins, and where something is known to have been left. Says what was removed.
+    pub fn sweep(
+        &mut self,
+        namespaces: impl IntoIterator<Item = Option<PathBuf>>,
+    ) -> Vec<(String, Result<(), TwinError>)> {
+        let Some(Legacy { mark, left, .. }) = self.legacy.clone() else {
+            return Vec::new();
+        };
+        let known = left.into_iter().map(|twin| twin.netns);
+        let present: Vec<_> = self.twins.values().map(|twin| twin.netns.clone()).collect();
+        let paths: BTreeSet<_> = namespaces.into_iter().chain(known).chain(present).collect();
+        for twin in self.twins.values_mut() {
+            if let Err(error) = twin.shed() {
+                tracing::warn!(name = %twin.name, %error, "an old address stays");
+            }
+        }
+        let mut removed = Vec::new();
+        for path in paths {
+            // A namespace that is gone took its netdevs along.
+            let Ok(home) = self.enter(path.as_deref()) else {
+                continue;
+            };
+            let of_home = self.twins.values();
+            let of_home = of_home.filter(|twin| Arc::ptr_eq(&twin.home, &home));
+            let keep: Vec<u32> = of_home.map(|twin| twin.index).collect();
+            let mark = mark.clone();
+            let swept = home.run(move |netlink| Ok(reconcile::sweep(netlink, &mark, &keep)));
+            removed.extend(swept.unwrap_or_default());
+        }
+        removed
     }
 
     /// The interfaces that have twins.
@@ -97,6 +179,9 @@ impl TwinManager {
 
 impl Drop for TwinManager {
     fn drop(&mut self) {
+        if self.legacy.as_ref().is_some_and(|legacy| legacy.persist) {
+            return;
+        }
         for (_, twin) in std::mem::take(&mut self.twins) {
             twin.unmake();
         }
@@ -108,20 +193,41 @@ impl Drop for TwinManager {
 }
 
 impl Twin {
-    fn make(home: Arc<Namespace>, spec: &TwinSpec) -> Result<Self, TwinError> {
+    fn make(
+        home: Arc<Namespace>,
+        spec: &TwinSpec,
+        legacy: Option<&Legacy>,
+    ) -> Result<Self, TwinError> {
         let name = spec.name.clone();
-        let (tap, index) = home.run(move |netlink| reconcile::create(netlink, &name))?;
+        let mark = legacy.map(|legacy| legacy.mark.clone());
+        let (tap, index) =
+            home.run(move |netlink| reconcile::create(netlink, &name, mark.as_deref()))?;
+        let left = legacy.into_iter().flat_map(|legacy| &legacy.left);
+        let addresses = left
+            .filter(|left| left.name == spec.name && left.netns == spec.netns)
+            .flat_map(|left| left.addresses.clone());
         let mut twin = Self {
             name: spec.name.clone(),
+            netns: spec.netns.clone(),
             home,
             index,
             tap: Arc::new(tap),
-            // The kernel makes TAPs with a carrier.
+            // The kernel makes TAPs with a carrier, and gives it back to one that is opened again.
             carrier: true,
             written: Written::default(),
+            left: addresses.collect(),
         };
-        // On failure the only descriptor is dropped, and the TAP with it.
+        // On failure the only descriptor is dropped, and a new TAP with it.
         twin.change(spec)?;
+        if let Some(legacy) = legacy {
+            tun::set_persistent(twin.tap.as_fd(), legacy.persist).map_err(|errno| {
+                TwinError::Link {
+                    name: spec.name.clone(),
+                    operation: "let it stay",
+                    source: errno.into(),
+                }
+            })?;
+        }
         Ok(twin)
     }
 
@@ -147,6 +253,18 @@ impl Twin {
         })?;
         self.written = written;
         result
+    }
+
+    /// Takes away what an earlier process wrote and this one does not want.
+    fn shed(&mut self) -> Result<(), TwinError> {
+        let mut old = std::mem::take(&mut self.left);
+        old.retain(|address| !self.written.addresses.contains(address));
+        if old.is_empty() {
+            return Ok(());
+        }
+        let (index, name) = (self.index, self.name.clone());
+        self.home
+            .run(move |netlink| reconcile::take_away(netlink, index, &name, &old))
     }
 
     fn unmake(self) {

@@ -16,7 +16,9 @@
 //! learns no address by itself (no link-local of its own, no router advertisements), and leaves
 //! duplicate detection to the router. Addresses and routes that other programs put on a twin stay.
 //!
-//! A TAP lives as long as its descriptor: whatever ends the process takes its twins along.
+//! A TAP lives as long as its descriptor, unless it is persistent. Those of a [`Legacy`] that says so stay when the process
+//! ends, however it does, without a carrier; the next process knows them by their mark and takes them over by name, with
+//! the addresses and routes that the kernel has.
 
 mod error;
 mod io;
@@ -30,7 +32,7 @@ mod tun;
 
 pub use error::TwinError;
 pub use io::{TwinIo, TwinSet};
-pub use manager::TwinManager;
+pub use manager::{LeftTwin, Legacy, TwinManager};
 pub use spec::{TwinName, TwinNameError, TwinSpec};
 
 #[cfg(test)]

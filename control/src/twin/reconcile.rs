@@ -1,6 +1,7 @@
 //! Making a netdev what its spec says, by writing only what differs.
 
 use super::error::TwinError;
+use super::manager::Legacy;
 use super::netlink::{Change, Link, Netlink};
 use super::spec::{TwinName, TwinSpec};
 use super::{sysctl, tun};
@@ -20,11 +21,31 @@ pub(super) struct Written {
     pub(super) enslaved: bool,
 }
 
-/// Makes a TAP in the namespace and returns its descriptor and index.
-pub(super) fn create(netlink: &Netlink, name: &TwinName) -> Result<(OwnedFd, u32), TwinError> {
-    let tap = tun::create(name)?;
+/// Makes a TAP in the namespace and returns its descriptor and index. One that bears a router's mark is taken over instead: an
+/// earlier process left it, or it is open, which the kernel then says.
+pub(super) fn create(
+    netlink: &Netlink,
+    name: &TwinName,
+    mark: Option<&str>,
+) -> Result<(OwnedFd, u32), TwinError> {
+    let is_marked = || {
+        let link = netlink.link_by_name(name.as_str());
+        matches!(link, Ok(Some(link)) if link.alias.starts_with(Legacy::MARK))
+    };
+    let tap = match tun::create(name) {
+        Err(TwinError::NameTaken { .. }) if mark.is_some() && is_marked() => tun::take_over(name)?,
+        made => made?,
+    };
     match netlink.link_by_name(name.as_str()) {
-        Ok(Some(link)) => Ok((tap, link.index)),
+        Ok(Some(link)) => {
+            if let Some(mark) = mark.filter(|mark| link.alias != **mark) {
+                let note = rtnetlink::LinkUnspec::new_with_index(link.index).alias(mark);
+                netlink
+                    .set(note.build())
+                    .map_err(refused(name, "note whose it is"))?;
+            }
+            Ok((tap, link.index))
+        }
         Ok(None) => Err(TwinError::Create {
             name: name.clone(),
             source: io::ErrorKind::NotFound.into(),
@@ -50,6 +71,24 @@ pub(super) fn remove(netlink: &Netlink, index: u32, name: &TwinName) -> Result<(
         netlink.delete(index).map_err(refused(name, "remove it"))?;
     }
     Ok(())
+}
+
+/// Removes the netdevs that bear the mark, but for these; says which.
+pub(super) fn sweep(
+    netlink: &Netlink,
+    mark: &str,
+    keep: &[u32],
+) -> Vec<(String, Result<(), TwinError>)> {
+    let links = netlink.links().unwrap_or_default();
+    let marked = links
+        .into_iter()
+        .filter(|link| link.alias == mark && !keep.contains(&link.index));
+    let removed = marked.filter_map(|link| {
+        let name: TwinName = link.name.parse().ok()?;
+        let gone = netlink.delete(link.index);
+        Some((link.name, gone.map_err(refused(&name, "remove it"))))
+    });
+    removed.collect()
 }
 
 /// Brings the netdev to its spec. `written` is kept true also when this fails half way, so that the
@@ -169,6 +208,29 @@ fn address(
         if !written.addresses.contains(new) {
             written.addresses.push(*new);
         }
+    }
+    Ok(())
+}
+
+/// Takes these addresses away, as far as they are there.
+pub(super) fn take_away(
+    netlink: &Netlink,
+    index: u32,
+    name: &TwinName,
+    old: &[IpNet],
+) -> Result<(), TwinError> {
+    let has = netlink
+        .addresses(index)
+        .map_err(refused(name, "list its addresses"))?;
+    for address in old.iter().filter(|address| has.contains(address)) {
+        netlink
+            .remove_address(index, *address)
+            .map_err(|source| TwinError::Address {
+                name: name.clone(),
+                operation: "remove",
+                address: *address,
+                source,
+            })?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The ioctls of `/dev/net/tun` (Linux `Documentation/networking/tuntap.rst`).
 //!
-//! The only unsafe code of this module: two ioctls whose argument's type the compiler cannot check.
+//! The only unsafe code of this module: ioctls whose argument's type the compiler cannot check.
 
 use super::error::TwinError;
 use super::spec::TwinName;
@@ -28,20 +28,34 @@ mod ioctl {
         nix::request_code_write!(b'T', 202, size_of::<c_int>()),
         IfReq
     );
+    // TUNSETPERSIST is declared with a pointer and takes an int by value.
+    nix::ioctl_write_int_bad!(
+        tunsetpersist,
+        nix::request_code_write!(b'T', 203, size_of::<c_int>())
+    );
     nix::ioctl_write_ptr!(tunsetcarrier, b'T', 226, c_int);
 }
 
 /// Makes a TAP of this name in the network namespace of the calling thread. It vanishes with the
-/// descriptor, which does not block and is not inherited by programs.
+/// descriptor unless it is made [persistent](set_persistent); the descriptor does not block and is not inherited by programs.
 pub(super) fn create(name: &TwinName) -> Result<OwnedFd, TwinError> {
+    // EXCL: without it the kernel would hand out a persistent TAP that somebody else left.
+    open(name, libc::IFF_TUN_EXCL)
+}
+
+/// Takes a persistent TAP of this name over, which nobody may have open.
+pub(super) fn take_over(name: &TwinName) -> Result<OwnedFd, TwinError> {
+    open(name, 0)
+}
+
+fn open(name: &TwinName, mode: c_int) -> Result<OwnedFd, TwinError> {
     let file = OpenOptions::new()
         .read(true)
         .write(true)
         .custom_flags(libc::O_NONBLOCK)
         .open("/dev/net/tun")
         .map_err(|source| TwinError::NoTunDevice { source })?;
-    // EXCL: without it the kernel would hand out a persistent TAP that somebody else left.
-    let flags = libc::IFF_TAP | libc::IFF_NO_PI | libc::IFF_TUN_EXCL;
+    let flags = libc::IFF_TAP | libc::IFF_NO_PI | mode;
     let mut request = IfReq {
         name: [0; libc::IFNAMSIZ],
         flags: flags as c_short,
@@ -62,6 +76,12 @@ pub(super) fn create(name: &TwinName) -> Result<OwnedFd, TwinError> {
             source: errno.into(),
         }),
     }
+}
+
+/// Says whether the TAP stays when nobody has it open.
+pub(super) fn set_persistent(tap: BorrowedFd<'_>, stays: bool) -> Result<(), Errno> {
+    // SAFETY: the descriptor is borrowed for the whole call, and the argument is a plain number.
+    unsafe { ioctl::tunsetpersist(tap.as_raw_fd(), c_int::from(stays)) }.map(drop)
 }
 
 /// Switches the TAP's carrier (Linux 5.0).

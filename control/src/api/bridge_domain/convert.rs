@@ -210,6 +210,18 @@ impl From<DomainCounters> for pb::BridgeCounters {
     }
 }
 
+/// What a message says of a station behind a remote end.
+pub(in crate::api) fn remote_station(
+    remote: &pb::RemoteStation,
+    field: &str,
+) -> Result<RemoteStation, Status> {
+    Ok(RemoteStation {
+        place: remote_place(remote, field)?,
+        sequence: remote.sequence,
+        sticky: remote.sticky,
+    })
+}
+
 fn remote_end(end: Option<&pb::RemoteEnd>, field: &str) -> Result<RemoteEnd, Status> {
     let end = required(end, field)?;
     let number = |vni| Vni::new(vni).map_err(|_| OverlayError::BadVni { vni });
@@ -274,11 +286,7 @@ pub(super) fn fdb_change(change: &pb::FdbChange, place: usize) -> Result<FdbChan
                 Place::Remote(remote) => Ok(FdbChange::PutRemote {
                     domain,
                     mac,
-                    remote: RemoteStation {
-                        place: remote_place(remote, &at("put.remote"))?,
-                        sequence: remote.sequence,
-                        sticky: remote.sticky,
-                    },
+                    remote: remote_station(remote, &at("put.remote"))?,
                 }),
             }
         }
@@ -295,7 +303,10 @@ pub(super) fn fdb_change(change: &pb::FdbChange, place: usize) -> Result<FdbChan
 }
 
 /// A change of a flood list, which stands at this place of its list.
-pub(super) fn flood_change(change: &pb::FloodChange, place: usize) -> Result<FloodChange, Status> {
+pub(in crate::api) fn flood_change(
+    change: &pb::FloodChange,
+    place: usize,
+) -> Result<FloodChange, Status> {
     let at = |field: &str| format!("changes[{place}].{field}");
     Ok(FloodChange {
         domain: super::domain(&change.domain, &at("domain"))?,

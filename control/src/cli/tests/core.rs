@@ -60,6 +60,7 @@ pub(super) fn answer(request: Request) {
             };
             yes(reply, view);
         }
+        Request::System(SystemRequest::Restore(..)) => panic!("no client asks for this"),
         Request::System(SystemRequest::Config(reply)) => {
             yes(
                 reply,

@@ -18,6 +18,7 @@ use crate::model::bridge::{
 use crate::model::event::Change;
 use crate::model::interface::{InterfaceKind, VirtualKind};
 use crate::model::name::{DomainName, InterfaceName};
+use crate::model::saved::ThingKey;
 
 /// Numbers that domains can have.
 const MAX_DOMAINS: usize = u16::MAX as usize;
@@ -316,12 +317,16 @@ impl Router {
             ..station
         });
         self.forget_heard(id);
+        let name = self.bridging.get(id).map(|domain| domain.name());
         if let Some(domain) = self.bridging.get_mut(id) {
             domain.vni = None;
         }
         self.write_domain(id);
-        for tunnel in flood.into_values() {
+        for (end, tunnel) in flood {
             self.hops.let_go_tunnel(tunnel);
+            if let Some(name) = name {
+                self.note_thing(&ThingKey::Flood(name, end));
+            }
         }
         self.finish();
     }

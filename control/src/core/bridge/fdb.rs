@@ -34,6 +34,7 @@ impl Router {
             None => drop(self.bridging.fdb.remove(key)),
         }
         self.bridging.stations.set(key, station);
+        self.note_station(key, &station);
         self.count_heard(key, &before, &station);
         Ok(())
     }

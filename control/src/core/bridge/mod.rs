@@ -14,7 +14,7 @@
 //!   them, [`path`]: which way the stations behind them are.
 //! * [`domain`]: the domains; [`configure`] and [`gateway`] change them.
 //! * [`fdb`]: writes the FDB; [`change`], [`seen`], [`heard`] and [`age`] are why.
-//! * [`flood`]: tunnels of the VXLAN network; [`view`]: what clients see.
+//! * [`flood`]: tunnels of the VXLAN network; [`view`]: what clients see; [`kept`]: what the next router takes up.
 
 mod age;
 mod attach;
@@ -26,6 +26,7 @@ mod fdb;
 mod flood;
 mod gateway;
 mod heard;
+mod kept;
 mod path;
 mod seen;
 mod segment;

@@ -266,7 +266,7 @@ impl Station {
 }
 
 impl Learned {
-    const fn new(place: Place, sequence: u32) -> Self {
+    pub(super) const fn new(place: Place, sequence: u32) -> Self {
         Self {
             place,
             sequence,

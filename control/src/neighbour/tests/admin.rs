@@ -182,3 +182,20 @@ fn a_full_table_gives_up_failed_then_incomplete_then_stale_entries_and_never_tho
         .add_permanent(key(host(18)), A, bench.now, &mut Vec::new());
     assert!(refused.is_err());
 }
+
+#[test]
+fn what_an_earlier_process_knew_is_believed_until_better_is_heard() {
+    let mut bench = Bench::new();
+    let v4 = key(V4);
+    let remember = |bench: &mut Bench| bench.run(|t, now, fx| t.remember(v4, A, now, fx));
+    assert_eq!(remember(&mut bench), [resolved(v4, A)]);
+    assert_eq!(bench.state(v4), Some(NeighbourState::Stale));
+    bench.arp(gratuitous(B));
+    assert_eq!(remember(&mut bench), []);
+    // On an interface that is down it waits.
+    bench.run(|t, now, fx| t.interface_down(LINK, now, fx));
+    assert_eq!(remember(&mut bench), []);
+    assert_eq!(bench.state(v4), None);
+    let up = bench.run(|t, now, fx| t.interface_up(LINK, now, fx));
+    assert_eq!(up, [resolved(v4, A)]);
+}

@@ -336,3 +336,86 @@ fn what_is_wrong_is_said() {
         "{narrow:?}"
     );
 }
+
+fn legacy(persist: bool, left: Vec<LeftTwin>) -> Legacy {
+    let mark = format!("{}/run/test.sock", Legacy::MARK);
+    Legacy {
+        mark,
+        persist,
+        left,
+    }
+}
+
+fn has_carrier(place: &Place, name: &str) -> bool {
+    let link = place.show("link", name).unwrap();
+    link["flags"]
+        .as_array()
+        .unwrap()
+        .contains(&"LOWER_UP".into())
+}
+
+#[test]
+fn twins_that_stay_are_taken_over_with_all_that_is_on_them() {
+    let place = Place::new();
+    let spec = place.spec("p0");
+    let mut first = TwinManager::after(legacy(true, vec![]));
+    let io = first.apply(&spec).unwrap();
+    place.ip("address add 10.9.0.1/24 dev p0");
+    place.ip("route add 198.51.100.0/24 via 10.0.0.2");
+    let index = first.ifindex(spec.id);
+    drop((first, io));
+    assert!(!has_carrier(&place, "p0"));
+
+    let left = LeftTwin {
+        name: spec.name.clone(),
+        netns: spec.netns.clone(),
+        addresses: spec.addresses.clone(),
+    };
+    let mut second = TwinManager::after(legacy(true, vec![left]));
+    let mut wanted = spec.clone();
+    wanted.addresses.truncate(1);
+    let io = second.apply(&wanted).unwrap();
+    assert_eq!(second.ifindex(spec.id), index);
+    assert!(has_carrier(&place, "p0"));
+    // What is not wanted any more goes when everything was said.
+    second.sweep([]);
+    assert_eq!(place.addresses("p0"), ["10.0.0.1/24", "10.9.0.1/24"]);
+    assert!(place.ip("route").contains("198.51.100.0/24 via 10.0.0.2"));
+    let (_, _, written) = second.written(spec.id).unwrap();
+    assert_eq!(written, wanted.addresses);
+
+    // One that somebody has open is nobody else's.
+    let mut third = TwinManager::after(legacy(true, vec![]));
+    let refused = third.apply(&wanted);
+    assert!(
+        matches!(refused, Err(TwinError::NameTaken { .. })),
+        "{refused:?}"
+    );
+    assert!(second.sweep([]).is_empty());
+    drop((second, io));
+
+    // A run without twins of that name removes what the last one left; a netdev of others stays.
+    place.ip("tuntap add dev p1 mode tap");
+    let mut last = TwinManager::after(legacy(true, vec![]));
+    let swept = last.sweep([spec.netns.clone()]);
+    assert_eq!(swept.len(), 1);
+    assert!(swept[0].0 == "p0" && swept[0].1.is_ok());
+    assert!(place.show("link", "p0").is_none() && place.show("link", "p1").is_some());
+    let others = last.apply(&place.spec("p1"));
+    assert!(
+        matches!(others, Err(TwinError::NameTaken { .. })),
+        "{others:?}"
+    );
+}
+
+#[test]
+fn twins_that_are_not_to_stay_go_also_when_they_stayed_before() {
+    let place = Place::new();
+    let spec = place.spec("p0");
+    let mut first = TwinManager::after(legacy(true, vec![]));
+    drop((first.apply(&spec).unwrap(), first));
+    assert!(place.show("link", "p0").is_some());
+    let mut second = TwinManager::after(legacy(false, vec![]));
+    drop((second.apply(&spec).unwrap(), second));
+    assert!(place.show("link", "p0").is_none());
+}

@@ -15,6 +15,8 @@ pub struct FrrConfig {
     pub l3vnis: Vec<(String, u32)>,
     /// Where zebra tells its routes besides to the kernel, and whether by next hop groups.
     pub fpm: Option<(SocketAddr, bool)>,
+    /// Interfaces that zebra takes for up also without a carrier, as operators set the router's twins.
+    pub without_carrier: Vec<String>,
     /// Whether zebra waits there for word that a route is in the data path (since FRR 8.5).
     pub offload: bool,
 }
@@ -434,6 +436,13 @@ impl Display for FrrConfig {
                 server.ip(),
                 server.port()
             ));
+        }
+        if !self.without_carrier.is_empty() {
+            // The kernel takes next hop objects away with the carrier, and the routes by them.
+            out.add("no zebra nexthop kernel enable");
+        }
+        for interface in &self.without_carrier {
+            out.add(format_args!("interface {interface}\n no link-detect\nexit"));
         }
         for (vrf, vni) in &self.l3vnis {
             out.add(format_args!("vrf {vrf}\n vni {vni}\nexit-vrf"));
