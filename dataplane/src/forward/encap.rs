@@ -11,7 +11,7 @@ use super::Forwarder;
 use super::batch::{Facts, Flags};
 use crate::counters::WorkerCounters;
 use crate::drops::DropReason;
-use crate::ids::{AdjacencyId, BURST, TunnelId};
+use crate::ids::{AdjacencyId, BURST, InterfaceId, TunnelId};
 use crate::punt::{PuntClass, PuntReason};
 use crate::snapshot::Snapshot;
 use crate::snapshot::nexthop::{AdjacencyState, Hop, NextHop};
@@ -108,7 +108,9 @@ impl Forwarder {
         let bytes = mbuf.len() as u64;
         self.leave(snapshot, mbuf, adjacency, tunnel.outer().ethertype())?;
         self.counters.tunnel(id).add(1, bytes);
-        count_inner(&self.counters, tunnel, inner.bytes as u64);
+        if let Some(interface) = tunnel.interface() {
+            count_inner(&self.counters, interface, 1, inner.bytes as u64);
+        }
         Ok(())
     }
 
@@ -195,14 +197,17 @@ impl Forwarder {
     }
 }
 
-/// Counts an IP packet of `bytes` that was sent into a routed VNI on the VNI's interface, in the way in which what comes out
-/// is counted there: with its inner Ethernet header.
+/// Counts IP packets of so many bytes in all that were sent into a routed VNI on the VNI's interface, in the way in which what
+/// comes out is counted there: with inner Ethernet headers.
 #[inline(always)]
-pub(super) fn count_inner(counters: &WorkerCounters, tunnel: &Tunnel, bytes: u64) {
-    if let Some(interface) = tunnel.interface() {
-        let frame_bytes = EthernetHeader::LEN as u64 + bytes;
-        counters.interface(interface).tx.add(1, frame_bytes);
-    }
+pub(super) fn count_inner(
+    counters: &WorkerCounters,
+    interface: InterfaceId,
+    packets: u64,
+    bytes: u64,
+) {
+    let frame_bytes = packets * EthernetHeader::LEN as u64 + bytes;
+    counters.interface(interface).tx.add(packets, frame_bytes);
 }
 
 /// The adjacency by which a flow reaches the remote end of a tunnel; `None` when there is none.

@@ -7,8 +7,9 @@ use dpdk_sys::Mbuf;
 use super::Forwarder;
 use super::batch::Batch;
 use super::encap::{count_inner, underlay};
+use crate::counters::WorkerCounters;
 use crate::fib::prefetch;
-use crate::ids::{AdjacencyId, BURST, TunnelId};
+use crate::ids::{AdjacencyId, BURST, InterfaceId, TunnelId};
 use crate::snapshot::Snapshot;
 use crate::snapshot::nexthop::{Adjacency, AdjacencyState, NextHop};
 use crate::snapshot::tunnel::Tunnel;
@@ -19,6 +20,24 @@ use crate::wire::ethernet::EthernetHeader;
 
 /// The tunnels of packets that wait for them, in their order.
 type Tunnels<'s> = ArrayVec<Option<&'s Tunnel>, BURST>;
+
+/// IP packets that were sent into one VNI after the other, and are not yet in its interface's counters.
+#[derive(Default)]
+struct InnerRun {
+    interface: Option<InterfaceId>,
+    packets: u64,
+    bytes: u64,
+}
+
+impl InnerRun {
+    #[inline(always)]
+    fn end(&mut self, counters: &WorkerCounters) {
+        if let Some(interface) = self.interface {
+            count_inner(counters, interface, self.packets, self.bytes);
+        }
+        (self.packets, self.bytes) = (0, 0);
+    }
+}
 
 impl Forwarder {
     /// The tunnels of all these, on their way into the cache: loads of different packets overlap, which those of one packet
@@ -59,6 +78,7 @@ impl Forwarder {
         let [addresses @ .., _, _, _, _, _, _] = &adjacency.header;
         let Batch { packets, facts, .. } = &mut *self.batch;
         let (mut sent, mut bytes) = (0, 0);
+        let mut inner = InnerRun::default();
         for ((slot, id), tunnel) in waiting.iter().zip(tunnels) {
             let slot = usize::from(*slot) % BURST;
             let facts = &facts[slot];
@@ -85,7 +105,12 @@ impl Forwarder {
             };
             tx.push(mbuf);
             self.counters.tunnel(*id).add(1, outer_bytes.into());
-            count_inner(&self.counters, tunnel, facts.ip_bytes.into());
+            if tunnel.interface() != inner.interface {
+                inner.end(&self.counters);
+                inner.interface = tunnel.interface();
+            }
+            inner.packets += 1;
+            inner.bytes += u64::from(facts.ip_bytes);
             bytes += u64::from(outer_bytes);
             sent += 1;
         }
@@ -93,6 +118,7 @@ impl Forwarder {
             bytes += sent as u64 * EthernetHeader::LEN as u64;
             self.counters.adjacency(neighbour).add(sent as u64, bytes);
             tx.count(adjacency.interface, sent, bytes, &self.counters);
+            inner.end(&self.counters);
         }
         sent
     }

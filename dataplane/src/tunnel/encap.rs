@@ -251,7 +251,7 @@ fn udp_checksum<'a>(
 ) -> Option<u16> {
     let (_, rest) = Ipv6Header::split(first)?;
     let (udp, _) = UdpHeader::split(rest)?;
-    let mut pieces = Pieces::new(tunnel.outer_sum().add_u16(udp.length()));
+    let mut pieces = Pieces::new(tunnel.outer_sum().long().add_u16(udp.length()));
     pieces.add(rest);
     others.for_each(|piece| pieces.add(piece));
     Some(pieces.sum.udp_checksum())

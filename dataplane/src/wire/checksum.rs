@@ -50,6 +50,12 @@ impl Sum {
         Self(self.0 + word.to_be() as u64)
     }
 
+    /// The same sum, folded for [`ShortSum`].
+    #[inline]
+    pub const fn short(self) -> ShortSum {
+        ShortSum(fold(self.0) as u32)
+    }
+
     /// The sum itself, folded to 16 bits, as a number. It is 0xffff for a region that contains its
     /// own right checksum.
     #[inline]
@@ -74,6 +80,34 @@ impl Sum {
             0 => 0xffff,
             other => other,
         }
+    }
+}
+
+/// A sum that was folded, to which a few words are added yet: that of a header most of which stands still.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[must_use]
+pub struct ShortSum(u32);
+
+impl ShortSum {
+    /// Adds one 16-bit word, given as a number; at most 65,535 of them.
+    #[inline(always)]
+    pub const fn add_u16(self, word: u16) -> Self {
+        Self(self.0 + word.to_be() as u32)
+    }
+
+    /// The checksum: the complement of the sum.
+    #[inline(always)]
+    #[must_use]
+    pub const fn checksum(self) -> u16 {
+        // Halves added to each other crosswise: the upper half of the result is their sum with its carry.
+        let sum = self.0.wrapping_add(self.0.rotate_left(16));
+        !u16::from_be((sum >> 16) as u16)
+    }
+
+    /// The same sum, to which more can be added.
+    #[inline]
+    pub const fn long(self) -> Sum {
+        Sum(self.0 as u64)
     }
 }
 
@@ -258,6 +292,18 @@ mod tests {
         #[test]
         fn the_sum_equals_the_naive_one(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             prop_assert_eq!(of(&bytes), naive(&bytes));
+        }
+
+        #[test]
+        fn a_folded_sum_and_a_few_words_sum_as_the_whole(
+            bytes in proptest::collection::vec(any::<u8>(), 0..100),
+            words in proptest::collection::vec(prop_oneof![Just(0xffff), any::<u16>()], 0..8),
+        ) {
+            let sum = Sum::ZERO.add_bytes(&bytes);
+            let long = words.iter().fold(sum, |sum, word| sum.add_u16(*word));
+            let short = words.iter().fold(sum.short(), |sum, word| sum.add_u16(*word));
+            prop_assert_eq!(short.checksum(), long.checksum());
+            prop_assert_eq!(short.long().checksum(), long.checksum());
         }
 
         #[test]

@@ -189,4 +189,26 @@ mod loom_tests {
             worker.join().unwrap();
         });
     }
+
+    #[test]
+    fn loom_either_of_two_givers_wakes_it() {
+        let mut model = loom::model::Builder::new();
+        // Who waits for the bell yields more often than a model may branch by default.
+        model.max_branches = 20_000;
+        model.preemption_bound = Some(2);
+        model.check(|| {
+            let shared = Arc::new((Waker::new().unwrap(), AtomicU32::new(0)));
+            let givers = [(), ()].map(|()| {
+                let shared = Arc::clone(&shared);
+                loom::thread::spawn(move || {
+                    shared.1.fetch_add(1, Ordering::Relaxed);
+                    shared.0.wake();
+                })
+            });
+            work(&shared.0, &shared.1, 2);
+            for giver in givers {
+                giver.join().unwrap();
+            }
+        });
+    }
 }

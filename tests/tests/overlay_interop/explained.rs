@@ -89,9 +89,15 @@ pub(crate) fn counted(
         .unwrap()
         .iter()
         .find(|row| row[key] == number);
-    let row = row.unwrap_or_else(|| panic!("{key} {number} in {rows}"));
+    assert!(row.is_some(), "{key} {number} in {rows}");
+    let row = row.unwrap();
     let count = |what: &str| row[format!("{way}{what}")].as_u64().unwrap();
     (count("packets"), count("bytes"))
+}
+
+/// What was counted between two looks.
+pub(crate) fn minus(after: Traffic, before: Traffic) -> Traffic {
+    (after.0 - before.0, after.1 - before.1)
 }
 
 fn bytes(hex: &Value) -> Vec<u8> {

@@ -1,7 +1,7 @@
 //! What the router says of a way through a tunnel is what then happens: the bytes of its lookup stand in the frames that
 //! leave, and its counters are what a recording counts.
 
-use crate::explained::{Explained, Traffic, counted};
+use crate::explained::{Explained, Traffic, counted, minus};
 use crate::lab::{FAR, Linux, OWN, Outer, config, route_to_leaf, start};
 use ferroute_tests::wait::{Seen, until};
 use ferroute_tests::{Capture, Interface, Namespace, Recording, Router, TwoHosts};
@@ -16,9 +16,11 @@ const OVERHEAD: [u16; 2] = [50, 70];
 const SECOND: [&str; 2] = ["10.0.2.3", "2001:db8:2::3"];
 const SECOND_MAC: &str = "02:00:00:00:0b:03";
 /// Flows of each family, and the bytes of their datagrams.
-const FLOWS: usize = 40;
+const FLOWS: u16 = 40;
 const DATAGRAM: [u8; 200] = [0x5a; 200];
 const PORT: u16 = 7000;
+/// The first flow's port: a dissector takes some of those that the kernel chooses for protocols that it knows.
+const FIRST: u16 = 40_100;
 
 /// Gives the leaf a second station on the link, with an address of its own, and has the router use both.
 fn two_ways(hosts: &TwoHosts) -> String {
@@ -72,7 +74,7 @@ fn exchange(
     };
     let server = open(tenant, far, PORT);
     if clients.is_empty() {
-        clients.extend((0..FLOWS).map(|_| open(host, near, 0)));
+        clients.extend((FIRST..FIRST + FLOWS).map(|port| open(host, near, port)));
     }
     let mut data = [0; 1500];
     for client in clients {
@@ -94,10 +96,6 @@ fn inside(recording: &Recording, outer: Outer, source: &str) -> Traffic {
         // Behind the UDP header and VXLAN's own.
         (packets + 1, bytes + udp - 8 - 8)
     })
-}
-
-fn minus(after: Traffic, before: Traffic) -> Traffic {
-    (after.0 - before.0, after.1 - before.1)
 }
 
 /// Waits until what is counted is what was seen: a worker counts when it has sent.
@@ -136,7 +134,7 @@ fn the_lookup_is_what_happens(outer: Outer) {
     assert_eq!(fabric.faults().unwrap(), [""; 0]);
 
     // Both families go into one tunnel, by both ways of the underlay.
-    let flows = 2 * FLOWS as u64;
+    let flows = 2 * u64::from(FLOWS);
     for explained in &explained {
         assert_eq!(explained.rewrites.len(), 2, "{explained:?}");
         assert_eq!(explained.seen(&fabric).0, flows, "{explained:?}");

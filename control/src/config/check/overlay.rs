@@ -67,7 +67,7 @@ fn vnis(checker: &mut Checker<'_>) {
     unique(checker, "vnis", "vni", "VNI", keys);
     for (place, vni) in config.vnis.iter().enumerate() {
         if vni.spec().is_none() {
-            let message = "a VNI has `vrf` and `router_mac`, or `domain`, one of the two";
+            let message = "a VNI has `vrf` and `router_mac`, with `interface` and `tcp_mtu` or without; or it has `domain`";
             checker.report(at!["vnis", place], Problem::Rule(message));
         }
         if let Some(vrf) = vni.vrf {

@@ -342,6 +342,65 @@ fn what_is_sent_into_a_vni_is_counted_on_its_interface() {
 }
 
 #[test]
+fn networks_of_one_burst_are_counted_apart() {
+    let mut bench = Bench::new();
+    let Encapsulation::VxlanRouted {
+        ends,
+        vni,
+        source_mac,
+        router_mac,
+        ..
+    } = routed(4)
+    else {
+        panic!("it is routed");
+    };
+    let other = Encapsulation::VxlanRouted {
+        ends,
+        vni,
+        interface: Some(LABEL_INTERFACE),
+        source_mac,
+        router_mac,
+    };
+    let labelled = Encapsulation::MplsUdp {
+        ends,
+        labels: labels(&[VRF_LABEL]),
+    };
+    for (id, encapsulation) in [(2, other), (3, labelled)] {
+        let spec = TunnelSpec {
+            encapsulation,
+            policy: TunnelPolicy::default(),
+        };
+        let tunnel = Tunnel::compose(&spec, NextHopId::new(TO_FABRIC), 1500);
+        bench.snapshot.tunnels.set(id, Some(tunnel));
+        let hop = NextHop::Tunnel(TunnelId::new(id as u32));
+        bench.snapshot.next_hops.set(TO_TUNNEL as usize + id, hop);
+        let prefix = format!("10.1.{id}.0/24").parse().unwrap();
+        let next_hop = NextHopId::new(TO_TUNNEL + id as u32);
+        bench.tenant.0.set(prefix, next_hop).unwrap();
+    }
+    let to = |third: u8| {
+        let mut frame = Vec::new();
+        PacketBuilder::ethernet2(HOST, ROUTER.octets())
+            .ipv4(HOST4, [10, 1, third, 9], 64)
+            .udp(1, 9)
+            .write(&mut frame, &[0x5a; 20])
+            .unwrap();
+        frame
+    };
+    // Tunnel 1 has all but 2 and 3.
+    let frames = [0, 2, 2, 3, 0, 3, 2, 0, 0].map(to);
+    assert_eq!(bench.receive(TENANT_PORT, &frames).len(), frames.len());
+    let counters = bench.forwarder.counters();
+    for (interface, packets) in [(VNI_INTERFACE, 4), (LABEL_INTERFACE, 3)] {
+        let tx = &counters.interface(interface).tx;
+        let bytes = packets * frames[0].len() as u64;
+        assert_eq!((tx.packets.get(), tx.bytes.get()), (packets, bytes));
+    }
+    let none = &counters.interface(InterfaceId::default()).tx;
+    assert_eq!(none.packets.get(), 0);
+}
+
+#[test]
 fn p_01_too_big_for_the_tunnel_is_told_in_the_tenants_vrf() {
     let mut bench = Bench::new();
     for family in [4, 6] {

@@ -90,7 +90,7 @@ pub struct Tunnel {
     underlay: NextHopId,
     interface: Option<InterfaceId>,
     /// Over IPv4 of the IP header, over IPv6 of the pseudo header, without the length (and the traffic class).
-    outer_sum: checksum::Sum,
+    outer_sum: checksum::ShortSum,
     policy: TunnelPolicy,
 }
 
@@ -190,7 +190,7 @@ impl Tunnel {
             payload_mtu_bytes: payload as u16,
             underlay,
             interface,
-            outer_sum,
+            outer_sum: outer_sum.short(),
             policy,
         }
     }
@@ -265,7 +265,7 @@ impl Tunnel {
     /// The sum that a checksum starts with: over IPv4 that of the IP header without length and traffic class, over IPv6
     /// UDP's, without the length.
     #[inline]
-    pub(crate) const fn outer_sum(&self) -> checksum::Sum {
+    pub(crate) const fn outer_sum(&self) -> checksum::ShortSum {
         self.outer_sum
     }
 }
