@@ -16,6 +16,7 @@ use crate::bench::{Bench, SOURCE_MAC};
 use crate::error::PerfError;
 use crate::machine::Thread;
 use ferroute_tests::Process;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -43,6 +44,13 @@ impl Router {
         let socket = bench.directory.path().join("ferrouted.sock");
         std::fs::write(&config, setup.yaml(bench))
             .map_err(PerfError::system("writing a configuration"))?;
+        // What the router of the last case left would be taken up.
+        match std::fs::remove_file(socket.with_extension("state")) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(PerfError::system("removing the last router's state")(error));
+            }
+            _ => {}
+        }
         let mut command = bench.command(&bench.programs.ferrouted);
         command
             .arg("--config")
