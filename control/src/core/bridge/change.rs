@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use ferroute_dataplane::fdb::FdbKey;
-use ferroute_dataplane::ids::BridgeId;
+use ferroute_dataplane::ids::{BridgeId, InterfaceId};
 use ferroute_dataplane::mac::Mac;
 
 use super::station::{Learned, Refusal, Remote, RemoteWay, Station};
@@ -113,12 +113,16 @@ impl Router {
         }
     }
 
-    fn put_static(
-        &mut self,
+    /// The key of a station that is to be at a member of a domain, and that member.
+    ///
+    /// # Errors
+    /// The domain does not exist, or the interface is none of its members.
+    pub(super) fn station_at(
+        &self,
         name: DomainName,
         mac: Mac,
         interface: InterfaceName,
-    ) -> Result<(), DomainError> {
+    ) -> Result<(FdbKey, InterfaceId), DomainError> {
         let (id, domain) = self.bridging.named(&name)?;
         let member = self.interfaces.id(&interface);
         let member = member.filter(|member| domain.members.contains(member));
@@ -126,7 +130,16 @@ impl Router {
             interface,
             domain: name,
         })?;
-        let key = FdbKey::new(id, mac);
+        Ok((FdbKey::new(id, mac), member))
+    }
+
+    fn put_static(
+        &mut self,
+        name: DomainName,
+        mac: Mac,
+        interface: InterfaceName,
+    ) -> Result<(), DomainError> {
+        let (key, member) = self.station_at(name, mac, interface)?;
         let before = self.bridging.stations.get(key);
         if before.gateway.is_some() {
             return Err(DomainError::StationIsGateway { mac });

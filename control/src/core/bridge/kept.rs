@@ -88,14 +88,7 @@ impl Router {
         interface: InterfaceName,
         sequence: u32,
     ) -> Result<(), DomainError> {
-        let (id, domain) = self.bridging.named(&name)?;
-        let member = self.interfaces.id(&interface);
-        let member = member.filter(|member| domain.members.contains(member));
-        let member = member.ok_or(DomainError::NoMember {
-            interface,
-            domain: name,
-        })?;
-        let key = FdbKey::new(id, mac);
+        let (key, member) = self.station_at(name, mac, interface)?;
         let before = self.bridging.stations.get(key);
         if !before.would_be_new() {
             return Ok(());
