@@ -58,16 +58,19 @@ test: deps-test ## every check: format, lints, tests, documentation tests, loom
 	  echo "make test: everything passed in $$(( $$(date +%s) - start )) s"
 
 # Each test has its own process: DPDK's environment starts once per process and cannot come back.
-test-rust: deps-test
-	@. $(SCRIPTS)/runner && $(CARGO) nextest run --workspace --no-tests=pass $(NEXTEST_ARGS)
-
 # Routing daemons give up root's rights for users of their own, which a user namespace with one user does not have.
 ifeq ($(shell id -u),0)
+test-rust: deps-labs
+	@$(CARGO) nextest run --workspace --no-tests=pass $(NEXTEST_ARGS)
+
 test-labs: deps-labs
-	@. $(SCRIPTS)/runner && $(CARGO) nextest run -p ferroute-tests --test labs --profile labs-quick
+	@$(CARGO) nextest run -p ferroute-tests --test labs --profile labs-quick
 else
+test-rust: deps-test
+	@. $(SCRIPTS)/runner && $(CARGO) nextest run --workspace --no-tests=pass --profile no-daemons $(NEXTEST_ARGS)
+
 test-labs:
-	@echo "ferroute: the labs with routing daemons were left out: they need root (sudo make labs)"
+	@echo "ferroute: what needs routing daemons was left out: they need root (sudo make test)"
 endif
 
 test-doc: deps-test

@@ -1,8 +1,9 @@
 //! The sockets behind an AF_XDP device.
 //!
-//! Its driver (seen with DPDK 22.11) does not close them with the port. The kernel then holds the queue of the interface taken,
-//! and nobody, this process included, could open the device again until the process ends. So they are noted when the port is
-//! configured, and what is left of them is closed after it.
+//! The driver of DPDK 22.11 does not close them with the port; that of 24.11 does. While one is open the kernel holds the queue of the
+//! interface taken, and nobody, this process included, could open the device again until the process ends. So they are noted when
+//! the port is configured, and what is left of them is closed after it. Whoever closed them, the kernel takes the queue back a little
+//! later, which the next to open one waits for.
 
 use std::ffi::{c_int, c_uint};
 use std::fs;
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 /// For how long the kernel may hold a queue after its socket was closed; it takes about a millisecond.
 const RELEASE: Duration = Duration::from_millis(100);
 
-/// When a socket was last closed here.
+/// When a socket was last closed, by its driver or here.
 static LAST_CLOSED: Mutex<Option<Instant>> = Mutex::new(None);
 
 fn last_closed() -> MutexGuard<'static, Option<Instant>> {
@@ -65,8 +66,8 @@ impl Sockets {
         self.0.extend(new);
     }
 
-    /// Waits until the kernel has had time to take back the queues of sockets that were closed here: it does so later, and says
-    /// of a queue meanwhile that it is taken.
+    /// Waits until the kernel has had time to take back the queues of sockets that were closed: it does so later, and says of a
+    /// queue meanwhile that it is taken.
     pub(super) fn let_go() {
         let Some(closed) = *last_closed() else {
             return;
@@ -81,13 +82,16 @@ impl Sockets {
 
     /// Closes those that are still open. Their driver must have closed its port, and no other may open one meanwhile.
     pub(super) fn close_rest(&mut self) {
+        if self.is_empty() {
+            return;
+        }
         let open = Self::open();
         for socket in self.0.drain(..).filter(|socket| open.0.contains(socket)) {
             // SAFETY: the descriptor is the very socket that the driver opened: number and inode are the same. The driver
             // has closed its port and uses it no more, so that nobody owns it.
             drop(unsafe { OwnedFd::from_raw_fd(socket.fd) });
-            *last_closed() = Some(Instant::now());
         }
+        *last_closed() = Some(Instant::now());
     }
 }
 
