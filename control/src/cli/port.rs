@@ -303,11 +303,13 @@ impl Sheet for PortStats {
             ("rx_no_buffer", self.rx_no_buffer.to_string()),
             ("tx_errors", self.tx_errors.to_string()),
         ];
-        entries.extend(
-            self.extended
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.to_string())),
-        );
+        let usual = entries.len();
+        for (name, value) in &self.extended {
+            // Drivers tell some of the usual ones again, under the same name.
+            if !entries[..usual].iter().any(|(other, _)| other == name) {
+                entries.push((name, value.to_string()));
+            }
+        }
         lines(&entries)
     }
 }

@@ -110,6 +110,13 @@ impl Device {
         self.is_open = false;
         let stopped = self.stop();
         let device = device_of(self.id);
+        // A kernel interface below the driver (af_packet, AF_XDP) would stay as it was made.
+        // SAFETY: the port exists; both calls read or set a mode of the device.
+        unsafe {
+            if raw::rte_eth_promiscuous_get(self.id) == 1 {
+                raw::rte_eth_promiscuous_disable(self.id);
+            }
+        }
         // SAFETY: the port exists, is stopped as far as its driver could, and no handle is left.
         let closed = PortError::check(unsafe { raw::rte_eth_dev_close(self.id) });
         claimed.remove(&self.id);

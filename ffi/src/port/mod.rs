@@ -129,23 +129,6 @@ impl Port {
         self.exclusive()?.stop()
     }
 
-    /// Sets the link administratively up or down, without stopping the queues.
-    ///
-    /// # Errors
-    ///
-    /// The driver has no such notion, or refuses.
-    pub fn set_link(&mut self, up: bool) -> Result<(), PortError> {
-        // SAFETY: the port exists.
-        PortError::check(unsafe {
-            if up {
-                raw::rte_eth_dev_set_link_up(self.id())
-            } else {
-                raw::rte_eth_dev_set_link_down(self.id())
-            }
-        })
-        .map(drop)
-    }
-
     /// The port's Ethernet address.
     ///
     /// # Errors
@@ -218,7 +201,7 @@ impl Port {
         Ok(())
     }
 
-    /// Receives frames for every group address, or only for those of [`Port::set_multicast`].
+    /// Switches the reception of frames for every group address on or off.
     ///
     /// # Errors
     ///
@@ -231,23 +214,6 @@ impl Port {
             } else {
                 raw::rte_eth_allmulticast_disable(self.id())
             }
-        })
-        .map(drop)
-    }
-
-    /// Replaces the list of group addresses that the device receives.
-    ///
-    /// # Errors
-    ///
-    /// The driver cannot, or the list is too long for it.
-    pub fn set_multicast(&mut self, groups: &[[u8; 6]]) -> Result<(), PortError> {
-        let mut list: Vec<_> = groups
-            .iter()
-            .map(|&addr_bytes| raw::rte_ether_addr { addr_bytes })
-            .collect();
-        // SAFETY: the port exists; the call reads that many addresses and keeps none.
-        PortError::check(unsafe {
-            raw::rte_eth_dev_set_mc_addr_list(self.id(), list.as_mut_ptr(), list.len() as u32)
         })
         .map(drop)
     }
