@@ -449,6 +449,7 @@ impl Router {
             driver: facts.driver,
             numa_node: facts.numa_node,
             offloads: facts.offloads,
+            rx_wake: facts.rx_wake,
         })
     }
 
