@@ -119,5 +119,5 @@ fn ipv4_out_of_labels_over_udp() {
 
 #[test]
 fn frames_through_a_bridge_domain() {
-    hold("bridge", 485);
+    hold("bridge", 338);
 }
