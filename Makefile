@@ -15,7 +15,7 @@ NEXTEST_ARGS ?=
 CASES ?= all
 PERF_ARGS ?=
 
-.PHONY: help run lab labs build test test-rust test-labs test-doc lint fmt loom test-matrix test-fresh perf bridge-scale deps-build deps-run deps-test deps-perf deps-labs clean
+.PHONY: help run lab labs build test test-rust test-labs test-doc lint fmt loom test-matrix test-fresh perf bridge-scale full-table deps-build deps-run deps-test deps-perf deps-labs clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -102,6 +102,11 @@ bridge-scale: deps-test ## measure the bridge with a million routes (release bui
 	$(CARGO) build --release --locked -p ferroute-control --bins
 	@FERROUTE_PROGRAMS="$(abspath $(TARGET_DIR))/release" \
 	  $(CARGO) test --quiet -p ferroute-tests --test bridge -- --ignored --nocapture --test-threads 1 scale::
+
+full-table: deps-test ## a million routes and more through the API, against a naive match (two minutes)
+	$(CARGO) build --workspace --bins
+	@FERROUTE_PROGRAMS="$(abspath $(TARGET_DIR))/debug" \
+	  $(CARGO) test --quiet -p ferroute-tests --test full_table -- --ignored --nocapture
 
 clean: ## remove what was built
 	$(CARGO) clean

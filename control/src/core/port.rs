@@ -1,6 +1,7 @@
 //! Ports: DPDK devices, each with an interface of the same name.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU16;
 
 use dpdk_sys::PortError as DeviceError;
 use dpdk_sys::port::AttachError;
@@ -110,6 +111,8 @@ impl Router {
                 link: Link::default(),
             },
         );
+        self.count_port(id);
+        self.share_punts();
         let made = self.interfaces.add(name, |interface| Interface {
             name,
             id: interface,
@@ -162,7 +165,17 @@ impl Router {
         Ok(view)
     }
 
+    /// Divides what may go to the exception path between the ports that there are. Workers know it after the next
+    /// [`finish`](Router::finish).
+    fn share_punts(&mut self) {
+        let ports = u16::try_from(self.ports.len()).unwrap_or(u16::MAX);
+        let ports = NonZeroU16::new(ports).unwrap_or(NonZeroU16::MIN);
+        self.plane.edit().punt_policy.ports = ports;
+    }
+
     fn give_back(&mut self, id: PortId) {
+        self.share_punts();
+        self.finish();
         if let Err(error) = self.hardware.detach(id) {
             tracing::warn!(port = %id, %error, "the device could not be given back");
         }
@@ -343,8 +356,8 @@ impl Router {
             Ok(_) => Ok(()),
             Err(PortError::Twin { message }) => Err(InterfaceError::Twin { message }),
             Err(error) => {
-                tracing::info!(port = %name, %error, "the device did not take the MTU");
-                Err(InterfaceError::Unsupported { what: "mtu" })
+                let message = error.to_string();
+                Err(InterfaceError::Device { message })
             }
         }
     }
@@ -449,6 +462,7 @@ impl Router {
             driver: facts.driver,
             numa_node: facts.numa_node,
             offloads: facts.offloads,
+            rx_wake: facts.rx_wake,
         })
     }
 
