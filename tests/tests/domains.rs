@@ -83,9 +83,8 @@ impl Lab {
     }
 
     fn pings(&self, from: usize, to: &str) {
-        self.host(from)
-            .pings(3, &format!("-s 1000 {to}"))
-            .unwrap_or_else(|error| panic!("h{from} to {to}: {error}"));
+        let answered = self.host(from).pings(3, &format!("-s 1000 {to}"));
+        assert!(answered.is_ok(), "h{from} to {to}: {answered:?}");
     }
 }
 
