@@ -18,16 +18,19 @@ mod device;
 mod info;
 mod interrupt;
 mod plan;
+mod sockets;
 mod stats;
+mod wake;
 mod xdp;
 
 pub use attach::{AttachError, DetachError, Found, ports};
 pub use config::{Applied, ConfigureError, PortConfig, Queues, Step};
 pub use info::{Link, PortInfo, RxOffloads, TxOffloads};
 pub use stats::PortStats;
+pub use wake::RxWake;
 
 pub(crate) use device::Device;
-pub(crate) use interrupt::Interrupt;
+pub(crate) use wake::Wake;
 
 use crate::error::Errno;
 use crate::raw;
@@ -105,11 +108,8 @@ impl Port {
         // SAFETY: the port exists and is configured. Queue handles do not touch a port that is not
         // marked as running.
         PortError::check(unsafe { raw::rte_eth_dev_start(self.id()) })?;
-        let id = self.id();
-        if let Some(applied) = self.applied.as_mut().filter(|a| a.rx_interrupts) {
-            let interrupts = interrupt::of_queues(id, applied.rx_queues);
-            applied.rx_interrupts = !interrupts.is_empty();
-            self.device.set_interrupts(interrupts);
+        if let Some(applied) = self.applied.as_mut() {
+            applied.rx_wake = self.device.set_wakes(applied.rx_wake, applied.rx_queues);
         }
         self.device.set_running();
         // Only now, because some drivers talk to their device for it. A driver without the notion
