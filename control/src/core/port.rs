@@ -90,7 +90,11 @@ impl Router {
         if self.interfaces.id(&name).is_some() {
             return Err(PortError::NameTaken { name });
         }
-        if let Some((port, _)) = self.ports.iter().find(|(_, p)| p.device == device) {
+        if let Some((port, _)) = self
+            .ports
+            .iter()
+            .find(|(_, p)| p.device.identity() == device.identity())
+        {
             return Err(PortError::DeviceTaken {
                 device,
                 port: *port,
