@@ -136,6 +136,7 @@ async fn run(
     config: Config,
     listener: std::os::unix::net::UnixListener,
 ) -> Result<(), BridgeError> {
+    let stop_requested = manager::stop_requested()?;
     let shadow = Shadow::start(&config)?;
     let count = config.sources.len();
     let mut questions = Vec::with_capacity(count);
@@ -155,10 +156,7 @@ async fn run(
         tokio::spawn(metrics::serve(listener, sources.clone()));
     }
     let stop = async {
-        match manager::stop_requested().await {
-            Ok(signal) => tracing::info!("stopping on {signal}"),
-            Err(error) => tracing::error!("signals cannot be waited for: {error}"),
-        }
+        tracing::info!("stopping on {}", stop_requested.await);
         manager::stopping();
     };
     manager::ready(&format!("{count} sources"));

@@ -96,6 +96,7 @@ fn live(
         drop(stop.wait_for(|stop| *stop).await);
     };
     runtime.block_on(async {
+        let stop_requested = service::stop_requested().map_err(StartError::Threads)?;
         apply(&boot.config, &core)
             .await
             .map_err(StartError::Apply)?;
@@ -109,8 +110,8 @@ fn live(
         let mut api = tokio::spawn(serve(core, listeners, stopped(stop)));
         service::ready(&format!("{} workers", boot.placement.workers.len()));
         let outcome = tokio::select! {
-            signal = service::stop_requested() => {
-                tracing::info!("stopping on {}", signal.map_err(StartError::Threads)?);
+            signal = stop_requested => {
+                tracing::info!("stopping on {signal}");
                 service::stopping();
                 stopper.send_replace(true);
                 (&mut api).await

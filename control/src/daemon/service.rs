@@ -40,19 +40,22 @@ pub async fn watchdog(alive: impl Fn() -> bool) {
     }
 }
 
-/// Waits until the process is told to stop, and says by which signal.
+/// Takes the signals that tell the process to stop, from now on; what it returns waits for one and says which it was. To be called
+/// before anybody is told that the process is ready: until then such a signal kills it.
 ///
 /// # Errors
 /// Signals cannot be waited for.
-pub async fn stop_requested() -> io::Result<&'static str> {
+pub fn stop_requested() -> io::Result<impl Future<Output = &'static str>> {
     let (mut terminate, mut interrupt) = (
         signal(SignalKind::terminate())?,
         signal(SignalKind::interrupt())?,
     );
-    tokio::select! {
-        _ = terminate.recv() => Ok("SIGTERM"),
-        _ = interrupt.recv() => Ok("SIGINT"),
-    }
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        }
+    })
 }
 
 #[cfg(test)]
@@ -66,11 +69,10 @@ mod tests {
     #[tokio::test]
     async fn a_signal_asks_to_stop() {
         for (signal, name) in [(Signal::SIGTERM, "SIGTERM"), (Signal::SIGINT, "SIGINT")] {
-            let waiting = tokio::spawn(stop_requested());
-            // The handler must stand before the signal comes.
-            tokio::task::yield_now().await;
+            let waiting = stop_requested().unwrap();
+            // Nobody waits yet, and the signal is not lost.
             kill(Pid::this(), signal).unwrap();
-            assert_eq!(waiting.await.unwrap().unwrap(), name);
+            assert_eq!(waiting.await, name);
         }
     }
 
