@@ -90,7 +90,11 @@ impl Router {
         if self.interfaces.id(&name).is_some() {
             return Err(PortError::NameTaken { name });
         }
-        if let Some((port, _)) = self.ports.iter().find(|(_, p)| p.device == device) {
+        if let Some((port, _)) = self
+            .ports
+            .iter()
+            .find(|(_, p)| p.device.identity() == device.identity())
+        {
             return Err(PortError::DeviceTaken {
                 device,
                 port: *port,
@@ -356,8 +360,8 @@ impl Router {
             Ok(_) => Ok(()),
             Err(PortError::Twin { message }) => Err(InterfaceError::Twin { message }),
             Err(error) => {
-                tracing::info!(port = %name, %error, "the device did not take the MTU");
-                Err(InterfaceError::Unsupported { what: "mtu" })
+                let message = error.to_string();
+                Err(InterfaceError::Device { message })
             }
         }
     }
@@ -462,6 +466,7 @@ impl Router {
             driver: facts.driver,
             numa_node: facts.numa_node,
             offloads: facts.offloads,
+            rx_wake: facts.rx_wake,
         })
     }
 

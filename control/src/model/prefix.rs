@@ -2,6 +2,9 @@
 
 use super::reason::reasons;
 use ferroute_dataplane::mac::Mac;
+use ferroute_dataplane::wire::address::{
+    Ipv4Destination, Ipv6Destination, ipv4_destination, ipv6_destination,
+};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::fmt;
 use std::net::IpAddr;
@@ -38,16 +41,23 @@ reasons! {
             /// The address with its prefix length.
             address: IpNet,
         } = "ADDRESS_INVALID", Invalid, "{address} is the network or broadcast address of its prefix";
+        /// The address has the prefix length zero: a link with all addresses there are.
+        NoLink {
+            /// The address with its prefix length.
+            address: IpNet,
+        } = "ADDRESS_INVALID", Invalid, "{address}: a link's prefix is not of length 0";
     }
 }
 
 reasons! {
     /// Why octets are no Ethernet address of a station.
     pub enum MacError {
-        /// They are not six, or are a group's, or all zero.
-        Invalid { /// How many there are.
-            octets: usize } = "MAC_INVALID", Invalid,
-            "an Ethernet address of a station has 6 octets, the first even, and is not zero; these are {octets} octets";
+        /// They are not six.
+        Length { /// How many there are.
+            octets: usize } = "MAC_INVALID", Invalid, "an Ethernet address has 6 octets, not {octets}";
+        /// It is a group's, or all zero.
+        NotStation { /// The address.
+            mac: Mac } = "MAC_INVALID", Invalid, "{mac} is no station's Ethernet address: it is zero or a group's";
     }
 }
 
@@ -87,35 +97,41 @@ pub fn address(octets: &[u8]) -> Result<IpAddr, AddressError> {
     }
 }
 
-/// The address with these octets, which is that of a station: not unspecified, a group's, a loopback's or IPv4's
-/// limited broadcast.
+/// The address with these octets, which is that of a station, and may stand in packets: not unspecified, a group's, a loopback's,
+/// reserved (240/4, 0/8) or IPv4-mapped.
 ///
 /// # Errors
 /// [`AddressError::InvalidAddress`] and [`AddressError::NotUnicast`].
 pub fn station(octets: &[u8]) -> Result<IpAddr, AddressError> {
     let address = address(octets)?;
-    let broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
-    let other =
-        address.is_unspecified() || address.is_multicast() || address.is_loopback() || broadcast;
-    if other {
-        Err(AddressError::NotUnicast { address })
-    } else {
+    let is_station = match address {
+        IpAddr::V4(v4) => ipv4_destination(v4) == Ipv4Destination::Unicast,
+        IpAddr::V6(v6) => matches!(
+            ipv6_destination(v6),
+            Ipv6Destination::Unicast | Ipv6Destination::LinkLocal
+        ),
+    };
+    if is_station {
         Ok(address)
+    } else {
+        Err(AddressError::NotUnicast { address })
     }
 }
 
 /// The Ethernet address of a station with these octets.
 ///
 /// # Errors
-/// [`MacError::Invalid`].
+/// [`MacError`].
 pub fn station_mac(octets: &[u8]) -> Result<Mac, MacError> {
-    let mac = <[u8; 6]>::try_from(octets)
-        .map(Mac::new)
-        .ok()
-        .filter(|mac| mac.is_station());
-    mac.ok_or(MacError::Invalid {
+    let length = |_| MacError::Length {
         octets: octets.len(),
-    })
+    };
+    let mac = <[u8; 6]>::try_from(octets).map(Mac::new).map_err(length)?;
+    if mac.is_station() {
+        Ok(mac)
+    } else {
+        Err(MacError::NotStation { mac })
+    }
 }
 
 fn network(octets: &[u8], length: u32) -> Result<IpNet, AddressError> {
@@ -275,7 +291,10 @@ impl TryFrom<IpNet> for InterfaceAddress {
         };
         // RFC 3021: a /31 has no network and no broadcast address. IPv6 has neither at all.
         let outside = matches!(net, IpNet::V4(v4) if v4.prefix_len() < 31 && (v4.addr() == v4.network() || v4.addr() == v4.broadcast()));
-        if outside || net.prefix_len() == 0 {
+        if net.prefix_len() == 0 {
+            return Err(AddressError::NoLink { address: net });
+        }
+        if outside {
             return Err(AddressError::NotStation { address: net });
         }
         Ok(Self(net))
