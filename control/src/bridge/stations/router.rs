@@ -4,7 +4,7 @@ use super::segment::{Known, Place, Station, ToRouter, Told, Whose};
 use crate::bridge::router::keeper::Kept;
 use crate::bridge::router::neighbours::Neighbours;
 use crate::bridge::table::octets;
-use crate::model::name::InterfaceName;
+use crate::model::name::{InterfaceName, OwnerName};
 use ferroute_dataplane::mac::Mac;
 use ferroute_proto::v1;
 use ferroute_proto::v1::bridge_domain_service_client::BridgeDomainServiceClient;
@@ -120,12 +120,13 @@ fn mac(octets: &[u8]) -> Option<Mac> {
     octets.try_into().ok().map(Mac::new)
 }
 
-/// Says words to the router; answers what it said to each.
+/// Says words to the router in the name of an owner of routes; answers what it said to each.
 ///
 /// # Errors
 /// There is no router any more.
 pub(super) async fn tell(
     channel: &Channel,
+    owner: OwnerName,
     words: &[Said],
     gateway: impl Fn(&str) -> Option<InterfaceName>,
 ) -> Result<Vec<Result<(), String>>, Status> {
@@ -156,13 +157,19 @@ pub(super) async fn tell(
     let mut client = BridgeDomainServiceClient::new(channel.clone());
     if !flood.changes.is_empty() {
         let changes = flood.changes;
-        let request = v1::ChangeFloodRequest { changes };
+        let request = v1::ChangeFloodRequest {
+            changes,
+            owner: owner.to_string(),
+        };
         let answer = client.change_flood(request).await?.into_inner();
         refused(&flood.places, answer.refused);
     }
     if !fdb.changes.is_empty() {
         let changes = fdb.changes;
-        let request = v1::ChangeFdbRequest { changes };
+        let request = v1::ChangeFdbRequest {
+            changes,
+            owner: owner.to_string(),
+        };
         let answer = client.change_fdb(request).await?.into_inner();
         refused(&fdb.places, answer.refused);
     }
@@ -172,7 +179,7 @@ pub(super) async fn tell(
             continue;
         };
         let key = (interface, address);
-        match Neighbours.call(channel.clone(), key, mac).await {
+        match (Neighbours { owner }).call(channel.clone(), key, mac).await {
             Err(status) if status.code() == Code::Unavailable => return Err(status),
             Err(status) => answers[place] = Err(status.message().to_owned()),
             Ok(()) => {}
