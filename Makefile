@@ -15,7 +15,7 @@ NEXTEST_ARGS ?=
 CASES ?= all
 PERF_ARGS ?=
 
-.PHONY: help run lab labs build test test-rust test-labs test-doc lint fmt loom test-matrix perf bridge-scale deps-build deps-run deps-test deps-perf deps-labs clean
+.PHONY: help run lab labs build test test-rust test-labs test-doc lint fmt loom test-matrix perf bridge-scale full-table deps-build deps-run deps-test deps-perf deps-labs clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -58,16 +58,19 @@ test: deps-test ## every check: format, lints, tests, documentation tests, loom
 	  echo "make test: everything passed in $$(( $$(date +%s) - start )) s"
 
 # Each test has its own process: DPDK's environment starts once per process and cannot come back.
-test-rust: deps-test
-	@. $(SCRIPTS)/runner && $(CARGO) nextest run --workspace --no-tests=pass $(NEXTEST_ARGS)
-
 # Routing daemons give up root's rights for users of their own, which a user namespace with one user does not have.
 ifeq ($(shell id -u),0)
+test-rust: deps-labs
+	@$(CARGO) nextest run --workspace --no-tests=pass $(NEXTEST_ARGS)
+
 test-labs: deps-labs
-	@. $(SCRIPTS)/runner && $(CARGO) nextest run -p ferroute-tests --test labs --profile labs-quick
+	@$(CARGO) nextest run -p ferroute-tests --test labs --profile labs-quick
 else
+test-rust: deps-test
+	@. $(SCRIPTS)/runner && $(CARGO) nextest run --workspace --no-tests=pass --profile no-daemons $(NEXTEST_ARGS)
+
 test-labs:
-	@echo "ferroute: the labs with routing daemons were left out: they need root (sudo make labs)"
+	@echo "ferroute: what needs routing daemons was left out: they need root (sudo make test)"
 endif
 
 test-doc: deps-test
@@ -96,6 +99,11 @@ bridge-scale: deps-test ## measure the bridge with a million routes (release bui
 	$(CARGO) build --release --locked -p ferroute-control --bins
 	@FERROUTE_PROGRAMS="$(abspath $(TARGET_DIR))/release" \
 	  $(CARGO) test --quiet -p ferroute-tests --test bridge -- --ignored --nocapture --test-threads 1 scale::
+
+full-table: deps-test ## a million routes and more through the API, against a naive match (two minutes)
+	$(CARGO) build --workspace --bins
+	@FERROUTE_PROGRAMS="$(abspath $(TARGET_DIR))/debug" \
+	  $(CARGO) test --quiet -p ferroute-tests --test full_table -- --ignored --nocapture
 
 clean: ## remove what was built
 	$(CARGO) clean

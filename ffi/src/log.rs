@@ -5,7 +5,7 @@
 
 use crate::error::Errno;
 use crate::raw;
-use std::ffi::{CString, c_char};
+use std::ffi::c_char;
 use std::slice;
 use std::sync::OnceLock;
 
@@ -52,32 +52,9 @@ pub enum LogError {
     /// [`route`] was called before.
     #[error("DPDK's log is routed already")]
     AlreadyRouted,
-    /// A pattern holds a zero byte.
-    #[error("log pattern {0:?} contains a zero byte")]
-    ZeroByte(String),
     /// DPDK refused.
     #[error("DPDK did not change its log: {0}")]
     Refused(Errno),
-}
-
-/// Lets lines of this level and graver ones through, whatever they are about. DPDK begins with
-/// [`Level::Debug`] here; [`set_level_of`] decides for each subject.
-pub fn set_level(level: Level) {
-    // SAFETY: stores a number; needs no EAL.
-    unsafe { raw::rte_log_set_global_level(level as u32) };
-}
-
-/// Sets the level of the subjects whose name matches a shell pattern, such as `pmd.net.*`.
-///
-/// # Errors
-///
-/// The pattern is malformed.
-pub fn set_level_of(pattern: &str, level: Level) -> Result<(), LogError> {
-    let c_pattern = CString::new(pattern).map_err(|_| LogError::ZeroByte(pattern.to_owned()))?;
-    // SAFETY: the pattern is terminated, and copied by the call.
-    Errno::check(unsafe { raw::rte_log_set_level_pattern(c_pattern.as_ptr(), level as u32) })
-        .map(drop)
-        .map_err(LogError::Refused)
 }
 
 static SINK: OnceLock<fn(Level, &str)> = OnceLock::new();

@@ -49,9 +49,7 @@ pub enum MempoolError {
         name: String,
     },
     /// The memory of that NUMA node does not suffice.
-    #[error(
-        "no memory for {count} buffers of {data_room_bytes} bytes: reserve more huge pages, or ask for fewer buffers"
-    )]
+    #[error("no memory for {count} packet buffers of {data_room_bytes} bytes")]
     NoMemory {
         /// The buffers that were asked for.
         count: u32,

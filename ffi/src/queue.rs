@@ -5,7 +5,7 @@
 //! burst, about a nanosecond.
 
 use crate::mbuf::{self, Mbuf};
-use crate::port::Device;
+use crate::port::{Device, Wake};
 use crate::raw;
 use arrayvec::ArrayVec;
 use std::os::fd::BorrowedFd;
@@ -76,28 +76,26 @@ impl RxQueue {
         unsafe { self.receive(burst.as_mut_ptr().cast(), free) }
     }
 
-    /// What becomes readable when packets come to an armed queue; `None` when the port has no interrupts
-    /// ([`PortConfig::rx_interrupts`](crate::PortConfig::rx_interrupts)) or does not run.
+    /// What becomes readable when packets come to an armed queue; `None` when the port has nothing such
+    /// ([`PortConfig::rx_wake`](crate::PortConfig::rx_wake)) or does not run.
     #[must_use]
-    pub fn interrupt(&self) -> Option<BorrowedFd<'_>> {
-        let interrupt = self.device.interrupt(self.queue)?;
-        // SAFETY: the driver keeps it open until the device is closed, which this handle prevents.
-        Some(unsafe { BorrowedFd::borrow_raw(interrupt.fd) })
+    pub fn wake(&self) -> Option<BorrowedFd<'_>> {
+        self.device.wake(self.queue).map(Wake::fd)
     }
 
-    /// Asks for an interrupt when the next packet comes, and answers whether there will be one. Packets that came before may
-    /// cause none: look for them after this, and before waiting.
+    /// Asks to be told of the next packet, and answers whether that will be. Packets that came before may
+    /// not be told of: look for them after this, and before waiting.
     ///
     /// Where a wait ends, [`RxQueue::disarm`] it. Both are a call into the driver, and sometimes into the kernel.
     pub fn arm(&mut self) -> bool {
-        let interrupt = self.device.interrupt(self.queue);
-        interrupt.is_some_and(|i| i.arm(self.device.id(), self.queue))
+        let wake = self.device.wake(self.queue);
+        wake.is_some_and(|wake| wake.arm(self.device.id(), self.queue))
     }
 
-    /// Asks for no more interrupts.
+    /// Asks to be told no more.
     pub fn disarm(&mut self) {
-        if let Some(interrupt) = self.device.interrupt(self.queue) {
-            interrupt.disarm(self.device.id(), self.queue);
+        if let Some(wake) = self.device.wake(self.queue) {
+            wake.disarm(self.device.id(), self.queue);
         }
     }
 

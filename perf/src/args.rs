@@ -39,6 +39,9 @@ pub struct Args {
     /// DPDK's testpmd.
     #[arg(long, value_name = "PATH", default_value = "/usr/bin/dpdk-testpmd")]
     pub testpmd: PathBuf,
+    /// DPDK's example l3fwd, to be measured as well.
+    #[arg(long, value_name = "PATH", env = "FERROUTE_L3FWD")]
+    pub l3fwd: Option<PathBuf>,
 }
 
 impl Args {
@@ -64,6 +67,7 @@ impl Args {
         Programs {
             ferrouted: ferrouted.unwrap_or_else(|| ferroute_tests::router::program("ferrouted")),
             testpmd: self.testpmd.clone(),
+            l3fwd: self.l3fwd.clone(),
         }
     }
 }

@@ -35,15 +35,20 @@ pub struct Programs {
     pub ferrouted: PathBuf,
     /// DPDK's.
     pub testpmd: PathBuf,
+    /// DPDK's example of a router, if it is to be measured.
+    pub l3fwd: Option<PathBuf>,
 }
 
 impl Programs {
-    /// Sees to it that both are there before anything is measured.
+    /// Sees to it that they are there before anything is measured.
     ///
     /// # Errors
     /// One is missing.
     pub fn check(self) -> Result<Self, PerfError> {
-        for program in [&self.ferrouted, &self.testpmd] {
+        for program in [&self.ferrouted, &self.testpmd]
+            .into_iter()
+            .chain(&self.l3fwd)
+        {
             if !program.exists() {
                 return Err(PerfError::NoProgram(program.clone()));
             }

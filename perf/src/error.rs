@@ -44,7 +44,7 @@ pub enum PerfError {
         cpu: usize,
     },
     /// DPDK's telemetry did not give what was asked for.
-    #[error("telemetry of testpmd: {command} gave no {wanted}: {answer}")]
+    #[error("telemetry: {command} gave no {wanted}: {answer}")]
     Telemetry {
         /// The command.
         command: String,

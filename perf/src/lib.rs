@@ -6,6 +6,7 @@
 pub mod args;
 pub mod bench;
 pub mod cases;
+pub mod dpdk;
 pub mod error;
 pub mod host;
 pub mod machine;
@@ -15,7 +16,6 @@ pub mod report;
 pub mod results;
 pub mod router;
 pub mod sample;
-pub mod testpmd;
 pub mod traffic;
 
 pub use error::PerfError;

@@ -19,9 +19,10 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<(), PerfError> {
-    let (plan, method) = (&args.cases, args.method());
-    let bench = Bench::new(args.programs(), method, args.worker, plan.memory_mib())?;
-    let progress = Progress::new(plan.steps(&method));
+    let (plan, method, l3fwd) = (&args.cases, args.method(), args.l3fwd.is_some());
+    let memory_mib = plan.memory_mib(l3fwd);
+    let bench = Bench::new(args.programs(), method, args.worker, memory_mib)?;
+    let progress = Progress::new(plan.steps(&method, l3fwd));
     let results = Results::measure(&bench, plan, &progress);
     drop(progress);
     drop(bench);

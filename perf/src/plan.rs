@@ -2,6 +2,7 @@
 
 use crate::cases::forward::Load;
 use crate::cases::{adversarial, failover, fib, latency, updates, vnis};
+use crate::dpdk::l3fwd;
 use crate::router::setup::NEIGHBOURS;
 use crate::sample::Method;
 use crate::traffic::overlay::TUNNELS;
@@ -155,11 +156,12 @@ fn names() -> Vec<&'static str> {
 }
 
 impl Plan {
-    /// Steps of the progress bar.
+    /// Steps of the progress bar, with `l3fwd` or without.
     #[must_use]
-    pub fn steps(&self, method: &Method) -> u64 {
+    pub fn steps(&self, method: &Method, l3fwd: bool) -> u64 {
         let samples = method.samples as u64;
         let steps = |case: &Case| match case {
+            Case::Forward(load) if l3fwd && load.is_plain() => 3 * samples,
             Case::Forward(_) | Case::Bridge | Case::Churn => 2 * samples,
             Case::Flood => samples,
             Case::Vnis => vnis::steps(method.samples),
@@ -172,15 +174,16 @@ impl Plan {
         self.cases.iter().map(steps).sum()
     }
 
-    /// Memory that the cases want on huge pages, in MiB.
+    /// Memory that the cases want on huge pages, in MiB, with `l3fwd` or without.
     #[must_use]
-    pub fn memory_mib(&self) -> u64 {
+    pub fn memory_mib(&self, l3fwd: bool) -> u64 {
         let fib = if self.cases.contains(&Case::Fib) {
             fib::MEMORY_MIB
         } else {
             0
         };
-        fib.max(crate::bench::MEMORY_MIB)
+        let l3fwd = if l3fwd { l3fwd::MEMORY_MIB } else { 0 };
+        fib.max(l3fwd).max(crate::bench::MEMORY_MIB)
     }
 }
 

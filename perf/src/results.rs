@@ -4,12 +4,16 @@ use crate::bench::Bench;
 use crate::cases::{
     adversarial, bridge, churn, failover, fib, flood, forward, latency, updates, vnis,
 };
+use crate::dpdk::l3fwd;
 use crate::error::PerfError;
 use crate::machine::Facts;
 use crate::plan::{Case, Plan};
 use crate::progress::Progress;
-use crate::sample::Method;
+use crate::sample::{Method, Rate};
 use serde::Serialize;
+
+/// What the reader is told where there is no l3fwd.
+const NO_L3FWD: &str = "l3fwd was left out: Debian does not package it; --l3fwd names one";
 
 /// All that a run measured. A case that was not asked for is empty.
 #[derive(Clone, Debug, Serialize)]
@@ -80,7 +84,12 @@ impl Results {
         progress: &Progress,
     ) -> Result<(), PerfError> {
         match case {
-            Case::Forward(load) => self.forwarding.push(forward::run(bench, load, progress)?),
+            Case::Forward(load) => {
+                let input = forward::Input::draw(bench, load)?;
+                let mut row = forward::run(bench, &input, progress)?;
+                row.l3fwd = self.measure_l3fwd(bench, &input, progress);
+                self.forwarding.push(row);
+            }
             Case::Bridge => self.bridging = Some(bridge::run(bench, progress)?),
             Case::Flood => self.flood = Some(flood::run(bench, progress)?),
             Case::Vnis => self.networks = Some(vnis::run(bench, progress)?),
@@ -94,10 +103,41 @@ impl Results {
         Ok(())
     }
 
+    /// What l3fwd reaches on an input, if it is there, knows such input, and takes it; notes why not.
+    fn measure_l3fwd(
+        &mut self,
+        bench: &Bench,
+        input: &forward::Input,
+        progress: &Progress,
+    ) -> Option<Rate> {
+        if !input.load.is_plain() {
+            return None;
+        }
+        let note = match &bench.programs.l3fwd {
+            None => NO_L3FWD.to_owned(),
+            Some(path) => {
+                let (table, capture) = (&input.table, &input.capture);
+                match l3fwd::measure(bench, path, table, capture, progress) {
+                    Ok(rate) => return Some(rate),
+                    Err(error) => {
+                        let (name, routes) = (input.load.name(), input.load.routes);
+                        format!("l3fwd could not be measured with {routes} routes, {name}: {error}")
+                    }
+                }
+            }
+        };
+        if !self.notes.contains(&note) {
+            progress.note(&note);
+            self.notes.push(note);
+        }
+        None
+    }
+
     fn note_disturbances(&mut self) {
         let besides = self.forwarding.iter().map(|row| &row.figures);
         let besides = besides.chain(self.bridging.iter().map(|row| &row.figures));
         let rates = besides.flat_map(|figures| [&figures.testpmd, &figures.router]);
+        let rates = rates.chain(self.forwarding.iter().filter_map(|row| row.l3fwd.as_ref()));
         let churned = self.churn.iter();
         let rates = rates
             .chain(churned.flat_map(|churn| [&churn.quiet, &churn.churned]))

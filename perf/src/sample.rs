@@ -278,6 +278,8 @@ mod tests {
             Ok(1_000)
         };
         let rate = rate_of_work(&method, work).unwrap();
-        assert!((0.01..1.0).contains(&rate.mega_per_s), "{rate:?}");
+        // A thousand a millisecond at most. A busy machine lets it sleep longer, and the time that it waited is taken off.
+        let ran = 1.0 - rate.waited.min(0.99);
+        assert!((1e-6..1.0 / ran).contains(&rate.mega_per_s), "{rate:?}");
     }
 }

@@ -112,6 +112,15 @@ impl Namespace {
         output(&mut self.parse(line))
     }
 
+    /// Pings so many times, each once the one before was answered, with these words of `ping`. A ping that sends several waits
+    /// for the last answer no longer than for two round trips; alone, each may take 20 s.
+    ///
+    /// # Errors
+    /// As for [`output`], when one was not answered.
+    pub fn pings(&self, count: u32, words: &str) -> Result<(), LabError> {
+        (0..count).try_for_each(|_| self.run(&format!("ping -n -c 1 -W 20 {words}")).map(drop))
+    }
+
     /// Starts a command line, split at white space, in the background.
     ///
     /// # Errors

@@ -102,6 +102,43 @@ fn mistakes_of_a_configuration_are_all_told_with_their_lines() {
 }
 
 #[test]
+fn the_buffers_of_the_defaults_fit_on_ordinary_pages() {
+    let namespace = Namespace::new("empty").unwrap();
+    let defaults = "mempool: { buffers: 65535 }\n";
+    let router = Router::start(&namespace, defaults, &[]).unwrap();
+    router.stop().unwrap();
+}
+
+/// What the documentation shows is not only well formed: a router starts with it. Its devices are others, and what names CPUs or
+/// files of another machine is left out.
+#[test]
+fn the_examples_of_the_documentation_start() {
+    let page = include_str!("../../docs/configuration.md");
+    let namespace = Namespace::new("empty").unwrap();
+    let red = Namespace::new("red").unwrap();
+    let blocks = page.split("```yaml\n").skip(1);
+    let blocks = blocks.filter_map(|block| block.split("```").next());
+    let examples: Vec<_> = blocks
+        .filter(|block| !block.contains("cpus:") && !block.contains("certificate:"))
+        .collect();
+    assert!(examples.len() >= 4);
+    for example in examples {
+        let mut config = example
+            .replace("netns: red", &format!("netns: {}", red.name()))
+            .replace("mtu: 9000", "mtu: 1500");
+        for number in 0.. {
+            let Some(at) = config.find("0000:3b:00.") else {
+                break;
+            };
+            let silent = format!("\"net_null{number},no-rx=1\"");
+            config.replace_range(at..at + "0000:3b:00.0".len(), &silent);
+        }
+        let router = Router::start(&namespace, &config, &[&red]);
+        router.expect(example).stop().unwrap();
+    }
+}
+
+#[test]
 fn without_ports_it_starts_and_stops() {
     let router = Router::start(&Namespace::new("empty").unwrap(), "", &[]).unwrap();
     router.cli("interface show").unwrap();

@@ -137,3 +137,18 @@ fn an_interface_that_is_set_down_takes_nobody_along() {
     }
     router.stop().unwrap();
 }
+
+#[test]
+fn a_port_leaves_the_kernels_interface_below_it_as_it_was() {
+    let lab = TwoHosts::build().unwrap();
+    let router = lab.start("").unwrap();
+    let is_promiscuous = || {
+        let link = lab.wires.run("ip -br link show w1").unwrap();
+        link.contains("PROMISC")
+    };
+    router.cli("port set p1 --promiscuous").unwrap();
+    assert!(is_promiscuous());
+    router.cli("port del p1").unwrap();
+    assert!(!is_promiscuous());
+    router.stop().unwrap();
+}

@@ -5,7 +5,7 @@
 use etherparse::PacketBuilder;
 use ferroute_proto::v1::Worker;
 use ferroute_tests::wait::{Seen, until};
-use ferroute_tests::{Api, Interface, Namespace, RawSocket, Router, TwoHosts};
+use ferroute_tests::{Api, Interface, Namespace, RawSocket, Router, veth};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -19,8 +19,8 @@ const MOST_OF_SLEEP: u128 = 5;
 /// The least number of sleeps while it is watched: a machine that gives it no CPU lets it sleep less often, not more.
 const LEAST_SLEEPS: u64 = 20;
 const LIMIT: Duration = Duration::from_secs(30);
-/// Packets that come to a sleeping worker.
-const PACKETS: u8 = 50;
+/// Packets that come to a sleeping worker, one by one.
+const PACKETS: u8 = 100;
 
 /// The folder of the first worker's thread in `/proc`.
 fn worker(router: &Router) -> PathBuf {
@@ -65,19 +65,6 @@ fn watch(what: &str, router: &Router, most_percent: u128) {
 }
 
 #[test]
-fn an_idle_worker_of_packet_sockets_naps_and_forwards_the_first_packet_nevertheless() {
-    let lab = TwoHosts::build().unwrap();
-    let router = lab.start("").unwrap();
-    lab.add_routes(&router).unwrap();
-    watch("two packet sockets", &router, MOST_OF_NAPS);
-    lab.a
-        .namespace()
-        .run(&format!("ping -n -c 1 -W 20 {}", lab.b.v4.behind))
-        .unwrap();
-    router.stop().unwrap();
-}
-
-#[test]
 fn a_worker_without_ports_sleeps_and_takes_one_nevertheless() {
     let wires = Namespace::new("wires").unwrap();
     let router = Router::start(&wires, "twin: { enabled: false }\n", &[]).unwrap();
@@ -92,48 +79,44 @@ fn a_worker_without_ports_sleeps_and_takes_one_nevertheless() {
     router.stop().unwrap();
 }
 
-/// A router between two TAPs that knows a neighbour behind the second.
-const TAPS: &str = r#"
-twin: { enabled: false }
+/// The configuration of a router between two devices that knows a neighbour behind the second.
+fn between(devices: [&str; 2]) -> String {
+    let [first, second] = devices;
+    format!(
+        r#"
+twin: {{ enabled: false }}
+mempool: {{ buffers: 32767 }}
 ports:
-  - { name: p0, device: "net_tap0,iface=t0" }
-  - { name: p1, device: "net_tap1,iface=t1" }
+  - {{ name: p0, device: "{first}" }}
+  - {{ name: p1, device: "{second}" }}
 interfaces:
-  - { name: p0, addresses: [10.0.1.1/24] }
-  - { name: p1, addresses: [10.0.2.1/24] }
+  - {{ name: p0, addresses: [10.0.1.1/24] }}
+  - {{ name: p1, addresses: [10.0.2.1/24] }}
 neighbours:
-  - { interface: p1, address: 10.0.2.2, mac: "02:00:00:00:00:0b" }
-"#;
+  - {{ interface: p1, address: 10.0.2.2, mac: "02:00:00:00:00:0b" }}
+"#
+    )
+}
 
-#[test]
-fn a_worker_sleeps_until_its_devices_interrupt() {
-    let wires = Namespace::new("wires").unwrap();
-    let router = Router::start(&wires, TAPS, &[]).unwrap();
-    let taps = ["t0", "t1"].map(|name| Interface::named(&wires, name));
-    taps.iter().for_each(|tap| tap.mute().unwrap());
-    for port in ["p0", "p1"] {
-        let shown = router
-            .query(&format!("port show {port}"))
-            .unwrap()
-            .to_string();
-        assert!(shown.contains("rx_interrupt"), "{shown}");
-    }
-    watch("two TAPs", &router, MOST_OF_SLEEP);
-    let mac = |tap: &Interface| -> [u8; 6] {
-        let text = tap.mac().unwrap();
-        let octets: Vec<_> = text
-            .split(':')
-            .map(|octet| u8::from_str_radix(octet, 16).unwrap())
-            .collect();
-        octets.try_into().unwrap()
-    };
-    let [from, to] = taps.each_ref().map(|tap| RawSocket::open(tap).unwrap());
+fn mac(interface: &Interface) -> [u8; 6] {
+    let text = interface.mac().unwrap();
+    let octets: Vec<_> = text
+        .split(':')
+        .map(|octet| u8::from_str_radix(octet, 16).unwrap())
+        .collect();
+    octets.try_into().unwrap()
+}
+
+/// Sends single packets, each after silence, in at one end and waits for each at the other. The router's own end of the first
+/// cable has the address `to`.
+fn single_packets(what: &str, router: &Router, ends: &[Interface; 2], to: [u8; 6]) {
+    let [from, there] = ends.each_ref().map(|end| RawSocket::open(end).unwrap());
     let api = router.api().unwrap();
     let before = counters(&api);
     let mut times = Vec::new();
     for number in 0..PACKETS {
         let mut frame = Vec::new();
-        PacketBuilder::ethernet2([2, 0, 0, 0, 0, 0xa], mac(&taps[0]))
+        PacketBuilder::ethernet2([2, 0, 0, 0, 0, 0xa], to)
             .ipv4([10, 0, 1, 9], [10, 0, 2, 2], 64)
             .udp(9, 9)
             .write(&mut frame, &[number])
@@ -146,21 +129,141 @@ fn a_worker_sleeps_until_its_devices_interrupt() {
         .unwrap();
         let start = Instant::now();
         from.send(&frame).unwrap();
-        to.expect("the packet", LIMIT, |bytes| {
-            (bytes.get(42) == Some(&number)).then_some(())
-        })
-        .unwrap();
+        there
+            .expect("the packet", LIMIT, |bytes| {
+                (bytes.get(42) == Some(&number)).then_some(())
+            })
+            .unwrap();
         times.push(start.elapsed());
     }
     times.sort_unstable();
     let wakeups = counters(&api).wakeups - before.wakeups;
     println!(
-        "from TAP to TAP by a worker that sleeps: median {:?}, 90 % {:?}, longest {:?}; {wakeups} wake-ups",
+        "{what}, by a worker that sleeps: median {:?}, 90 % {:?}, longest {:?}; {wakeups} wake-ups",
         times[times.len() / 2],
         times[times.len() * 9 / 10],
         times[times.len() - 1]
     );
     // Most came while it slept; some in the moment after a sleep whose time was up.
     assert!(wakeups >= u64::from(PACKETS) / 2, "{wakeups} wake-ups");
+}
+
+/// What the ports say that wakes a worker.
+fn wakes_by(router: &Router, by: &str) {
+    for port in ["p0", "p1"] {
+        let shown = router.query(&format!("port show {port}")).unwrap();
+        let shown = shown.to_string();
+        assert!(shown.contains(&format!(r#""rx_wake":"{by}""#)), "{shown}");
+    }
+}
+
+#[test]
+fn a_worker_sleeps_until_its_devices_interrupt() {
+    let wires = Namespace::new("wires").unwrap();
+    let config = between(["net_tap0,iface=t0", "net_tap1,iface=t1"]);
+    let router = Router::start(&wires, &config, &[]).unwrap();
+    let taps = ["t0", "t1"].map(|name| Interface::named(&wires, name));
+    taps.iter().for_each(|tap| tap.mute().unwrap());
+    wakes_by(&router, "interrupt");
+    watch("two TAPs", &router, MOST_OF_SLEEP);
+    single_packets("from TAP to TAP", &router, &taps, mac(&taps[0]));
+    router.stop().unwrap();
+}
+
+/// Two cables in a namespace: the router's ends, and the others.
+fn cables(wires: &Namespace) -> [[Interface; 2]; 2] {
+    let cables = [("w0", "h0"), ("w1", "h1")].map(|(ours, theirs)| {
+        let (ours, theirs) = veth((wires, ours), (wires, theirs)).unwrap();
+        ours.mute().unwrap();
+        theirs.mute().unwrap();
+        (ours, theirs)
+    });
+    let [(a, c), (b, d)] = cables;
+    [[a, b], [c, d]]
+}
+
+#[test]
+fn a_worker_sleeps_until_its_packet_sockets_are_readable() {
+    let wires = Namespace::new("wires").unwrap();
+    let [ours, theirs] = cables(&wires);
+    let config = between(["net_af_packet0,iface=w0", "net_af_packet1,iface=w1"]);
+    let router = Router::start(&wires, &config, &[]).unwrap();
+    wakes_by(&router, "socket");
+    watch("two packet sockets", &router, MOST_OF_SLEEP);
+    let what = "from packet socket to packet socket";
+    single_packets(what, &router, &theirs, mac(&ours[0]));
+    // An interface that was down wakes it as before; so does one whose carrier came later.
+    ours[0].set("down").unwrap();
+    theirs[1].set("down").unwrap();
+    watch("two links that are down", &router, MOST_OF_SLEEP);
+    ours[0].set("up").unwrap();
+    theirs[1].set("up").unwrap();
+    let up = |port: &str| {
+        let shown = router.query(&format!("port show {port}")).unwrap();
+        shown.to_string().contains(r#""link_up":true"#)
+    };
+    until("both links", LIMIT, || {
+        Ok(Seen::when(up("p0") && up("p1"), String::new))
+    })
+    .unwrap();
+    let what = "the same after the links were down";
+    single_packets(what, &router, &theirs, mac(&ours[0]));
+    router.stop().unwrap();
+}
+
+#[test]
+fn a_worker_sleeps_until_its_express_sockets_are_readable() {
+    let protocols = std::fs::read_to_string("/proc/net/protocols").unwrap();
+    if !protocols.lines().any(|line| line.starts_with("XDP ")) {
+        println!("skipped: the kernel has no AF_XDP");
+        return;
+    }
+    let wires = Namespace::new("wires").unwrap();
+    let [ours, theirs] = cables(&wires);
+    let config = between(["net_af_xdp0,iface=w0", "net_af_xdp1,iface=w1"]);
+    let router = Router::start(&wires, &config, &[]).unwrap();
+    wakes_by(&router, "socket");
+    watch("two AF_XDP sockets", &router, MOST_OF_SLEEP);
+    let what = "from AF_XDP socket to AF_XDP socket";
+    single_packets(what, &router, &theirs, mac(&ours[0]));
+    // What was given back is waited for no more, and what is taken again is.
+    for _ in 0..2 {
+        router.cli("port del p0").unwrap();
+        router.cli("port add p0 net_af_xdp0,iface=w0").unwrap();
+        router.cli("addr add 10.0.1.1/24 dev p0").unwrap();
+    }
+    wakes_by(&router, "socket");
+    let what = "the same after the port was added again";
+    single_packets(what, &router, &theirs, mac(&ours[0]));
+    router.stop().unwrap();
+}
+
+#[test]
+fn a_worker_naps_where_a_device_wakes_nobody_and_forwards_nevertheless() {
+    let wires = Namespace::new("wires").unwrap();
+    let [ours, theirs] = cables(&wires);
+    let config = between(["net_af_packet0,iface=w0", "net_af_packet1,iface=w1"]);
+    let router = Router::start(&wires, &config, &[]).unwrap();
+    router.cli("port add p2 net_null2,no-rx=1").unwrap();
+    wakes_by(&router, "socket");
+    let shown = router.query("port show p2").unwrap().to_string();
+    assert!(shown.contains(r#""rx_wake":"nap""#), "{shown}");
+    watch("a device that wakes nobody", &router, MOST_OF_NAPS);
+    let [from, there] = theirs.each_ref().map(|end| RawSocket::open(end).unwrap());
+    let mut frame = Vec::new();
+    PacketBuilder::ethernet2([2, 0, 0, 0, 0, 0xa], mac(&ours[0]))
+        .ipv4([10, 0, 1, 9], [10, 0, 2, 2], 64)
+        .udp(9, 9)
+        .write(&mut frame, &[1])
+        .unwrap();
+    from.send(&frame).unwrap();
+    there
+        .expect("the packet", LIMIT, |bytes| {
+            (bytes.get(42) == Some(&1)).then_some(())
+        })
+        .unwrap();
+    // Without it, they sleep again.
+    router.cli("port del p2").unwrap();
+    watch("two packet sockets", &router, MOST_OF_SLEEP);
     router.stop().unwrap();
 }

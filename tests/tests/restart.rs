@@ -212,6 +212,35 @@ fn the_configuration_counts_where_it_changed() {
     router.stop().unwrap();
 }
 
+/// It could not go back to its VRF, and what it brings must not get into another.
+#[test]
+fn an_interface_whose_vrf_does_not_come_back_forwards_nothing_elsewhere() {
+    let lab = TwoHosts::build().unwrap();
+    let mut router = Router::start(&lab.wires, "", &[]).unwrap();
+    router
+        .cli("port add p1 net_af_packet_p1,iface=w1 --no-twin")
+        .unwrap();
+    router.cli("vrf add red table 100").unwrap();
+    router.cli("link set p1 vrf red").unwrap();
+    router.cli("addr add 10.0.2.1/24 dev p1").unwrap();
+    router.wait_saved("vrf add last").unwrap();
+    router.halt().unwrap();
+    // Another VRF has the table now, so red is refused.
+    router
+        .reconfigure("vrfs: [{ name: blue, table: 100 }]\n")
+        .unwrap();
+    router.restart().unwrap();
+    let log = router.process().log();
+    assert!(
+        log.contains("VRF red, which the last router had, does not come back"),
+        "{log}"
+    );
+    let link = &router.query("link show p1").unwrap()[0];
+    assert_eq!(link["admin_up"], false, "{link}");
+    assert!(!router.cli("route show").unwrap().contains("10.0.2"));
+    router.stop().unwrap();
+}
+
 /// Addresses and routes of the kernel stay on twins, also those that others put there; what the router put there goes when it is not
 /// wanted any more.
 #[test]

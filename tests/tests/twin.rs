@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "what cannot go on has failed")]
 
+use ferroute_tests::wait::{Seen, until};
 use ferroute_tests::{Capture, Namespace, Router, TwoHosts};
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
@@ -122,4 +123,27 @@ fn a_session_in_a_vrf_is_seen_only_there() {
         .unwrap_err()
         .to_string();
     assert!(printed.contains("Destination Net Unreachable"), "{printed}");
+}
+
+#[test]
+fn a_twin_that_somebody_removes_comes_back() {
+    let lab = TwoHosts::build().unwrap();
+    let router = lab.start("").unwrap();
+    lab.node.run("ip link del p0").unwrap();
+    let address = lab.a.v4.router;
+    until("the twin with its address", LIMIT, || {
+        let there = lab.node.run("ip -br address show p0").unwrap_or_default();
+        Ok(Seen::when(there.contains(address), || {
+            router.process().log()
+        }))
+    })
+    .unwrap();
+    exchange(&lab.node, lab.a.namespace(), address, 1000);
+    // The router removes and moves its own without making them again.
+    router.cli("port del p0").unwrap();
+    router.cli("link set p1 down").unwrap();
+    let links = lab.node.run("ip -br link").unwrap();
+    assert!(!links.contains("p0") && links.contains("p1"), "{links}");
+    assert_eq!(router.process().log().matches("made again").count(), 1);
+    router.stop().unwrap();
 }

@@ -4,7 +4,9 @@ use super::message::{at_most, count, interface_name, mac, mtu, numa, required};
 use super::status::Field;
 use crate::core::handle::CoreHandle;
 use crate::core::request::PortRequest;
-use crate::model::port::{Device, Link, PortChange, PortSettings, PortSpec, PortStats, PortView};
+use crate::model::port::{
+    Device, Link, PortChange, PortSettings, PortSpec, PortStats, PortView, RxWake,
+};
 use ferroute_dataplane::ids::{MAX_WORKERS, WorkerIndex};
 use ferroute_proto::v1 as pb;
 use ferroute_proto::v1::port_service_server::PortService;
@@ -180,6 +182,18 @@ impl From<PortView> for pb::Port {
             numa_node: numa(port.numa_node),
             queues: port.queues.into_iter().map(queue).collect(),
             offloads: port.offloads.into_iter().map(str::to_owned).collect(),
+            rx_wake: pb::RxWake::from(port.rx_wake).into(),
+        }
+    }
+}
+
+impl From<RxWake> for pb::RxWake {
+    fn from(wake: RxWake) -> Self {
+        match wake {
+            RxWake::Poll => Self::Poll,
+            RxWake::Interrupt => Self::Interrupt,
+            RxWake::Socket => Self::Socket,
+            RxWake::Nap => Self::Nap,
         }
     }
 }

@@ -1,16 +1,19 @@
 //! `ferroute addr`: addresses of interfaces.
 
-use super::convert::interface_address;
+use super::convert::{interface_address, net};
 use super::error::CliError;
 use super::link::LinkRow;
 use super::output::Row;
 use super::session::Session;
-use super::words::{WordError, parse, unknown, words};
+use super::words::{WordError, unknown, words};
 use clap::Subcommand;
 use ferroute_proto::v1;
 use ferroute_proto::v1::interface_service_client::InterfaceServiceClient;
 use ipnet::IpNet;
 use serde::Serialize;
+
+/// What is given, for messages.
+const ADDRESS: &str = "address with its prefix length";
 
 /// What to do with addresses.
 #[derive(Clone, Debug, Subcommand)]
@@ -89,18 +92,17 @@ impl Addr {
 /// Reads `ADDRESS/LENGTH dev INTERFACE`.
 fn address_on(of: &[String]) -> Result<(IpNet, String), WordError> {
     let mut words = words(of);
-    let (mut net, mut interface) = (None, None);
+    let (mut address, mut interface) = (None, None);
     while let Some(word) = words.next() {
         match word {
             "dev" => interface = Some(words.text("dev")?),
-            "local" => net = Some(words.value("local", "address with its prefix length")?),
-            other if net.is_none() => net = Some(parse(other, "address with its prefix length")?),
+            "local" => address = Some(net(&words.text("local")?, ADDRESS)?),
+            other if address.is_none() => address = Some(net(other, ADDRESS)?),
             other => return Err(unknown(other, "dev")),
         }
     }
-    let net = net.ok_or(WordError::Missing("the address"))?;
     Ok((
-        net,
+        address.ok_or(WordError::Missing("the address"))?,
         interface.ok_or(WordError::Missing("`dev` and the interface"))?,
     ))
 }

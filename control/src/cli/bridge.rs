@@ -347,7 +347,7 @@ impl Source {
         let protocols: Vec<_> = protocols
             .map(|p| format!("{} {}", p.name, p.routes))
             .collect();
-        line("protocols", protocols.join(", "));
+        line("protocols", super::convert::dash(&protocols.join(", ")));
         line(
             "next hops",
             format!(

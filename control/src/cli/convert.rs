@@ -55,9 +55,26 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 /// A prefix, or an address as the prefix of its host, as `ip` takes both.
 pub(super) fn prefix(text: &str) -> Result<IpNet, WordError> {
     match text.contains('/') {
-        true => parse(text, "prefix"),
+        true => net(text, "prefix"),
         false => parse::<IpAddr>(text, "prefix").map(IpNet::from),
     }
+}
+
+/// An address with its prefix length.
+pub(super) fn net(text: &str, what: &'static str) -> Result<IpNet, WordError> {
+    let (address, length) = match text.split_once('/') {
+        Some((address, length)) => (parse::<IpAddr>(address, what)?, Some(length)),
+        None => (parse::<IpAddr>(text, what)?, None),
+    };
+    let net = length.and_then(|length| IpNet::new(address, length.parse().ok()?).ok());
+    let longest = IpNet::from(address).prefix_len();
+    net.ok_or_else(|| WordError::Value {
+        value: text.to_owned(),
+        what,
+        reason: format!(
+            "a length of 0 to {longest} must follow the address, as in {address}/{longest}"
+        ),
+    })
 }
 
 /// A prefix for the API.
@@ -198,6 +215,18 @@ mod tests {
         assert_eq!(
             prefix("2001:db8::1").unwrap().to_string(),
             "2001:db8::1/128"
+        );
+        for text in ["10.1.0.0/33", "10.1.0.0/", "10.1.0.0/-1", "10.1.0.0/a"] {
+            assert_eq!(
+                prefix(text).unwrap_err().to_string(),
+                format!(
+                    "`{text}` is no prefix: a length of 0 to 32 must follow the address, as in 10.1.0.0/32"
+                )
+            );
+        }
+        assert_eq!(
+            net("2001:db8::1", "address").unwrap_err().to_string(),
+            "`2001:db8::1` is no address: a length of 0 to 128 must follow the address, as in 2001:db8::1/128"
         );
         assert_eq!(
             prefix("10.1.0.300").unwrap_err().to_string(),

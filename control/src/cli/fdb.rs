@@ -5,7 +5,7 @@ use super::error::CliError;
 use super::output::Row;
 use super::segment::{id_bytes, id_text};
 use super::session::Session;
-use super::words::{WordError, parse, unknown, words};
+use super::words::{WordError, options, parse, unknown, words};
 use clap::{Args, Subcommand, ValueEnum};
 use ferroute_dataplane::mac::Mac;
 use ferroute_proto::v1;
@@ -46,6 +46,9 @@ pub(super) enum Fdb {
     Show(Filter),
     /// Forgets learned stations.
     Flush {
+        /// `domain NAME` and `dev MEMBER` are understood too.
+        #[arg(value_name = "WORD")]
+        words: Vec<String>,
         /// Only of this bridge domain.
         #[arg(long)]
         domain: Option<String>,
@@ -58,6 +61,9 @@ pub(super) enum Fdb {
 /// Which stations.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Filter {
+    /// `domain NAME` is understood too.
+    #[arg(value_name = "WORD")]
+    words: Vec<String>,
     /// Only of this bridge domain.
     #[arg(long)]
     domain: Option<String>,
@@ -106,7 +112,9 @@ impl Fdb {
                 said.send(&mut client, true).await?;
                 session.output.done(&done)
             }
-            Self::Show(filter) => {
+            Self::Show(mut filter) => {
+                let known = &mut [("domain", &mut filter.domain)];
+                options(&filter.words, "domain", known)?;
                 let request = v1::ListFdbRequest {
                     domain: filter.domain.unwrap_or_default(),
                     kind: filter
@@ -121,7 +129,13 @@ impl Fdb {
                 }
                 listing.finish()
             }
-            Self::Flush { domain, dev } => {
+            Self::Flush {
+                words,
+                mut domain,
+                mut dev,
+            } => {
+                let known = &mut [("domain", &mut domain), ("dev", &mut dev)];
+                options(&words, "domain, dev", known)?;
                 let request = v1::FlushFdbRequest {
                     domain: domain.unwrap_or_default(),
                     interface: dev.unwrap_or_default(),

@@ -3,10 +3,10 @@
 use super::error::CliError;
 use super::grammar::Cli;
 use crate::{bridge, daemon};
-use clap::{Args, CommandFactory, ValueEnum};
+use clap::{Args, Command, CommandFactory, ValueEnum};
 use clap_complete::Shell as Generator;
 use clap_mangen::Man as Page;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -57,17 +57,34 @@ impl Man {
     /// Writes ferroute(1) with a page for each command, ferrouted(8) and ferroute-bridge(8).
     pub(super) fn run(&self) -> Result<(), CliError> {
         fs::create_dir_all(&self.directory)?;
-        clap_mangen::generate_to(Cli::command(), &self.directory)?;
-        let programs = [
-            ("ferrouted.8", daemon::Args::command()),
-            ("ferroute-bridge.8", bridge::Args::command()),
-        ];
-        for (file, command) in programs {
-            let mut page = File::create(self.directory.join(file))?;
-            Page::new(command).section("8").render(&mut page)?;
+        let mut cli = Cli::command().disable_help_subcommand(true);
+        cli.build();
+        self.pages(&cli)?;
+        for command in [daemon::Args::command(), bridge::Args::command()] {
+            self.page(Page::new(command).section("8"))?;
         }
         Ok(())
     }
+
+    /// Writes the page of a command and of all below it.
+    fn pages(&self, command: &Command) -> Result<(), CliError> {
+        self.page(Page::new(command.clone()))?;
+        command
+            .get_subcommands()
+            .try_for_each(|below| self.pages(below))
+    }
+
+    fn page(&self, page: Page) -> Result<(), CliError> {
+        let mut text = Vec::new();
+        page.render(&mut text)?;
+        let text = examples_in_lines(&String::from_utf8_lossy(&text));
+        Ok(fs::write(self.directory.join(page.get_filename()), text)?)
+    }
+}
+
+/// The page with each example, a line that begins with the program's name, in a line of its own: troff fills all else.
+fn examples_in_lines(page: &str) -> String {
+    page.replace("\nferroute ", "\n.br\nferroute ")
 }
 
 #[cfg(test)]
@@ -98,7 +115,8 @@ mod tests {
         let page =
             |name: &str| fs::read_to_string(directory.path().join("man").join(name)).unwrap();
         assert!(page("ferroute.1").contains("ferroute\\-route(1)"));
-        assert!(page("ferroute-route-add.1").contains("10.1.0.0/16 via 10.0.0.2"));
+        let example = ".br\nferroute route add 10.1.0.0/16 via 10.0.0.2";
+        assert!(page("ferroute-route-add.1").contains(example));
         assert!(page("ferrouted.8").contains("\\-\\-config"));
     }
 }

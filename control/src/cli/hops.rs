@@ -6,6 +6,7 @@ use super::words::{WordError, Words, parse};
 use ferroute_proto::v1;
 use serde::Serialize;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 /// What [`Hops::word`] knows, for messages.
 pub(super) const KNOWN: &str = "via, dev, weight, onlink, lookup, encap, nexthop";
@@ -24,6 +25,20 @@ impl Hops {
         word: &str,
         words: &mut Words<'a, I>,
     ) -> Result<bool, WordError> {
+        let current = &self.current;
+        let again = match word {
+            "via" => !current.gateway.is_empty(),
+            "dev" => !current.interface.is_empty(),
+            "weight" => current.weight != 0,
+            "lookup" => !current.vrf.is_empty(),
+            "encap" => current.encap.is_some(),
+            _ => false,
+        };
+        if again {
+            return Err(WordError::Conflict(
+                "a next hop has one gateway, one interface, one weight, one VRF and one encap; `nexthop` begins another one",
+            ));
+        }
         match word {
             "via" => {
                 // `ip` wants the family said where it is not the prefix's.
@@ -33,7 +48,9 @@ impl Hops {
                 self.current.gateway = address_bytes(address);
             }
             "dev" => self.current.interface = words.text("dev")?,
-            "weight" => self.current.weight = words.value("weight", "weight")?,
+            "weight" => {
+                self.current.weight = words.value::<NonZeroU32>("weight", "weight")?.get();
+            }
             "lookup" => self.current.vrf = words.text("lookup")?,
             "onlink" => self.current.onlink = true,
             "encap" => self.current.encap = Some(encap::encap(words)?),
@@ -190,6 +207,28 @@ impl MemberRow {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_next_hop_has_one_of_each() {
+        let read = |text: &str| {
+            let mut words = Words::new(text.split(' '));
+            let mut hops = Hops::default();
+            while let Some(word) = words.next() {
+                assert!(hops.word(word, &mut words)?, "{word}");
+            }
+            Ok::<_, WordError>(hops.finish())
+        };
+        let two = read("via 10.0.0.2 weight 3 nexthop via 10.0.0.3 dev p0").unwrap();
+        assert_eq!((two.len(), two[0].weight), (2, 3));
+        for bad in [
+            "via 10.0.0.2 weight 3 via 10.0.0.3",
+            "dev p0 dev p1",
+            "via 10.0.0.2 weight 1 weight 2",
+            "via 10.0.0.2 weight 0",
+        ] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn a_gateways_vrf_is_said_only_where_it_is_another() {

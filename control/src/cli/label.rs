@@ -21,7 +21,7 @@ pub(super) enum Label {
     /// Makes an entry, or replaces it under traffic.
     ///
     /// ferroute label replace 100 vrf red
-    /// ferroute label replace 200 via 10.0.0.2
+    /// ferroute label replace 200 payload ipv4 via 10.0.0.2
     /// ferroute label replace 300 encap mpls 301 via 10.0.0.2
     #[command(visible_alias = "add", verbatim_doc_comment)]
     Replace {

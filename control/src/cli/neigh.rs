@@ -4,7 +4,7 @@ use super::convert::{Family, address_bytes, address_text, age, dash, mac_bytes, 
 use super::error::CliError;
 use super::output::Row;
 use super::session::Session;
-use super::words::{WordError, parse, unknown, words};
+use super::words::{WordError, options, parse, unknown, words};
 use clap::{Args, Subcommand};
 use ferroute_dataplane::mac::Mac;
 use ferroute_proto::v1;
@@ -48,6 +48,9 @@ pub(super) enum Neigh {
 /// Which neighbours.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Filter {
+    /// `dev INTERFACE` and `vrf VRF` are understood too.
+    #[arg(value_name = "WORD")]
+    words: Vec<String>,
     /// Only of this interface.
     #[arg(long)]
     dev: Option<String>,
@@ -56,6 +59,15 @@ pub(super) struct Filter {
     vrf: Option<String>,
     #[command(flatten)]
     family: Family,
+}
+
+impl Filter {
+    /// With what its words say.
+    fn read(mut self) -> Result<Self, WordError> {
+        let known = &mut [("dev", &mut self.dev), ("vrf", &mut self.vrf)];
+        options(&self.words, "dev, vrf", known)?;
+        Ok(self)
+    }
 }
 
 /// A neighbour's state.
@@ -96,6 +108,7 @@ impl Neigh {
         let mut client = NeighbourServiceClient::new(session.channel.clone());
         match self {
             Self::Show { filter, state } => {
+                let filter = filter.read()?;
                 let state = state.map_or(v1::NeighbourState::Unspecified, Into::into);
                 let request = v1::ListNeighboursRequest {
                     interface: filter.dev,
@@ -141,6 +154,7 @@ impl Neigh {
                 session.output.done(&done)
             }
             Self::Flush { filter } => {
+                let filter = filter.read()?;
                 let family = filter.family.message().into();
                 let request = v1::FlushNeighboursRequest {
                     interface: filter.dev,

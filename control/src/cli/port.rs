@@ -179,6 +179,8 @@ pub(super) struct PortRow {
     workers: Vec<u32>,
     queues: Vec<QueueRow>,
     offloads: Vec<String>,
+    /// What wakes a worker that sleeps: `interrupt`, `socket`, `nap`; `poll` where none sleeps.
+    rx_wake: &'static str,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -187,8 +189,19 @@ struct QueueRow {
     worker: u32,
 }
 
+const fn rx_wake_text(wake: v1::RxWake) -> &'static str {
+    match wake {
+        v1::RxWake::Unspecified => "",
+        v1::RxWake::Poll => "poll",
+        v1::RxWake::Interrupt => "interrupt",
+        v1::RxWake::Socket => "socket",
+        v1::RxWake::Nap => "nap",
+    }
+}
+
 impl From<v1::Port> for PortRow {
     fn from(port: v1::Port) -> Self {
+        let rx_wake = rx_wake_text(port.rx_wake());
         let spec = port.spec.unwrap_or_default();
         let link = port.link.unwrap_or_default();
         Self {
@@ -217,6 +230,7 @@ impl From<v1::Port> for PortRow {
                     worker: queue.worker,
                 })
                 .collect(),
+            rx_wake,
             offloads: port.offloads,
         }
     }
@@ -233,6 +247,7 @@ impl Row for PortRow {
         "MTU",
         "PROMISC",
         "RX QUEUE>WORKER",
+        "WAKES BY",
     ];
 
     fn cells(&self) -> Vec<String> {
@@ -255,6 +270,7 @@ impl Row for PortRow {
             self.mtu.to_string(),
             yes(self.promiscuous),
             dash(&queues.join(" ")),
+            dash(self.rx_wake),
         ]
     }
 }
@@ -303,11 +319,13 @@ impl Sheet for PortStats {
             ("rx_no_buffer", self.rx_no_buffer.to_string()),
             ("tx_errors", self.tx_errors.to_string()),
         ];
-        entries.extend(
-            self.extended
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.to_string())),
-        );
+        let usual = entries.len();
+        for (name, value) in &self.extended {
+            // Drivers tell some of the usual ones again, under the same name.
+            if !entries[..usual].iter().any(|(other, _)| other == name) {
+                entries.push((name, value.to_string()));
+            }
+        }
         lines(&entries)
     }
 }

@@ -370,7 +370,10 @@ impl Row for StageRow {
             self.stage.clone(),
             self.packets.to_string(),
             self.cycles.to_string(),
-            format!("{:.1}", self.cycles_per_packet),
+            match self.cycles_per_packet {
+                0.0 => super::convert::dash(""),
+                cycles => format!("{cycles:.1}"),
+            },
         ]
     }
 }

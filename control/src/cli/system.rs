@@ -66,7 +66,10 @@ impl Sheet for Info {
     fn text(&self) -> String {
         lines(&[
             ("ferroute", self.version.clone()),
-            ("DPDK", self.dpdk_version.clone()),
+            (
+                "DPDK",
+                self.dpdk_version.trim_start_matches("DPDK ").to_owned(),
+            ),
             ("uptime", age(self.uptime_ns)),
             ("snapshot epoch", self.snapshot_epoch.to_string()),
             ("workers", self.workers.to_string()),

@@ -218,7 +218,7 @@ impl Row for VniRow {
             dash(&self.vrf),
             dash(&self.domain),
             dash(&self.router_mac),
-            self.interface.clone(),
+            dash(&self.interface),
             self.rx_packets.to_string(),
             self.tx_packets.to_string(),
             self.dropped_packets.to_string(),

@@ -30,6 +30,9 @@ pub enum WordError {
         /// Why it is not.
         reason: String,
     },
+    /// What can be said once is said again.
+    #[error("`{0}` is said twice")]
+    Twice(&'static str),
     /// Two things that exclude each other.
     #[error("{0}")]
     Conflict(&'static str),
@@ -84,6 +87,24 @@ impl<'a, I: Iterator<Item = &'a str>> Words<'a, I> {
     ) -> Result<T, WordError> {
         parse(self.next().ok_or(WordError::NoValue(keyword))?, what)
     }
+}
+
+/// Reads what options say, in words as `ip` has them: `dev p0` for `--dev p0`. What an option said already may not be said again.
+pub(super) fn options(
+    of: &[String],
+    known: &'static str,
+    options: &mut [(&'static str, &mut Option<String>)],
+) -> Result<(), WordError> {
+    let mut words = words(of);
+    while let Some(word) = words.next() {
+        let option = options.iter_mut().find(|(keyword, _)| *keyword == word);
+        let (keyword, value) = option.ok_or_else(|| unknown(word, known))?;
+        if value.is_some() {
+            return Err(WordError::Twice(keyword));
+        }
+        **value = Some(words.text(keyword)?);
+    }
+    Ok(())
 }
 
 /// Reads a value of some kind.

@@ -148,7 +148,7 @@ pub struct Cpus {
     pub idle: IdleMode,
     /// How long nothing must have come before a worker sleeps in mode `adaptive`, in microseconds.
     pub idle_after_us: Microseconds,
-    /// How long it sleeps at a time if one of its devices has no receive interrupt, in microseconds.
+    /// How long it sleeps at a time if one of its devices cannot wake it, in microseconds.
     pub idle_sleep_us: Microseconds,
 }
 
@@ -168,8 +168,8 @@ impl Default for Cpus {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IdleMode {
-    /// Sleeps, so that its CPU is free, until a device interrupts. The first packet after silence waits for as long as the
-    /// kernel takes to wake it; where a device has no receive interrupt, `idle_sleep_us` at most besides.
+    /// Sleeps, so that its CPU is free, until a device wakes it. The first packet after silence waits for as long as the
+    /// kernel takes to do so; where a device cannot, `idle_sleep_us` at most besides.
     #[default]
     Adaptive,
     /// Polls on, and takes all of its CPU.

@@ -15,7 +15,6 @@ use crate::model::name::{InterfaceName, OwnerName};
 use crate::model::overlay::{LabelCursor, LabelSpec, LabelTarget, LabelView, OverlayError};
 use crate::model::page::{PAGE_ITEMS, Page};
 use crate::model::prefix::Family;
-use crate::model::refusal::RouteError;
 use crate::nexthop::NextHopSetId;
 
 /// A label as the core holds it.
@@ -185,7 +184,7 @@ impl Router {
             LabelTarget::NextHops(hops) => {
                 let refused = |problem| OverlayError::NextHops { problem };
                 if payload != Payload::Ipv4 && !hops.serve(Family::Ipv6) {
-                    return Err(refused(RouteError::FamilyMismatch));
+                    return Err(OverlayError::PayloadFamily);
                 }
                 let declared = self.declared_set(VrfId::DEFAULT, hops).map_err(refused)?;
                 let set = self.intern(declared).map_err(refused)?;

@@ -262,7 +262,6 @@ impl Router {
             up: interface.admin_up,
             link: self.is_running(interface),
             addresses: interface.all_addresses(),
-            vrf_device: None,
         };
         let name = interface.name;
         let made = self.twins.apply(&spec).map_err(|e| e.to_string())?;
@@ -279,6 +278,26 @@ impl Router {
         }
         self.note_thing(&ThingKey::Twin(name));
         Ok(())
+    }
+
+    /// Makes a kernel twin again that somebody else removed.
+    pub(super) fn restore_twin(&mut self, id: InterfaceId) {
+        let before = self.twins.ifindex(id);
+        let synced = self.sync_twin(id);
+        let Some(interface) = self.interfaces.get(id) else {
+            return;
+        };
+        let name = interface.name;
+        match synced {
+            Err(message) => {
+                tracing::warn!(interface = %name, %message, "its kernel twin was removed by somebody else");
+            }
+            // One that the router removed or moved itself stands as it is to be.
+            Ok(()) if self.twins.ifindex(id) == before => {}
+            Ok(()) => {
+                tracing::warn!(interface = %name, "its kernel twin was removed by somebody else, and made again");
+            }
+        }
     }
 
     /// Whether the interface is to have a twin.

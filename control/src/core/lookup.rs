@@ -138,12 +138,16 @@ impl Router {
     /// What happens to a packet, as the workers see it.
     ///
     /// # Errors
-    /// [`ListError::UnknownVrf`].
+    /// [`ListError`].
     pub(super) fn explain(&self, query: &LookupQuery) -> Result<LookupView, ListError> {
         let vrf = self
             .vrfs
             .id(&query.vrf)
             .ok_or(ListError::UnknownVrf { vrf: query.vrf })?;
+        let destination = query.destination;
+        if destination.is_unspecified() || Prefix::host(destination).is_reserved() {
+            return Err(ListError::NotRouted { destination });
+        }
         let next_hop = self.fib_says(vrf, query.destination);
         let matched = self.rib.lookup(vrf, query.destination);
         let route = matched.and_then(|(prefix, best)| {

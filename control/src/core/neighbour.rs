@@ -66,6 +66,7 @@ impl Router {
             }
             Told::Seen(seen) => self.see_station(seen),
             Told::PathMtu(report) => self.learn_path_mtu(&report),
+            Told::TwinGone(id) => self.restore_twin(id),
             Told::Event(event) => tracing::debug!(?event, "neighbour"),
         }
     }

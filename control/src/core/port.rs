@@ -343,8 +343,8 @@ impl Router {
             Ok(_) => Ok(()),
             Err(PortError::Twin { message }) => Err(InterfaceError::Twin { message }),
             Err(error) => {
-                tracing::info!(port = %name, %error, "the device did not take the MTU");
-                Err(InterfaceError::Unsupported { what: "mtu" })
+                let message = error.to_string();
+                Err(InterfaceError::Device { message })
             }
         }
     }
@@ -449,6 +449,7 @@ impl Router {
             driver: facts.driver,
             numa_node: facts.numa_node,
             offloads: facts.offloads,
+            rx_wake: facts.rx_wake,
         })
     }
 

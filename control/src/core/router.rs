@@ -35,7 +35,7 @@ use crate::hardware::Hardware;
 use crate::model::event::Happening;
 use crate::model::name::VrfName;
 use crate::model::system::ConfigView;
-use crate::model::vrf::VrfSpec;
+use crate::model::vrf::{MAIN_TABLE, VrfSpec};
 use crate::neighbour::NeighbourKey;
 use crate::nexthop::NextHops;
 use crate::rib::{BestChange, Limits, Rib, Session, Tenure};
@@ -225,7 +225,7 @@ impl Router {
         };
         router.create_vrf(VrfSpec {
             name: VrfName::default(),
-            table_id: None,
+            table_id: Some(MAIN_TABLE),
             namespace: None,
         })?;
         Ok(router)

@@ -15,7 +15,7 @@ use crate::exception::path_mtu::PathMtu;
 use crate::model::event::{Change, Happening};
 use crate::model::overlay::{TunnelCursor, TunnelView};
 use crate::model::page::{PAGE_ITEMS, Page};
-use crate::nexthop::{self, Encap, NextHopSetId, Resolved, SetsFull, TunnelKey};
+use crate::nexthop::{self, Encap, NextHopSetId, Resolved, SetsFull, TunnelKey, Unresolved};
 
 /// What a tunnel's egress is taken to send while its remote end is unresolved: nothing goes through it then.
 const UNRESOLVED_MTU_BYTES: u16 = 1500;
@@ -295,6 +295,12 @@ impl Router {
         let endpoint = self.overlay.endpoints.get(tunnel.key.endpoint);
         let written = self.plane.draft().tunnel(tunnel.id);
         let problem = match self.hops.resolved(tunnel.underlay)? {
+            Resolved::Unresolved(Unresolved::InterfaceDown(id)) => {
+                Some(match self.interfaces.get(*id) {
+                    Some(interface) => format!("interface {} is down", interface.name),
+                    None => "the interface is gone".to_owned(),
+                })
+            }
             Resolved::Unresolved(reason) => Some(reason.to_string()),
             Resolved::Action(_) => Some("the route to the remote end drops".to_owned()),
             Resolved::Paths(_) => None,

@@ -54,9 +54,7 @@ pub enum AssembleError {
     #[error("DPDK does not start: {0}")]
     Eal(#[from] EalError),
     /// There is no memory for packets.
-    #[error(
-        "no memory for packet buffers: {0}; lower `mempool.buffers` or reserve more huge pages"
-    )]
+    #[error("{0}; lower `mempool.buffers`, raise `eal.memory_mib` or reserve more huge pages")]
     Pool(#[from] MempoolError),
     /// There is no room for the FIB.
     #[error("no address space for the FIB: {0}; raise the limit of the service (ulimit -v)")]

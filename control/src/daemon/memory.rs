@@ -49,32 +49,45 @@ impl Plan {
 /// Huge pages are required and too few are free.
 pub fn plan(config: &Config, free_huge_bytes: u64) -> Result<Plan, StartError> {
     let reserve_mib = config.eal.memory_mib.map(|mib| mib.get());
+    let buffers = u64::from(config.mempool.buffers.get());
     let buffer_bytes = u64::from(config.mempool.data_room_bytes.get()) + BUFFER_OVERHEAD_BYTES;
-    let needed_mib = match reserve_mib {
+    let needed_mib = |pool_bytes: u64| match reserve_mib {
         Some(mib) => u64::from(mib),
-        None => {
-            (u64::from(config.mempool.buffers.get()) * buffer_bytes).div_ceil(1 << 20) + OTHER_MIB
-        }
+        None => pool_bytes.div_ceil(1 << 20) + OTHER_MIB,
     };
+    let needed_huge_mib = needed_mib(buffers * buffer_bytes);
     let free_huge_mib = free_huge_bytes >> 20;
-    let enough = free_huge_mib >= needed_mib;
-    let memory = match config.eal.huge_pages {
+    let enough = free_huge_mib >= needed_huge_mib;
+    let (memory, needed_mib) = match config.eal.huge_pages {
         HugePages::Require if !enough => {
             return Err(StartError::HugePages {
-                needed_mib,
+                needed_mib: needed_huge_mib,
                 free_mib: free_huge_mib,
             });
         }
-        HugePages::Require | HugePages::Auto if enough => Memory::Huge { reserve_mib },
-        _ => Memory::Ordinary {
-            mib: u32::try_from(needed_mib).unwrap_or(u32::MAX),
-        },
+        HugePages::Require | HugePages::Auto if enough => {
+            (Memory::Huge { reserve_mib }, needed_huge_mib)
+        }
+        _ => {
+            let needed_mib = needed_mib(ordinary_pool_bytes(buffers, buffer_bytes));
+            let mib = u32::try_from(needed_mib).unwrap_or(u32::MAX);
+            (Memory::Ordinary { mib }, needed_mib)
+        }
     };
     Ok(Plan {
         memory,
         needed_mib,
         free_huge_mib,
     })
+}
+
+/// What a pool takes on ordinary pages, where DPDK lets no buffer that fits into a page reach over its end.
+fn ordinary_pool_bytes(buffers: u64, buffer_bytes: u64) -> u64 {
+    let page_bytes = dpdk_sys::memory::page_bytes();
+    match page_bytes / buffer_bytes {
+        0 => buffers * buffer_bytes.next_multiple_of(page_bytes),
+        in_a_page => buffers.div_ceil(in_a_page) * page_bytes,
+    }
 }
 
 /// The memory in free huge pages of all sizes, in bytes. With `--in-memory` DPDK needs no mount of them.
@@ -131,15 +144,15 @@ mod tests {
 
     #[test]
     fn the_need_follows_the_buffers() {
-        let small = plan(&config("mempool: {buffers: 4096}"), 0)
-            .unwrap()
-            .needed_mib;
-        let large = plan(&config("mempool: {buffers: 65536}"), 0)
-            .unwrap()
-            .needed_mib;
-        assert!(
-            small < 128 && (250..350).contains(&large),
-            "{small} {large}"
-        );
+        let need = |text, free| plan(&config(text), free).unwrap().needed_mib;
+        assert!(need("mempool: {buffers: 4096}", 0) < 128);
+        let huge = need("mempool: {buffers: 65536}", 8 << 30);
+        assert!((250..350).contains(&huge), "{huge}");
+        // Each buffer has an ordinary page for itself, or several.
+        if dpdk_sys::memory::page_bytes() == 4096 {
+            assert_eq!(need("mempool: {buffers: 65536}", 0), 256 + OTHER_MIB);
+            let jumbo = need("mempool: {buffers: 65536, data_room_bytes: 9344}", 0);
+            assert_eq!(jumbo, 3 * 256 + OTHER_MIB);
+        }
     }
 }

@@ -45,6 +45,8 @@ pub enum Told {
     PathMtu(PathMtu),
     /// A worker saw a station of a bridge domain where the FDB does not have it.
     Seen(Learn),
+    /// The kernel twin of an interface is gone, and the core may not know.
+    TwinGone(InterfaceId),
     /// Something that an operator wants to know.
     Event(NeighbourEvent),
 }

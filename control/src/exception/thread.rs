@@ -153,9 +153,12 @@ impl ExceptionThread {
         injectors: &HashMap<PortId, Arc<InjectRing>>,
         buffer: &mut [u8],
     ) -> bool {
-        let mut ready = Vec::new();
-        if let Err(error) = self.twins.ready(0, &mut ready) {
+        let (mut ready, mut gone) = (Vec::new(), Vec::new());
+        if let Err(error) = self.twins.ready(0, &mut ready, &mut gone) {
             tracing::warn!(%error, "twins cannot be read");
+        }
+        for id in gone {
+            drop(self.told.send(Told::TwinGone(id)));
         }
         for id in &ready {
             for _ in 0..TURN {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use dpdk_sys::port::{Applied, RxOffloads, TxOffloads};
+use dpdk_sys::port::{self, Applied, RxOffloads, TxOffloads};
 use dpdk_sys::{Eal, Link, Mempool, Port, PortConfig, PortError, PortStats, RxQueue, TxQueue};
 use ferroute_dataplane::forward::InjectRing;
 use ferroute_dataplane::forward::tx::{TxPort, TxSink};
@@ -14,6 +14,7 @@ use ferroute_dataplane::worker::handle::CommandError;
 use ferroute_dataplane::worker::{Idle, Worker};
 
 use super::{Hardware, HardwareError, PoolFacts, PortFacts, PortShape, WorkerFacts};
+use crate::model::port::RxWake;
 
 /// A buffer's header, and what the pool puts around each.
 const BUFFER_OVERHEAD_BYTES: u64 = 128 + 64;
@@ -54,6 +55,21 @@ impl DpdkHardware {
             pool,
             memory,
             eal,
+        }
+    }
+
+    /// Whether any worker sleeps when nothing comes.
+    fn may_sleep(&self) -> bool {
+        self.workers.iter().any(|w| w.spec().idle != Idle::Poll)
+    }
+
+    /// What wakes workers that sleep, at a port with this configuration.
+    fn rx_wake(&self, applied: Option<&Applied>) -> RxWake {
+        match applied.and_then(|applied| applied.rx_wake) {
+            Some(port::RxWake::Interrupt) => RxWake::Interrupt,
+            Some(port::RxWake::Socket) => RxWake::Socket,
+            None if self.may_sleep() => RxWake::Nap,
+            None => RxWake::Poll,
         }
     }
 
@@ -236,7 +252,7 @@ impl Hardware for DpdkHardware {
             tx_queues: queue_count(shape.tx_queues, info.max_tx_queues, workers)?,
             mtu_bytes: shape.mtu_bytes,
             promiscuous: shape.promiscuous,
-            rx_interrupts: self.workers.iter().any(|w| w.spec().idle != Idle::Poll),
+            rx_wake: self.may_sleep(),
             ..PortConfig::default()
         };
         // A worker has one transmit queue of a port.
@@ -299,6 +315,7 @@ impl Hardware for DpdkHardware {
             rx_descriptors: applied.map_or(0, |a| a.rx_descriptors),
             tx_descriptors: applied.map_or(0, |a| a.tx_descriptors),
             offloads: applied.map(offloads).unwrap_or_default(),
+            rx_wake: self.rx_wake(applied),
         })
     }
 
@@ -374,7 +391,6 @@ fn offloads(applied: &Applied) -> Vec<&'static str> {
     let (rx, tx) = (applied.rx_offloads, applied.tx_offloads);
     let all = [
         (applied.rss, "rss"),
-        (applied.rx_interrupts, "rx_interrupt"),
         (rx.contains(RxOffloads::SCATTER), "rx_scatter"),
         (rx.contains(RxOffloads::IPV4_CHECKSUM), "rx_ipv4_checksum"),
         (tx.contains(TxOffloads::MULTI_SEGMENT), "tx_multi_segment"),

@@ -16,6 +16,8 @@ use ferroute_dataplane::mac::Mac;
 use ferroute_dataplane::trace::Watch;
 use ferroute_dataplane::worker::handle::CommandError;
 
+use crate::model::port::RxWake;
+
 /// How a port is set up.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct PortShape {
@@ -54,6 +56,8 @@ pub struct PortFacts {
     pub tx_descriptors: u16,
     /// Offloads in use, by stable lower-case names.
     pub offloads: Vec<&'static str>,
+    /// What wakes a worker that sleeps when packets come.
+    pub rx_wake: RxWake,
 }
 
 /// A worker as it is reported.

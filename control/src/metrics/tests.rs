@@ -200,6 +200,7 @@ fn answer(request: Request) {
                 driver: "net_null".to_owned(),
                 numa_node: None,
                 offloads: vec![],
+                rx_wake: crate::model::port::RxWake::Interrupt,
             };
             drop(reply.send(Ok(vec![port("p0"), port("gone")])));
         }

@@ -222,6 +222,9 @@ reasons! {
         UsedByEndpoint { /// The interface.
             interface: InterfaceName, /// The endpoint.
             endpoint: EndpointName } = "IN_USE", Precondition, "endpoint {endpoint} has its address on interface {interface}; remove or change the endpoint first";
+        /// The port's device did not take it.
+        Device { /// Why.
+            message: String } = "DRIVER", Precondition, "{message}";
         /// The device does not do it.
         Unsupported { /// What it does not do, such as "mtu".
             what: &'static str } = "UNSUPPORTED", Precondition, "the interface does not support this setting: {what}";

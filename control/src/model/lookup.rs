@@ -76,5 +76,8 @@ reasons! {
         /// No VRF has the name.
         UnknownVrf { /// The name.
             vrf: VrfName } = "UNKNOWN_VRF", NotFound, "there is no VRF {vrf}";
+        /// Packets to the destination are not looked up.
+        NotRouted { /// The destination.
+            destination: IpAddr } = "ADDRESS_INVALID", Invalid, "{destination} is multicast, broadcast, loopback, link-local or unspecified: no table is asked for it";
     }
 }

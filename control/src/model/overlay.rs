@@ -349,6 +349,8 @@ reasons! {
         /// The router has no such label.
         UnknownLabel { /// The label.
             label: Label } = "UNKNOWN_LABEL", NotFound, "the router has no label {label}";
+        /// A label that carries IPv6 leads to an IPv4 gateway.
+        PayloadFamily = "PAYLOAD_FAMILY", Precondition, "an IPv4 gateway cannot serve IPv6: say what the label carries, payload ipv4";
         /// A label's next hops are refused.
         NextHops { /// Why.
             problem: RouteError } = "NEXT_HOPS", Precondition, "{problem}";

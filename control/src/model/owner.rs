@@ -5,8 +5,6 @@ use super::number::Epoch;
 use super::reason::reasons;
 use std::time::Duration;
 
-/// The time for which the routes of an owner that is gone stay in force, unless it says otherwise.
-pub const DEFAULT_GRACE: Duration = Duration::from_secs(120);
 /// The longest grace that an owner may ask for.
 pub const MAX_GRACE: Duration = Duration::from_secs(24 * 3600);
 

@@ -128,6 +128,20 @@ pub struct Link {
     pub full_duplex: bool,
 }
 
+/// What wakes a worker that sleeps when packets come to a port.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum RxWake {
+    /// Nothing has to: workers poll without a pause.
+    #[default]
+    Poll,
+    /// An interrupt of the device.
+    Interrupt,
+    /// The kernel's socket on which the device's driver stands.
+    Socket,
+    /// Nothing can: workers look by themselves.
+    Nap,
+}
+
 /// A port as it is.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PortView {
@@ -163,6 +177,8 @@ pub struct PortView {
     pub numa_node: Option<u16>,
     /// Offloads in use, by stable lower-case names.
     pub offloads: Vec<&'static str>,
+    /// What wakes a worker that sleeps.
+    pub rx_wake: RxWake,
 }
 
 /// Packets and bytes since the start.

@@ -38,16 +38,23 @@ reasons! {
             /// The address with its prefix length.
             address: IpNet,
         } = "ADDRESS_INVALID", Invalid, "{address} is the network or broadcast address of its prefix";
+        /// The address has the prefix length zero: a link with all addresses there are.
+        NoLink {
+            /// The address with its prefix length.
+            address: IpNet,
+        } = "ADDRESS_INVALID", Invalid, "{address}: a link's prefix is not of length 0";
     }
 }
 
 reasons! {
     /// Why octets are no Ethernet address of a station.
     pub enum MacError {
-        /// They are not six, or are a group's, or all zero.
-        Invalid { /// How many there are.
-            octets: usize } = "MAC_INVALID", Invalid,
-            "an Ethernet address of a station has 6 octets, the first even, and is not zero; these are {octets} octets";
+        /// They are not six.
+        Length { /// How many there are.
+            octets: usize } = "MAC_INVALID", Invalid, "an Ethernet address has 6 octets, not {octets}";
+        /// It is a group's, or all zero.
+        NotStation { /// The address.
+            mac: Mac } = "MAC_INVALID", Invalid, "{mac} is no station's Ethernet address: it is zero or a group's";
     }
 }
 
@@ -107,15 +114,17 @@ pub fn station(octets: &[u8]) -> Result<IpAddr, AddressError> {
 /// The Ethernet address of a station with these octets.
 ///
 /// # Errors
-/// [`MacError::Invalid`].
+/// [`MacError`].
 pub fn station_mac(octets: &[u8]) -> Result<Mac, MacError> {
-    let mac = <[u8; 6]>::try_from(octets)
-        .map(Mac::new)
-        .ok()
-        .filter(|mac| mac.is_station());
-    mac.ok_or(MacError::Invalid {
+    let length = |_| MacError::Length {
         octets: octets.len(),
-    })
+    };
+    let mac = <[u8; 6]>::try_from(octets).map(Mac::new).map_err(length)?;
+    if mac.is_station() {
+        Ok(mac)
+    } else {
+        Err(MacError::NotStation { mac })
+    }
 }
 
 fn network(octets: &[u8], length: u32) -> Result<IpNet, AddressError> {
@@ -137,6 +146,12 @@ impl Prefix {
     /// [`AddressError::InvalidAddress`], [`AddressError::PrefixLength`], [`AddressError::HostBits`].
     pub fn from_octets(octets: &[u8], length: u32) -> Result<Self, AddressError> {
         network(octets, length)?.try_into()
+    }
+
+    /// The prefix of this address alone.
+    #[must_use]
+    pub fn host(address: IpAddr) -> Self {
+        Self(address.into())
     }
 
     /// The prefix as a network.
@@ -275,7 +290,10 @@ impl TryFrom<IpNet> for InterfaceAddress {
         };
         // RFC 3021: a /31 has no network and no broadcast address. IPv6 has neither at all.
         let outside = matches!(net, IpNet::V4(v4) if v4.prefix_len() < 31 && (v4.addr() == v4.network() || v4.addr() == v4.broadcast()));
-        if outside || net.prefix_len() == 0 {
+        if net.prefix_len() == 0 {
+            return Err(AddressError::NoLink { address: net });
+        }
+        if outside {
             return Err(AddressError::NotStation { address: net });
         }
         Ok(Self(net))

@@ -141,9 +141,11 @@ impl From<AddressError> for RouteError {
             }
             AddressError::HostBits { given, meant } => Self::HostBits { given, meant },
             AddressError::NotUnicast { address } => Self::InvalidGateway { gateway: address },
-            AddressError::NotStation { address } => Self::InvalidGateway {
-                gateway: address.addr(),
-            },
+            AddressError::NotStation { address } | AddressError::NoLink { address } => {
+                Self::InvalidGateway {
+                    gateway: address.addr(),
+                }
+            }
         }
     }
 }

@@ -45,6 +45,12 @@ impl std::fmt::Display for Namespace {
     }
 }
 
+/// The table of the default VRF: Linux's main table.
+pub const MAIN_TABLE: NonZeroU32 = match NonZeroU32::new(254) {
+    Some(table) => table,
+    None => NonZeroU32::MIN,
+};
+
 /// What a VRF shall be.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct VrfSpec {

@@ -45,7 +45,7 @@ pub enum TwinError {
         name: TwinName,
     },
     /// The TAP could not be made.
-    #[error("TAP {name} cannot be made ({source}); this takes CAP_NET_ADMIN")]
+    #[error("TAP {name} cannot be made ({source}){}", hint(source))]
     Create {
         /// Its name.
         name: TwinName,
@@ -84,18 +84,13 @@ pub enum TwinError {
         /// What the system said.
         source: io::Error,
     },
-    /// The VRF device does not exist.
-    #[error(
-        "there is no VRF device {device} in the namespace; create it with `ip link add {device} type vrf table N` (this takes a kernel with CONFIG_NET_VRF), or give the VRF its own network namespace"
-    )]
-    NoVrfDevice {
-        /// Its name.
-        device: TwinName,
-    },
-    /// The netdev that is to be the VRF device is none.
-    #[error("{device} is no VRF device")]
-    NotAVrfDevice {
-        /// Its name.
-        device: TwinName,
-    },
+}
+
+/// What helps where a TAP cannot be made.
+fn hint(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::PermissionDenied => "; this takes CAP_NET_ADMIN",
+        io::ErrorKind::InvalidInput => "; the kernel takes no netdev of this name",
+        _ => "",
+    }
 }

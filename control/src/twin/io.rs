@@ -98,12 +98,17 @@ impl TwinSet {
         Some(twin)
     }
 
-    /// Waits at most `timeout_ms` (0: not at all) and pushes the interfaces whose twins have frames.
-    /// A twin that still has some is reported again at the next call.
+    /// Waits at most `timeout_ms` (0: not at all) and pushes the interfaces whose twins have frames, and those whose twins somebody
+    /// removed. A twin that still has frames is reported again at the next call, one that is gone only once.
     ///
     /// # Errors
     /// The system's; an interruption by a signal is none.
-    pub fn ready(&mut self, timeout_ms: u16, ready: &mut Vec<InterfaceId>) -> io::Result<()> {
+    pub fn ready(
+        &mut self,
+        timeout_ms: u16,
+        ready: &mut Vec<InterfaceId>,
+        gone: &mut Vec<InterfaceId>,
+    ) -> io::Result<()> {
         let mut events = [EpollEvent::empty(); MOST_READY];
         let count = match self.epoll.wait(&mut events, EpollTimeout::from(timeout_ms)) {
             Ok(count) => count,
@@ -117,8 +122,9 @@ impl TwinSet {
             if event.events().contains(EpollFlags::EPOLLIN) {
                 ready.push(id);
             } else if let Some(twin) = self.twins.get(&id) {
-                // The netdev is gone. Its descriptor would be reported for ever.
+                // Its descriptor would be reported for ever.
                 self.unwatch(twin);
+                gone.push(id);
             }
         }
         Ok(())

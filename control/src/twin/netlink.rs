@@ -5,7 +5,7 @@ use futures::TryStreamExt;
 use ipnet::IpNet;
 use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
 use netlink_packet_route::link::{
-    InfoData, InfoKind, InfoVrf, InfoVxlan, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
+    InfoData, InfoVrf, InfoVxlan, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
 };
 use nix::errno::Errno;
 use rtnetlink::{Handle, LinkMessageBuilder, LinkUnspec};
@@ -29,7 +29,6 @@ pub(crate) struct Link {
     pub(crate) up: bool,
     /// The VRF device, bridge or bond to which it belongs.
     pub(crate) controller: Option<u32>,
-    pub(super) is_vrf: bool,
     /// The table of a VRF device.
     pub(crate) table: Option<u32>,
     /// The VNI of a VXLAN device.
@@ -49,7 +48,6 @@ impl Link {
             mtu: 0,
             up: message.header.flags.contains(LinkFlags::Up),
             controller: None,
-            is_vrf: false,
             table: None,
             vni: None,
             alias: String::new(),
@@ -67,10 +65,7 @@ impl Link {
                 }
                 LinkAttribute::IfAlias(alias) => link.alias.clone_from(alias),
                 LinkAttribute::Group(group) => link.group = *group,
-                LinkAttribute::LinkInfo(infos) => {
-                    link.is_vrf = infos.contains(&LinkInfo::Kind(InfoKind::Vrf));
-                    infos.iter().for_each(|info| link.info(info));
-                }
+                LinkAttribute::LinkInfo(infos) => infos.iter().for_each(|info| link.info(info)),
                 _ => {}
             }
         }

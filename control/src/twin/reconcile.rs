@@ -2,7 +2,7 @@
 
 use super::error::TwinError;
 use super::manager::Legacy;
-use super::netlink::{Change, Link, Netlink};
+use super::netlink::{Change, Netlink};
 use super::spec::{TwinName, TwinSpec};
 use super::{sysctl, tun};
 use ipnet::IpNet;
@@ -18,7 +18,6 @@ const TAP_MTU_MAX: u16 = u16::MAX - 14;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Written {
     pub(super) addresses: Vec<IpNet>,
-    pub(super) enslaved: bool,
 }
 
 /// Makes a TAP in the namespace and returns its descriptor and index. One that bears a router's mark is taken over instead: an
@@ -106,7 +105,6 @@ pub(super) fn reconcile(
         .map_err(refused(name, "show it"))?;
     // Before it is up: the kernel would make a link-local address at that moment.
     sysctl::apply(name)?;
-    enslave(netlink, &link, spec, written)?;
     if link.mac != Some(spec.mac) {
         netlink
             .change(index, Change::Mac(spec.mac))
@@ -125,43 +123,6 @@ pub(super) fn reconcile(
             .map_err(refused(name, operation))?;
     }
     address(netlink, index, spec, written)
-}
-
-fn enslave(
-    netlink: &Netlink,
-    link: &Link,
-    spec: &TwinSpec,
-    written: &mut Written,
-) -> Result<(), TwinError> {
-    let Some(device) = &spec.vrf_device else {
-        if written.enslaved && link.controller.is_some() {
-            let change = Change::Controller(None);
-            netlink
-                .change(link.index, change)
-                .map_err(refused(&spec.name, "take it out of its VRF"))?;
-        }
-        written.enslaved = false;
-        return Ok(());
-    };
-    let vrf = netlink
-        .link_by_name(device.as_str())
-        .map_err(refused(device, "show it"))?
-        .ok_or_else(|| TwinError::NoVrfDevice {
-            device: device.clone(),
-        })?;
-    if !vrf.is_vrf {
-        return Err(TwinError::NotAVrfDevice {
-            device: device.clone(),
-        });
-    }
-    if link.controller != Some(vrf.index) {
-        let change = Change::Controller(Some(vrf.index));
-        netlink
-            .change(link.index, change)
-            .map_err(refused(&spec.name, "put it into its VRF"))?;
-    }
-    written.enslaved = true;
-    Ok(())
 }
 
 fn address(

@@ -75,8 +75,6 @@ pub struct TwinSpec {
     pub link: bool,
     /// Its addresses with their prefix lengths, the primary ones first; link-local ones included.
     pub addresses: Vec<IpNet>,
-    /// The VRF device in the namespace to which it belongs, where VRFs are VRF devices.
-    pub vrf_device: Option<TwinName>,
 }
 
 #[cfg(test)]

@@ -216,11 +216,20 @@ fn entry(slot: &Slot) -> Option<Entry> {
     })
 }
 
-/// Puts a new key into the emptier of its buckets; false when both are full.
+/// How many places of a key's first bucket are left to keys that find their other one full.
+const LEFT: usize = 1;
+
+/// Puts a new key into its first bucket, which a lookup reads first, unless that is nearly full and the other one emptier.
+/// False when both are full.
 fn insert(table: &Table, key: FdbKey, target: u32, used: Second) -> bool {
-    let [one, other] = table.pair(key);
+    let [first, other] = table.pair(key);
     let free = |b: &Bucket| b.slots.iter().filter(|s| s.entry().is_none()).count();
-    let bucket = if free(other) > free(one) { other } else { one };
+    let room = free(first);
+    let bucket = if room > LEFT || room >= free(other) {
+        first
+    } else {
+        other
+    };
     match bucket.slots.iter().find(|s| s.entry().is_none()) {
         Some(slot) => {
             slot.put(key, target, used);

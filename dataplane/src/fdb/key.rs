@@ -39,15 +39,12 @@ impl FdbKey {
         Self(bits)
     }
 
-    /// Where its two buckets are: two numbers that a table's mask cuts down.
-    #[inline]
-    pub(super) const fn hash(self, seed: u64) -> (u32, u32) {
-        // Both halves of a 128-bit product depend on all bits of the key; the constants are
-        // fractional bits of the square roots of 2 and 3.
-        let product = (self.0 ^ seed) as u128 * 0x6a09_e667_f3bc_c909 + 0xbb67_ae85_84ca_a73b_u128;
-        let folded = (product as u64) ^ ((product >> 64) as u64);
-        let mixed = folded as u128 * 0xbb67_ae85_84ca_a73b;
-        let mixed = (mixed as u64) ^ ((mixed >> 64) as u64);
-        (mixed as u32, (mixed >> 32) as u32)
+    /// A number in which each half is spread evenly, whatever the keys are like.
+    #[inline(always)]
+    pub(super) const fn hash(self, seed: u64) -> u64 {
+        // The folded halves of a 128-bit product depend on all bits of the key, its lower 32 bits and its upper ones alike;
+        // the constant is fractional bits of the square root of 2.
+        let product = (self.0 ^ seed) as u128 * 0x6a09_e667_f3bc_c909;
+        (product as u64) ^ ((product >> 64) as u64)
     }
 }

@@ -10,7 +10,7 @@
 //!                                               └ target 32 bits │ generation 16 │ last use 16
 //! ```
 //!
-//! A key is in one of two buckets, the emptier when it came. Entries never move within a table, so
+//! A key is in one of two buckets: the first, or if that was nearly full when it came, the emptier. Entries never move within a table, so
 //! a lookup that finds nothing is right to say so. A station that moves is one store of the word.
 //! At half load, or when both buckets of a key are full, the writer builds a table of twice the
 //! size; workers see it with the next snapshot, and the use marks that they left in the old one
@@ -34,5 +34,5 @@ pub use edit::{Entry, Fdb, Set};
 pub use error::FdbError;
 pub use key::FdbKey;
 pub use second::{SECONDS_MAX, Second};
-pub use table::{FdbReader, Seen, Sought};
+pub use table::{FdbReader, FdbView, Seen, Sought};
 pub use target::FdbTarget;

@@ -9,6 +9,8 @@
 //!  change  word ← (new target, same generation)
 //! ```
 //!
+//! `take` leaves no key behind, so that of all places only one ever looks as if it had an entry.
+//!
 //! The word of an entry is read before the key and its generation again after it. If `k` is the key
 //! of a later entry than `w`, then b has seen the store of that key, and with it the `take` before
 //! it: c sees another generation, and the reader reads again. If `w` is of a later entry than `k`,
@@ -44,6 +46,18 @@ impl Word {
         (self.0 >> 16) as u16
     }
 
+    /// Whether both are words of the same entry.
+    #[inline(always)]
+    const fn is_of_entry(self, other: Self) -> bool {
+        (self.0 ^ other.0) & 0xffff_0000 == 0
+    }
+
+    /// Whether the entry is at this target and its use in this second is noted.
+    #[inline(always)]
+    pub(super) const fn is_used_at(self, target: u32, now: Second) -> bool {
+        self.0 & !0xffff_0000 == Self::new(target, 0, now).0
+    }
+
     pub(super) const fn used(self) -> Second {
         Second::new(self.0 as u16)
     }
@@ -68,6 +82,12 @@ impl Slot {
         }
     }
 
+    /// Whether the entry with this key seems to be here: [`Slot::find`] knows.
+    #[inline(always)]
+    pub(super) fn seems(&self, key: FdbKey) -> bool {
+        self.key.load(Ordering::Acquire) == key.bits()
+    }
+
     /// The word of the entry with this key, if it is here.
     #[inline]
     pub(super) fn find(&self, key: FdbKey) -> Option<Word> {
@@ -77,7 +97,7 @@ impl Slot {
                 return None;
             }
             let again = Word(self.word.load(Ordering::Relaxed));
-            if again.generation() == word.generation() {
+            if again.is_of_entry(word) {
                 return Some(word);
             }
         }
@@ -123,6 +143,7 @@ impl Slot {
         let old = Word(self.word.load(Ordering::Relaxed));
         let free = Word::new(0, old.generation().wrapping_add(1), old.used());
         self.swap(free);
+        self.key.store(0, Ordering::Release);
     }
 
     /// Replaces the word after whatever mark there is: what the writer stores, it reads again.

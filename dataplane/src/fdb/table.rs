@@ -1,10 +1,12 @@
 //! The table and its lookup.
 
+use std::hint::select_unpredictable;
 use std::sync::Arc;
 
 use super::slot::{Slot, Word};
 use super::{FdbKey, FdbTarget, Second};
 use crate::fib::prefetch;
+use crate::ids::InterfaceId;
 
 /// Places in one bucket: one cache line of them.
 pub(super) const PLACES: usize = 4;
@@ -52,49 +54,120 @@ impl Table {
         &self.buckets
     }
 
-    /// Where the two buckets of a key are. They differ.
-    #[inline(always)]
-    fn places_of(&self, key: FdbKey) -> [u32; 2] {
-        let (one, other) = key.hash(self.seed);
-        let one = one & self.mask;
-        let mut other = other & self.mask;
-        if other == one {
-            other ^= 1;
-        }
-        [one, other]
-    }
-
     /// The two buckets of a key.
     #[inline]
     pub(super) fn pair(&self, key: FdbKey) -> [&Bucket; 2] {
-        self.places_of(key)
-            .map(|place| &self.buckets[place as usize])
+        let hash = key.hash(self.seed);
+        let view = self.view();
+        [view.first(hash), view.other(hash)].map(|place| &self.buckets[place])
     }
 
     #[inline]
     pub(super) fn find(&self, key: FdbKey) -> Option<(&Slot, Word)> {
-        let places = self.places_of(key);
-        self.find_at(&Sought { key, places })
+        let hash = key.hash(self.seed);
+        self.view().find(&Sought { key, hash })
     }
 
-    #[inline]
-    fn find_at(&self, sought: &Sought) -> Option<(&Slot, Word)> {
-        for place in sought.places {
-            for slot in &self.buckets.get(place as usize)?.slots {
-                if let Some(word) = slot.find(sought.key) {
-                    return Some((slot, word));
-                }
-            }
+    #[inline(always)]
+    pub(super) const fn view(&self) -> FdbView<'_> {
+        FdbView {
+            buckets: &self.buckets,
+            mask: self.mask,
+            seed: self.seed,
         }
-        None
     }
 }
 
-/// A key that is about to be looked up, and where that is to be done: found out once, when it starts to be loaded.
+/// The table as it is looked up for a whole burst, by values that stay in registers: behind an acquire load, the compiler
+/// must read again all that is in memory.
+#[derive(Clone, Copy, Debug)]
+pub struct FdbView<'t> {
+    buckets: &'t [Bucket],
+    mask: u32,
+    seed: u64,
+}
+
+impl<'t> FdbView<'t> {
+    /// Where the first bucket of a key is.
+    #[inline(always)]
+    const fn first(self, hash: u64) -> usize {
+        (hash as u32 & self.mask) as usize
+    }
+
+    /// Where the other bucket of a key is.
+    #[inline(always)]
+    const fn other(self, hash: u64) -> usize {
+        let other = ((hash >> 32) as u32 & self.mask) as usize;
+        if other == self.first(hash) {
+            other ^ 1
+        } else {
+            other
+        }
+    }
+
+    #[inline(always)]
+    fn find(self, sought: &Sought) -> Option<(&'t Slot, Word)> {
+        let slot = seeming(
+            &self.buckets.get(self.first(sought.hash))?.slots,
+            sought.key,
+        )
+        .or_else(|| elsewhere(self.buckets, self.other(sought.hash), sought.key))?;
+        Some((slot, slot.find(sought.key)?))
+    }
+
+    /// Starts to load what a lookup of this key reads.
+    #[inline(always)]
+    #[must_use]
+    pub fn seek(self, key: FdbKey) -> Sought {
+        let hash = key.hash(self.seed);
+        // Whether both are one and the same is left to the lookup.
+        for place in [self.first(hash), self.first(hash >> 32)] {
+            if let Some(bucket) = self.buckets.get(place) {
+                prefetch(bucket);
+            }
+        }
+        Sought { key, hash }
+    }
+
+    /// Which way a station is that was to be [sought](Self::seek).
+    #[inline(always)]
+    #[must_use]
+    pub fn found(self, sought: &Sought) -> Option<FdbTarget> {
+        self.find(sought)?.1.target()
+    }
+
+    /// Whether a station that was to be [sought](Self::seek) is behind `member`, and its use in this second is noted already.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_here(self, station: &Sought, member: InterfaceId, now: Second) -> bool {
+        let Ok(target) = FdbTarget::Interface(member).encode() else {
+            return false;
+        };
+        self.find(station)
+            .is_some_and(|(_, word)| word.is_used_at(target, now))
+    }
+}
+
+/// The place of a key that its first bucket does not have.
+#[inline(never)]
+fn elsewhere(buckets: &[Bucket], place: usize, key: FdbKey) -> Option<&Slot> {
+    seeming(&buckets.get(place)?.slots, key)
+}
+
+/// The place that seems to have the key. Which of them that is is anybody's guess, so the CPU is not left to guess: all are
+/// compared, without a branch. An entry that comes and goes meanwhile may be missed: for a moment it was not there.
+#[inline(always)]
+pub(super) fn seeming(slots: &[Slot], key: FdbKey) -> Option<&Slot> {
+    slots.iter().fold(None, |found, slot| {
+        select_unpredictable(slot.seems(key), Some(slot), found)
+    })
+}
+
+/// A key that is about to be looked up, and its hash: found out once, when it starts to be loaded.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sought {
     key: FdbKey,
-    places: [u32; 2],
+    hash: u64,
 }
 
 impl Sought {
@@ -139,18 +212,11 @@ impl FdbReader {
         Second::of(now_ticks, self.tick_hz)
     }
 
-    /// Starts to load what a lookup of this key reads.
-    #[inline]
+    /// The table as it is now, for the lookups of a burst.
+    #[inline(always)]
     #[must_use]
-    pub fn seek(&self, key: FdbKey) -> Sought {
-        let places = self.table.places_of(key);
-        for bucket in places
-            .iter()
-            .filter_map(|p| self.table.buckets.get(*p as usize))
-        {
-            prefetch(bucket);
-        }
-        Sought { key, places }
+    pub fn view(&self) -> FdbView<'_> {
+        self.table.view()
     }
 
     /// Which way a station is.
@@ -160,19 +226,12 @@ impl FdbReader {
         self.table.find(key)?.1.target()
     }
 
-    /// Which way a station is that this reader was told to [`seek`](Self::seek).
-    #[inline]
-    #[must_use]
-    pub fn found(&self, sought: &Sought) -> Option<FdbTarget> {
-        self.table.find_at(sought)?.1.target()
-    }
-
-    /// Notes that a station, which this reader was told to [`seek`](Self::seek), sent a frame from `target`, at most once a
+    /// Notes that a station, which was to be [sought](FdbView::seek), sent a frame from `target`, at most once a
     /// second, and says whether the FDB has it there.
     #[inline]
     #[must_use]
     pub fn see(&self, station: &Sought, target: FdbTarget, now: Second) -> Seen {
-        let Some((slot, word)) = self.table.find_at(station) else {
+        let Some((slot, word)) = self.view().find(station) else {
             return Seen::Nowhere;
         };
         match word.target() {

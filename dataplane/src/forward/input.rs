@@ -7,7 +7,7 @@ use super::bridge::Origin;
 use super::decap::Wrapping;
 use super::{Forwarder, ipv4, ipv6, local};
 use crate::drops::DropReason;
-use crate::fib::View;
+use crate::fib::{FarRoot, View};
 use crate::ids::{BURST, BridgeId, InterfaceId, PortId};
 use crate::mac::Mac;
 use crate::punt::{PuntClass, PuntReason};
@@ -49,6 +49,9 @@ pub(super) struct Ingress<'s> {
     pub(super) link_local: &'s [u128],
     mpls: bool,
 }
+
+/// The interface of untagged frames, or on whom their drop is counted, and why.
+type Untagged<'s> = Result<Ingress<'s>, (InterfaceId, DropReason)>;
 
 impl<'s> Ingress<'s> {
     fn new(
@@ -124,13 +127,46 @@ impl Forwarder {
         let no_map = PortMap::default();
         let map = snapshot.port(port).unwrap_or(&no_map);
         let untagged = Ingress::new(snapshot, map.untagged);
-        let common = untagged.as_ref().ok().filter(|i| i.bridge.is_none());
-        let plain = common.map(|i| (i.mac.bits(), i.facts));
-        let member = untagged.as_ref().ok().and_then(|i| Some((i, i.bridge?)));
-        let (view4, view6) = common.map_or_else(Default::default, |i| (i.view4, i.view6));
+        let ingress = untagged.as_ref().ok();
+        let routed = ingress.filter(|i| i.bridge.is_none());
+        let (view4, view6) = routed.map_or_else(Default::default, |i| (i.view4, i.view6));
         self.batch.ipv4.start(view4);
         self.batch.ipv6.start(view6);
-        let (mut plain_packets, mut plain_bytes) = (0, 0);
+        let all = (snapshot, map, &untagged);
+        match (routed, ingress.and_then(|i| i.bridge)) {
+            (Some(ingress), _) => {
+                let (mac, facts) = (ingress.mac.bits(), ingress.facts);
+                match FarRoot::of(&snapshot.arena, view4) {
+                    Some(root) => self.take_each(all, count, now_ticks, move |batch, slot| {
+                        batch.take_plain(slot, mac, facts, |key| root.expect(key))
+                    }),
+                    None => self.take_each(all, count, now_ticks, move |batch, slot| {
+                        batch.take_plain(slot, mac, facts, |_| {})
+                    }),
+                }
+            }
+            (None, Some(bridge)) => {
+                let facts = ingress.map(|i| i.facts).unwrap_or_default();
+                self.take_each(all, count, now_ticks, move |batch, slot| {
+                    batch.take_bridged(slot, facts, bridge)
+                });
+            }
+            (None, None) => self.take_each(all, count, now_ticks, |_, _| None),
+        }
+    }
+
+    /// Offers each packet to `take`, which answers the frame's length in bytes, and examines those that it leaves.
+    ///
+    /// There is one loop for each way to take a packet, so that none of them pays for the others.
+    #[inline(always)]
+    fn take_each(
+        &mut self,
+        (snapshot, map, untagged): (&Snapshot, &PortMap, &Untagged<'_>),
+        count: usize,
+        now_ticks: u64,
+        take: impl Fn(&mut Batch, usize) -> Option<usize>,
+    ) {
+        let (mut packets, mut bytes) = (0, 0);
         for packet in self.batch.packets.iter().take(count.min(AHEAD)).flatten() {
             packet.prefetch_header();
         }
@@ -138,22 +174,17 @@ impl Forwarder {
             if let Some(Some(ahead)) = self.batch.packets.get(slot + AHEAD) {
                 ahead.prefetch_header();
             }
-            let taken = match (plain, member) {
-                (Some((mac, facts)), _) => self.batch.take_plain(slot, mac, facts),
-                (None, Some((ingress, bridge))) => self.batch.take_bridged(slot, ingress, bridge),
-                (None, None) => None,
-            };
-            match taken {
-                Some(bytes) => {
-                    plain_packets += 1;
-                    plain_bytes += bytes as u64;
+            match take(&mut self.batch, slot) {
+                Some(frame_bytes) => {
+                    packets += 1;
+                    bytes += frame_bytes as u64;
                 }
-                None => self.examine(snapshot, map, &untagged, slot, now_ticks),
+                None => self.examine(snapshot, map, untagged, slot, now_ticks),
             }
         }
-        if let Ok(ingress) = &untagged {
+        if let Ok(ingress) = untagged {
             let counters = self.counters.interface(ingress.facts.interface);
-            counters.rx.add(plain_packets, plain_bytes);
+            counters.rx.add(packets, bytes);
         }
     }
 
@@ -163,7 +194,7 @@ impl Forwarder {
         &mut self,
         snapshot: &Snapshot,
         map: &PortMap,
-        untagged: &Result<Ingress<'_>, (InterfaceId, DropReason)>,
+        untagged: &Untagged<'_>,
         slot: usize,
         now_ticks: u64,
     ) {
@@ -259,28 +290,29 @@ impl Forwarder {
 impl Batch {
     /// Takes the frame at `slot` into the L2 lane if it has no tag, and answers its length in bytes.
     #[inline(always)]
-    fn take_bridged(
-        &mut self,
-        slot: usize,
-        ingress: &Ingress<'_>,
-        bridge: BridgeId,
-    ) -> Option<usize> {
+    fn take_bridged(&mut self, slot: usize, facts: Facts, bridge: BridgeId) -> Option<usize> {
         let mbuf = self.packets[slot].as_ref()?;
         let (link, _) = EthernetHeader::split(mbuf.data())?;
         if (link.ethertype() == EtherType::VLAN) | mbuf.vlan_stripped().is_some() {
             return None;
         }
         let bytes = mbuf.len();
-        self.facts[slot] = ingress.facts;
-        let member = Origin::Member(ingress.facts.interface);
+        self.facts[slot] = facts;
+        let member = Origin::Member(facts.interface);
         self.l2.push(slot, bridge, member);
         Some(bytes)
     }
 
     /// Takes the packet at `slot` into its lane if it is plain, and answers the frame's length in bytes. What all plain packets
-    /// have in common comes as values, so that it stays in registers.
+    /// have in common comes as values, so that it stays in registers. The key of an IPv4 lookup is shown to `expect`.
     #[inline(always)]
-    fn take_plain(&mut self, slot: usize, mac_bits: u64, common: Facts) -> Option<usize> {
+    fn take_plain(
+        &mut self,
+        slot: usize,
+        mac_bits: u64,
+        common: Facts,
+        expect: impl Fn(u32),
+    ) -> Option<usize> {
         let mbuf = self.packets[slot].as_mut()?;
         let (link, packet) = EthernetHeader::split(mbuf.data())?;
         let ours = link.is_from_station_to(mac_bits);
@@ -295,6 +327,7 @@ impl Batch {
                 }
                 let found = (header.total_length(), header.ttl());
                 let key = header.destination().to_bits();
+                expect(key);
                 self.ipv4.push(slot, key);
                 found
             }

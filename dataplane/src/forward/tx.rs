@@ -80,12 +80,6 @@ impl TxPort {
         Some((self.port, interface, mbuf))
     }
 
-    /// Gives the sink back; the buffer must have been flushed, what is left in it is freed.
-    #[must_use]
-    pub fn into_sink(self) -> TxSink {
-        self.sink
-    }
-
     /// How many frames wait here.
     pub(super) const fn waiting(&self) -> usize {
         self.frames.len()

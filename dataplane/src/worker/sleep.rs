@@ -41,15 +41,15 @@ impl Loop {
         woken
     }
 
-    /// Asks every queue for an interrupt; whether all give one.
+    /// Asks every queue to tell of packets; whether all will.
     fn arm(&mut self) -> bool {
-        self.queues.iter().all(|(_, q)| q.interrupt().is_some())
+        self.queues.iter().all(|(_, q)| q.wake().is_some())
             && self.queues.iter_mut().all(|(_, q)| q.arm())
     }
 
     fn wait(&self, longest: Duration) -> Woken {
         let bell = self.injects.waker().bell();
-        let queues = self.queues.iter().filter_map(|(_, q)| q.interrupt());
+        let queues = self.queues.iter().filter_map(|(_, q)| q.wake());
         let mut fds: ArrayVec<PollFd<'_>, { MAX_QUEUES + 1 }> = std::iter::once(bell.as_fd())
             .chain(queues)
             .map(|fd| PollFd::new(fd, PollFlags::POLLIN))

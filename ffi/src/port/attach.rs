@@ -1,7 +1,8 @@
 //! Finding, attaching and detaching devices.
 
 use super::carrier::Carrier;
-use super::{Device, Port, PortError};
+use super::sockets::Socket;
+use super::{Device, Port, PortError, sockets};
 use crate::eal::Eal;
 use crate::error::Errno;
 use crate::raw;
@@ -161,8 +162,8 @@ impl Port {
         let mut claimed = eal.claimed_ports();
 
         let known = matching(&devargs);
-        let id = match known.iter().find(|id| !claimed.contains(id)) {
-            Some(&id) => id,
+        let (id, opened) = match known.iter().find(|id| !claimed.contains(id)) {
+            Some(&id) => (id, Vec::new()),
             None if !known.is_empty() => {
                 return Err(AttachError::AlreadyAttached {
                     device: device.to_owned(),
@@ -170,20 +171,20 @@ impl Port {
             }
             None => {
                 // SAFETY: DPDK is started, and the lock keeps other attaches out.
-                let result = unsafe { raw::rte_dev_probe(devargs.as_ptr()) };
+                let probe = || unsafe { raw::rte_dev_probe(devargs.as_ptr()) };
+                let (result, opened) = sockets::opened_by(libc::AF_PACKET, probe);
                 Errno::check(result)
                     .map_err(|errno| diagnose(device, errno, Path::new(PCI_DEVICES)))?;
-                matching(&devargs)
-                    .first()
-                    .copied()
-                    .ok_or_else(|| AttachError::NotEthernet {
-                        device: device.to_owned(),
-                    })?
+                let id = matching(&devargs).first().copied();
+                let id = id.ok_or_else(|| AttachError::NotEthernet {
+                    device: device.to_owned(),
+                })?;
+                (id, opened)
             }
         };
         claimed.insert(id);
         drop(claimed);
-        Ok(Self::of(eal, id))
+        Ok(Self::of(eal, id, &opened))
     }
 
     /// Takes a port that DPDK found when it started, by its number.
@@ -202,7 +203,7 @@ impl Port {
             });
         }
         drop(claimed);
-        Ok(Self::of(eal, id))
+        Ok(Self::of(eal, id, &[]))
     }
 
     /// Stops and closes the port and gives the device back. Dropping a port does the same, once its
@@ -221,12 +222,16 @@ impl Port {
         }
     }
 
-    fn of(eal: &Eal, id: u16) -> Self {
-        let index = super::info::raw_info(id).map_or(0, |info| info.if_index);
+    /// The port of a device, whose driver opened these packet sockets when it was attached.
+    fn of(eal: &Eal, id: u16, opened: &[Socket]) -> Self {
+        let info = super::info::raw_info(id);
+        let (index, queues) = info.map_or((0, 0), |info| (info.if_index, info.max_rx_queues));
+        let mut device = Device::new(eal.clone(), id);
+        device.set_rx_sockets(sockets::of_queues(opened, queues, index));
         Self {
             // Without a socket the driver's word must do.
             carrier: (index != 0).then(|| Carrier::open(index).ok()).flatten(),
-            device: Arc::new(Device::new(eal.clone(), id)),
+            device: Arc::new(device),
             applied: None,
             promiscuous_wanted: false,
             not_sync: PhantomData,

@@ -1,10 +1,9 @@
 //! Setting a port up: queues, buffers, offloads.
 
 use super::info::{PortInfo, RxOffloads, TxOffloads, raw_info};
-use super::interrupt;
 use super::plan::Plan;
 use super::xdp::Sockets;
-use super::{Port, PortError};
+use super::{Port, PortError, RxWake, interrupt, sockets};
 use crate::error::Errno;
 use crate::mempool::Mempool;
 use crate::queue::{RxQueue, TxQueue};
@@ -32,7 +31,7 @@ pub struct PortConfig {
     /// Whether to spread flows over the queues by a hash of addresses and ports, and to deliver it.
     pub rss: bool,
     /// Whether threads are to sleep until a receive queue has packets ([`RxQueue::arm`]).
-    pub rx_interrupts: bool,
+    pub rx_wake: bool,
     /// Further work on received packets.
     pub rx_offloads: RxOffloads,
     /// Further work on packets to be sent.
@@ -50,7 +49,7 @@ impl Default for PortConfig {
             mtu_bytes: 1500,
             promiscuous: true,
             rss: true,
-            rx_interrupts: false,
+            rx_wake: false,
             rx_offloads: RxOffloads::NONE,
             tx_offloads: TxOffloads::NONE,
         }
@@ -71,8 +70,8 @@ pub struct Applied {
     /// Whether the device tells by itself when its link changes; [`Port::link`] then costs no access to
     /// it.
     pub link_events: bool,
-    /// Whether its receive queues have interrupts; final once the port was started.
-    pub rx_interrupts: bool,
+    /// By what its receive queues end the sleep of a thread, if they can and are to; final once the port was started.
+    pub rx_wake: Option<RxWake>,
     /// The largest MTU for which the receive buffers are right as they are.
     pub buffered_mtu_bytes: u16,
     /// What is done on receipt. The hash of a packet is valid only with [`RxOffloads::RSS_HASH`].
@@ -187,18 +186,22 @@ impl Port {
         let info = raw_info(self.id())?;
         let PortInfo { driver, name, .. } = self.info()?;
         let mut plan = Plan::new(config, &info, pool)?;
-        plan.rx_interrupts = config.rx_interrupts && interrupt::is_offered(&driver, &name);
+        plan.rx_interrupts = config.rx_wake && interrupt::is_offered(&driver, &name);
         let is_xdp = driver == XDP_DRIVER;
         let device = self.exclusive()?;
         device.stop()?;
         device.keep_pool(pool.clone());
         self.applied = None;
         self.promiscuous_wanted = config.promiscuous;
-        self.applied = Some(if is_xdp {
-            self.apply_to_xdp(|id| plan.apply(id, config, &info, pool))
+        let mut applied = if is_xdp {
+            self.apply_to_xdp(config.rx_queues, |id| plan.apply(id, config, &info, pool))
         } else {
             plan.apply(self.id(), config, &info, pool)
-        }?);
+        }?;
+        if config.rx_wake && self.device.has_rx_sockets() {
+            applied.rx_wake = Some(RxWake::Socket);
+        }
+        self.applied = Some(applied);
         if let Ok(device) = self.exclusive() {
             device.keep_only_last_pool();
         }
@@ -226,15 +229,15 @@ impl Port {
     }
 
     /// Notes the sockets that the driver opens.
-    fn apply_to_xdp<T>(&mut self, apply: impl FnOnce(u16) -> T) -> T {
+    fn apply_to_xdp<T>(&mut self, rx_queues: u16, apply: impl FnOnce(u16) -> T) -> T {
         let (id, eal) = (self.id(), self.device.eal().clone());
         // Keeps other devices from opening theirs meanwhile.
         let _claims = eal.claimed_ports();
         Sockets::let_go();
-        let before = Sockets::open();
-        let applied = apply(id);
+        let (applied, opened) = sockets::opened_by(libc::AF_XDP, || apply(id));
         if let Ok(device) = self.exclusive() {
-            device.sockets().note(&before, &Sockets::open());
+            device.set_rx_sockets(sockets::of_queues(&opened, rx_queues, 0));
+            device.sockets().note(&opened);
         }
         applied
     }

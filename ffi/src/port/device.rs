@@ -1,13 +1,14 @@
 //! What a port and its queue handles share.
 
 use super::xdp::Sockets;
-use super::{Interrupt, PortError};
+use super::{PortError, RxWake, Wake, interrupt};
 use crate::eal::Eal;
 use crate::mempool::Mempool;
 use crate::raw;
 use std::collections::BTreeSet;
-use std::sync::OnceLock;
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// A claimed DPDK port. The last handle to drop it closes the device.
 #[derive(Debug)]
@@ -17,7 +18,9 @@ pub(crate) struct Device {
     /// switch from its dummy burst function to the driver's is several stores without an order.
     running: AtomicBool,
     /// Of the receive queues of a device that runs, if they have them.
-    interrupts: OnceLock<Box<[Interrupt]>>,
+    wakes: OnceLock<Box<[Wake]>>,
+    /// Duplicates of the sockets of the receive queues, where they are known.
+    rx_sockets: Vec<Arc<OwnedFd>>,
     /// Pools whose buffers may be in the receive queues; they must outlive the device.
     pools: Vec<Mempool>,
     /// Of an AF_XDP device.
@@ -32,7 +35,8 @@ impl Device {
         Self {
             id,
             running: AtomicBool::new(false),
-            interrupts: OnceLock::new(),
+            wakes: OnceLock::new(),
+            rx_sockets: Vec::new(),
             pools: Vec::new(),
             sockets: Sockets::none(),
             is_open: true,
@@ -54,16 +58,38 @@ impl Device {
         self.running.store(true, Ordering::Release);
     }
 
-    /// The interrupt of a receive queue; `None` while the device does not run.
-    pub(crate) fn interrupt(&self, queue: u16) -> Option<&Interrupt> {
-        let all = self.interrupts.get().filter(|_| self.is_running())?;
+    /// What tells of packets in a receive queue; `None` while the device does not run.
+    pub(crate) fn wake(&self, queue: u16) -> Option<&Wake> {
+        let all = self.wakes.get().filter(|_| self.is_running())?;
         all.get(usize::from(queue))
     }
 
-    /// Sets what [`Device::interrupt`] answers, before [`Device::set_running`].
-    pub(super) fn set_interrupts(&self, interrupts: Box<[Interrupt]>) {
+    /// Sets what [`Device::wake`] answers for so many queues, before [`Device::set_running`], if it is `wanted` at all;
+    /// returns what that is.
+    pub(super) fn set_wakes(&self, wanted: Option<RxWake>, queues: u16) -> Option<RxWake> {
+        let wakes: Box<[Wake]> = match wanted? {
+            RxWake::Interrupt => {
+                let all = interrupt::of_queues(self.id, queues).into_iter();
+                all.map(Wake::Interrupt).collect()
+            }
+            RxWake::Socket => {
+                let all = self.rx_sockets.iter().take(queues.into()).cloned();
+                all.map(Wake::Socket).collect()
+            }
+        };
+        let is_whole = wakes.len() == usize::from(queues);
         // Set only once between two starts, since stopping takes it.
-        let _ = self.interrupts.set(interrupts);
+        is_whole.then(|| self.wakes.set(wakes)).and(wanted)
+    }
+
+    /// Takes the sockets of the receive queues, by the number of the queue; none where they are not known.
+    pub(super) fn set_rx_sockets(&mut self, sockets: Vec<OwnedFd>) {
+        self.rx_sockets = sockets.into_iter().map(Arc::new).collect();
+    }
+
+    /// Whether the sockets of the receive queues are known.
+    pub(super) const fn has_rx_sockets(&self) -> bool {
+        !self.rx_sockets.is_empty()
     }
 
     pub(super) const fn eal(&self) -> &Eal {
@@ -96,7 +122,7 @@ impl Device {
             // SAFETY: the port exists, and no thread polls it.
             PortError::check(unsafe { raw::rte_eth_dev_stop(self.id) })?;
             *self.running.get_mut() = false;
-            self.interrupts.take();
+            self.wakes.take();
         }
         Ok(())
     }
@@ -110,6 +136,16 @@ impl Device {
         self.is_open = false;
         let stopped = self.stop();
         let device = device_of(self.id);
+        // A kernel interface below the driver (af_packet, AF_XDP) would stay as it was made.
+        // SAFETY: the port exists; both calls read or set a mode of the device.
+        unsafe {
+            if raw::rte_eth_promiscuous_get(self.id) == 1 {
+                raw::rte_eth_promiscuous_disable(self.id);
+            }
+        }
+        // As long as there is a duplicate a socket stays open.
+        self.wakes.take();
+        self.rx_sockets.clear();
         // SAFETY: the port exists, is stopped as far as its driver could, and no handle is left.
         let closed = PortError::check(unsafe { raw::rte_eth_dev_close(self.id) });
         claimed.remove(&self.id);

@@ -18,16 +18,19 @@ mod device;
 mod info;
 mod interrupt;
 mod plan;
+mod sockets;
 mod stats;
+mod wake;
 mod xdp;
 
 pub use attach::{AttachError, DetachError, Found, ports};
 pub use config::{Applied, ConfigureError, PortConfig, Queues, Step};
 pub use info::{Link, PortInfo, RxOffloads, TxOffloads};
 pub use stats::PortStats;
+pub use wake::RxWake;
 
 pub(crate) use device::Device;
-pub(crate) use interrupt::Interrupt;
+pub(crate) use wake::Wake;
 
 use crate::error::Errno;
 use crate::raw;
@@ -105,11 +108,8 @@ impl Port {
         // SAFETY: the port exists and is configured. Queue handles do not touch a port that is not
         // marked as running.
         PortError::check(unsafe { raw::rte_eth_dev_start(self.id()) })?;
-        let id = self.id();
-        if let Some(applied) = self.applied.as_mut().filter(|a| a.rx_interrupts) {
-            let interrupts = interrupt::of_queues(id, applied.rx_queues);
-            applied.rx_interrupts = !interrupts.is_empty();
-            self.device.set_interrupts(interrupts);
+        if let Some(applied) = self.applied.as_mut() {
+            applied.rx_wake = self.device.set_wakes(applied.rx_wake, applied.rx_queues);
         }
         self.device.set_running();
         // Only now, because some drivers talk to their device for it. A driver without the notion
@@ -127,23 +127,6 @@ impl Port {
     /// Queue handles are out, or the driver refuses.
     pub fn stop(&mut self) -> Result<(), PortError> {
         self.exclusive()?.stop()
-    }
-
-    /// Sets the link administratively up or down, without stopping the queues.
-    ///
-    /// # Errors
-    ///
-    /// The driver has no such notion, or refuses.
-    pub fn set_link(&mut self, up: bool) -> Result<(), PortError> {
-        // SAFETY: the port exists.
-        PortError::check(unsafe {
-            if up {
-                raw::rte_eth_dev_set_link_up(self.id())
-            } else {
-                raw::rte_eth_dev_set_link_down(self.id())
-            }
-        })
-        .map(drop)
     }
 
     /// The port's Ethernet address.
@@ -218,7 +201,7 @@ impl Port {
         Ok(())
     }
 
-    /// Receives frames for every group address, or only for those of [`Port::set_multicast`].
+    /// Switches the reception of frames for every group address on or off.
     ///
     /// # Errors
     ///
@@ -231,23 +214,6 @@ impl Port {
             } else {
                 raw::rte_eth_allmulticast_disable(self.id())
             }
-        })
-        .map(drop)
-    }
-
-    /// Replaces the list of group addresses that the device receives.
-    ///
-    /// # Errors
-    ///
-    /// The driver cannot, or the list is too long for it.
-    pub fn set_multicast(&mut self, groups: &[[u8; 6]]) -> Result<(), PortError> {
-        let mut list: Vec<_> = groups
-            .iter()
-            .map(|&addr_bytes| raw::rte_ether_addr { addr_bytes })
-            .collect();
-        // SAFETY: the port exists; the call reads that many addresses and keeps none.
-        PortError::check(unsafe {
-            raw::rte_eth_dev_set_mc_addr_list(self.id(), list.as_mut_ptr(), list.len() as u32)
         })
         .map(drop)
     }

@@ -2,6 +2,7 @@
 
 use super::config::{Applied, ConfigureError, PortConfig, Step};
 use super::info::{RxOffloads, TxOffloads};
+use super::wake::RxWake;
 use crate::error::Errno;
 use crate::mbuf::HEADROOM_BYTES;
 use crate::mempool::Mempool;
@@ -169,7 +170,7 @@ impl Plan {
             tx_descriptors,
             rss: self.rss_functions != 0,
             link_events: self.link_events,
-            rx_interrupts: self.rx_interrupts,
+            rx_wake: self.rx_interrupts.then_some(RxWake::Interrupt),
             buffered_mtu_bytes: self.buffered_mtu_bytes,
             rx_offloads: RxOffloads::from_bits(self.rx_offloads),
             tx_offloads: TxOffloads::from_bits(self.tx_offloads),

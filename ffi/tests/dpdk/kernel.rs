@@ -2,7 +2,7 @@
 
 use super::{pool, port, start};
 use arrayvec::ArrayVec;
-use dpdk_sys::port::ConfigureError;
+use dpdk_sys::port::{ConfigureError, RxWake};
 use dpdk_sys::{Mbuf, Mempool, Port, PortConfig, Queues, RxQueue, TxQueue};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
@@ -104,10 +104,7 @@ fn a_device_tells_when_its_link_changes() {
     let (tap, queues) = port(&dpdk, "net_tap0,iface=ferroute0", &pool);
     assert!(tap.applied().unwrap().link_events);
     for state in ["down", "up", "down", "up"] {
-        let set = std::process::Command::new("ip")
-            .args(["link", "set", "ferroute0", state])
-            .status();
-        assert!(set.unwrap().success());
+        ip(&["link", "set", "ferroute0", state]);
         let deadline = Instant::now() + Duration::from_secs(10);
         while tap.link().unwrap().up != (state == "up") {
             assert!(
@@ -121,9 +118,9 @@ fn a_device_tells_when_its_link_changes() {
     tap.detach().unwrap();
 }
 
-/// Whether a queue's interrupt comes within so many milliseconds.
-fn interrupts(queue: &RxQueue, within_ms: i32) -> bool {
-    let fd = queue.interrupt().expect("an interrupt").as_raw_fd();
+/// Whether a queue tells of packets within so many milliseconds.
+fn tells(queue: &RxQueue, within_ms: i32) -> bool {
+    let fd = queue.wake().expect("something to wait for").as_raw_fd();
     let mut waiting = libc::pollfd {
         fd,
         events: libc::POLLIN,
@@ -133,55 +130,145 @@ fn interrupts(queue: &RxQueue, within_ms: i32) -> bool {
     unsafe { libc::poll(&raw mut waiting, 1, within_ms) == 1 }
 }
 
+/// Takes all that the kernel sent of itself.
+fn quieten(queue: &mut RxQueue) {
+    while tells(queue, 0) {
+        queue.disarm();
+        queue.rx(&mut ArrayVec::new());
+    }
+}
+
+/// Takes packets until a frame with this number is among them.
+fn takes(queue: &mut RxQueue, number: u8) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let mut burst = ArrayVec::new();
+    while !burst
+        .iter()
+        .any(|packet: &Mbuf| packet.data() == frame(number))
+    {
+        assert!(Instant::now() < deadline, "no frame {number}");
+        burst.clear();
+        queue.rx(&mut burst);
+    }
+}
+
+/// Single frames are told of, each while nothing else is there.
+fn wakes(tx: &mut TxQueue, rx: &mut RxQueue, pool: &Mempool) {
+    for number in 0..20 {
+        assert!(rx.arm());
+        quieten(rx);
+        let mut burst: ArrayVec<Mbuf, 64> =
+            std::iter::once(pool.alloc_with(&frame(number)).unwrap()).collect();
+        assert_eq!(tx.tx(&mut burst), 1);
+        assert!(tells(rx, 10_000), "frame {number} was not told of");
+        rx.disarm();
+        takes(rx, number);
+    }
+}
+
+/// A port that is to wake threads, started.
+fn waking(dpdk: &dpdk_sys::Eal, device: &str, pool: &Mempool) -> (Port, Queues) {
+    let mut port = Port::attach(dpdk, device).unwrap();
+    let queues = port.info().unwrap().max_rx_queues.min(2);
+    let config = PortConfig {
+        rx_queues: queues,
+        tx_queues: queues,
+        rx_wake: true,
+        ..PortConfig::default()
+    };
+    let mut queues = port.configure(&config, pool).unwrap();
+    assert!(!queues.rx[0].arm(), "before it is started");
+    port.start().unwrap();
+    (port, queues)
+}
+
+fn ip(arguments: &[&str]) {
+    let status = std::process::Command::new("ip").args(arguments).status();
+    assert!(status.unwrap().success(), "ip {arguments:?}");
+}
+
 #[test]
-fn a_queue_interrupts_when_packets_come_where_its_device_can() {
+fn a_queue_tells_when_packets_come_by_its_interrupt_or_its_socket() {
     let dpdk = start();
     own_network();
     let pool = pool(&dpdk);
-    let config = PortConfig {
-        rx_interrupts: true,
-        ..PortConfig::default()
-    };
-    let [(tap, mut tap_queues), (socket, mut socket_queues)] =
-        ["net_tap0,iface=ferroute0", "net_af_packet0,iface=ferroute0"].map(|device| {
-            let mut port = Port::attach(&dpdk, device).unwrap();
-            let mut queues = port.configure(&config, &pool).unwrap();
-            assert!(!queues.rx[0].arm(), "before it is started");
-            port.start().unwrap();
-            (port, queues)
-        });
-    assert!(tap.applied().unwrap().rx_interrupts);
-    assert!(!socket.applied().unwrap().rx_interrupts);
-    assert!(!socket_queues.rx[0].arm() && socket_queues.rx[0].interrupt().is_none());
-    let queue = &mut tap_queues.rx[0];
-    for number in 0..3 {
-        assert!(queue.arm());
-        // What the kernel sends of itself comes first.
-        while interrupts(queue, 0) {
-            queue.rx(&mut ArrayVec::new());
-        }
-        let mut burst: ArrayVec<Mbuf, 64> =
-            std::iter::once(pool.alloc_with(&frame(number)).unwrap()).collect();
-        assert_eq!(socket_queues.tx[0].tx(&mut burst), 1);
-        assert!(interrupts(queue, 10_000));
-        queue.disarm();
-        let deadline = Instant::now() + Duration::from_secs(10);
-        let mut burst = ArrayVec::new();
-        while !burst
-            .iter()
-            .any(|packet: &Mbuf| packet.data() == frame(number))
-        {
-            assert!(Instant::now() < deadline, "no frame {number}");
-            burst.clear();
-            queue.rx(&mut burst);
-        }
-    }
+    let (tap, mut tap_queues) = waking(&dpdk, "net_tap0,iface=ferroute0", &pool);
+    let (socket, mut socket_queues) = waking(&dpdk, "net_af_packet0,iface=ferroute0", &pool);
+    assert_eq!(tap.applied().unwrap().rx_wake, Some(RxWake::Interrupt));
+    assert_eq!(socket.applied().unwrap().rx_wake, Some(RxWake::Socket));
+    let (tap_queue, socket_queue) = (&mut tap_queues.rx[0], &mut socket_queues.rx[0]);
+    wakes(&mut socket_queues.tx[0], tap_queue, &pool);
+    wakes(&mut tap_queues.tx[0], socket_queue, &pool);
+    // An interface that goes down is told of once, and what comes after it is up again is, too.
+    quieten(socket_queue);
+    ip(&["link", "set", "ferroute0", "down"]);
+    assert!(tells(socket_queue, 10_000));
+    socket_queue.disarm();
+    assert!(!tells(socket_queue, 0));
+    ip(&["link", "set", "ferroute0", "up"]);
+    wakes(&mut tap_queues.tx[0], socket_queue, &pool);
     let lines = super::LOG.lock().unwrap();
     let complaint = lines.iter().find(|line| line.contains("Rx Intr"));
     assert_eq!(complaint, None);
     drop((lines, tap_queues, socket_queues));
     socket.detach().unwrap();
     tap.detach().unwrap();
+}
+
+#[test]
+fn each_of_two_queues_has_its_own_socket() {
+    let dpdk = start();
+    own_network();
+    let pool = pool(&dpdk);
+    let (tap, mut tap_queues) = port(&dpdk, "net_tap0,iface=ferroute0", &pool);
+    let device = "net_af_packet0,iface=ferroute0,qpairs=2";
+    let (socket, mut queues) = waking(&dpdk, device, &pool);
+    assert_eq!(socket.applied().unwrap().rx_wake, Some(RxWake::Socket));
+    let mut seen = [false; 2];
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let mut number = 0;
+    // The kernel spreads flows over them, which source ports make here.
+    while seen != [true; 2] {
+        assert!(Instant::now() < deadline, "{seen:?}");
+        queues.rx.iter_mut().for_each(quieten);
+        let mut bytes = frame(0);
+        bytes[12..14].copy_from_slice(&[0x08, 0x00]);
+        let ipv4 = [0x45, 0, 0, 86, 0, 0, 0, 0, 64, 17, 0, 0];
+        bytes[14..26].copy_from_slice(&ipv4);
+        bytes[35] = number;
+        let mut burst: ArrayVec<Mbuf, 64> =
+            std::iter::once(pool.alloc_with(&bytes).unwrap()).collect();
+        assert_eq!(tap_queues.tx[0].tx(&mut burst), 1);
+        let told = loop {
+            assert!(Instant::now() < deadline, "frame {number} was not told of");
+            let told = queues.rx.iter().position(|queue| tells(queue, 1));
+            if let Some(told) = told {
+                break told;
+            }
+        };
+        // The queue that tells is the one that has it.
+        let mut burst = ArrayVec::new();
+        while burst.is_empty() {
+            assert!(Instant::now() < deadline, "frame {number} is elsewhere");
+            queues.rx[told].rx(&mut burst);
+        }
+        seen[told] = true;
+        number = number.wrapping_add(1);
+    }
+    drop((tap_queues, queues));
+    socket.detach().unwrap();
+    tap.detach().unwrap();
+}
+
+#[test]
+fn nothing_tells_of_packets_without_a_kernel_interface() {
+    let dpdk = start();
+    let pool = pool(&dpdk);
+    let (port, mut queues) = waking(&dpdk, "net_null0", &pool);
+    assert_eq!(port.applied().unwrap().rx_wake, None);
+    assert!(!queues.rx[0].arm() && queues.rx[0].wake().is_none());
+    drop(queues);
+    port.detach().unwrap();
 }
 
 #[test]
@@ -235,8 +322,10 @@ fn express_data_path() {
     // Again and again: the queue of the kernel's interface is free after each.
     for round in 0..3 {
         println!("round {round}: {} buffers are out", pool.in_use());
-        let (mut xdp, mut xdp_queues) = port(&dpdk, "net_af_xdp0,iface=ferroute0", &pool);
+        let (mut xdp, mut xdp_queues) = waking(&dpdk, "net_af_xdp0,iface=ferroute0", &pool);
+        assert_eq!(xdp.applied().unwrap().rx_wake, Some(RxWake::Socket));
         both_ways(&mut tap_queues, &mut xdp_queues, &pool);
+        wakes(&mut tap_queues.tx[0], &mut xdp_queues.rx[0], &pool);
         drop(xdp_queues);
         let again = xdp.configure(&PortConfig::default(), &pool).unwrap_err();
         assert_eq!(again, ConfigureError::OnlyOnce);

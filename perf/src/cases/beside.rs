@@ -1,15 +1,14 @@
 //! What one worker of the router reaches on an input, beside testpmd on the same one.
 
 use crate::bench::Bench;
+use crate::dpdk::testpmd;
 use crate::error::PerfError;
 use crate::progress::Progress;
 use crate::router::{Router, Setup, setup};
 use crate::sample::{Rate, rate};
-use crate::testpmd::Testpmd;
 use ferroute_dataplane::counters::Stage;
 use ferroute_proto::v1;
 use serde::Serialize;
-use std::path::Path;
 use std::time::Duration;
 
 /// Caches and branch predictors come to rest before the first sample.
@@ -55,7 +54,7 @@ pub fn run<T>(
     let capture = setup
         .capture
         .ok_or_else(|| PerfError::Missing("capture".to_owned()))?;
-    let testpmd = of_testpmd(bench, capture, progress)?;
+    let testpmd = testpmd::measure(bench, capture, progress)?;
     progress.say("ferrouted starts");
     let mut router = Router::start(bench, setup)?;
     let _held = prepare(&mut router)?;
@@ -77,17 +76,6 @@ pub fn run<T>(
         packets_per_burst: after.packets_per_burst,
         lost: lost(&before, &after),
     })
-}
-
-fn of_testpmd(bench: &Bench, capture: &Path, progress: &Progress) -> Result<Rate, PerfError> {
-    progress.say("testpmd starts");
-    let mut testpmd = Testpmd::start(bench, capture)?;
-    std::thread::sleep(WARM_UP);
-    progress.say("testpmd forwards");
-    let worker = testpmd.worker().clone();
-    let rate = rate(&bench.method, &worker, progress, || testpmd.sent())?;
-    testpmd.stop()?;
-    Ok(rate)
 }
 
 /// Cycles for each packet of every stage between two readings.

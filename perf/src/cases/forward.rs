@@ -7,11 +7,13 @@ use crate::error::PerfError;
 use crate::progress::Progress;
 use crate::router::inject::{Batch, Change};
 use crate::router::{Injector, Router, Setup, overlay};
+use crate::sample::Rate;
 use crate::traffic::overlay::REMOTES;
 use crate::traffic::{Family, Overlay, Table};
 use ferroute_proto::v1::NextHopSet;
 use ipnet::Ipv4Net;
 use serde::Serialize;
+use std::path::PathBuf;
 
 /// The owner of the route to the remote ends of tunnels.
 const UNDERLAY_OWNER: &str = "underlay";
@@ -30,6 +32,12 @@ pub struct Load {
 }
 
 impl Load {
+    /// Whether another program does the same: one that knows neither tunnels nor many next hops.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.overlay.is_none() && self.next_hops == 1
+    }
+
     /// What it is, as people say it.
     #[must_use]
     pub fn name(&self) -> String {
@@ -40,6 +48,17 @@ impl Load {
             Some(Overlay::OutOf(encap)) => format!("{family} out of {}", encap.name()),
         }
     }
+}
+
+/// What goes into all that is measured on a load.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// The load.
+    pub load: Load,
+    /// The routes and flows.
+    pub table: Table,
+    /// The frames.
+    pub capture: PathBuf,
 }
 
 /// A measured load.
@@ -53,26 +72,44 @@ pub struct Forwarding {
     /// What testpmd and the router reach.
     #[serde(flatten)]
     pub figures: Beside,
+    /// What l3fwd reaches on the same input, where it was measured.
+    pub l3fwd: Option<Rate>,
+}
+
+impl Input {
+    /// Draws and writes it.
+    ///
+    /// # Errors
+    /// The disk is full.
+    pub fn draw(bench: &Bench, load: Load) -> Result<Self, PerfError> {
+        let table = Table::draw(load.family, load.routes);
+        let capture = bench.capture(&table, load.overlay)?;
+        Ok(Self {
+            load,
+            table,
+            capture,
+        })
+    }
 }
 
 /// Measures testpmd, then the router.
 ///
 /// # Errors
 /// Either could not be run.
-pub fn run(bench: &Bench, load: Load, progress: &Progress) -> Result<Forwarding, PerfError> {
-    let table = Table::draw(load.family, load.routes);
-    let capture = bench.capture(&table, load.overlay)?;
+pub fn run(bench: &Bench, input: &Input, progress: &Progress) -> Result<Forwarding, PerfError> {
+    let (load, table) = (input.load, &input.table);
     let setup = Setup {
-        capture: Some(&capture),
+        capture: Some(&input.capture),
         ..Setup::default()
     };
     let figures = beside::run(bench, &setup, progress, |router| {
-        inject_load(router, &table, &load)
+        inject_load(router, table, &load)
     })?;
     Ok(Forwarding {
         load,
         flows: table.flows.len(),
         figures,
+        l3fwd: None,
     })
 }
 

@@ -421,6 +421,7 @@ mod tests {
                 packets_per_burst: 64.0,
                 lost: 0,
             },
+            l3fwd: None,
         }
     }
 

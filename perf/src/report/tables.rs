@@ -59,6 +59,7 @@ pub(super) fn machine(results: &Results) -> String {
 pub(super) fn all(results: &Results) -> Vec<Titled> {
     let tables = [
         forwarding(results),
+        l3fwd(results),
         stages(results),
         updates(results),
         overlay::networks(results),
@@ -156,6 +157,34 @@ fn forwarding(results: &Results) -> Titled {
             "ratio",
             "burst",
             "lost",
+        ]),
+        rows: rows.collect(),
+    }
+}
+
+fn l3fwd(results: &Results) -> Titled {
+    let rows = results.forwarding.iter().filter_map(|row| {
+        let (l3fwd, router) = (row.l3fwd.as_ref()?, &row.figures.router);
+        Some(vec![
+            row.load.name(),
+            grouped(row.load.routes),
+            mpps(l3fwd),
+            format!("{:.1}", l3fwd.cycles),
+            mpps(router),
+            format!("{:.1}", router.cycles),
+            format!("{:.3}", router.mega_per_s / l3fwd.mega_per_s),
+        ])
+    });
+    Titled {
+        title: "The same beside DPDK's l3fwd, which looks up in rte_fib and checks nothing",
+        header: words(&[
+            "",
+            "routes",
+            "l3fwd Mpps",
+            "cycles",
+            "ferroute Mpps",
+            "cycles",
+            "ratio",
         ]),
         rows: rows.collect(),
     }

@@ -121,12 +121,12 @@ fn starts_again(release: Release, end: impl FnOnce(&mut Router) -> Result<(), La
 }
 
 #[test]
-fn a_router_that_was_killed_forwards_before_anybody_says_anything() {
+fn a_router_that_was_killed_forwards_before_frr_says_anything() {
     starts_again(Release::Debian13, Router::kill);
 }
 
 #[test]
-fn a_router_that_was_restarted_by_plan_forwards_before_anybody_says_anything() {
+fn a_router_that_was_restarted_by_plan_forwards_before_frr_says_anything() {
     starts_again(Release::Debian13, Router::halt);
 }
 

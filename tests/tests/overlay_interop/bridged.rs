@@ -197,12 +197,8 @@ impl Lab {
         let station = &self.stations[from];
         for (to, header) in addresses(to).iter().zip([28, 48]) {
             let data = size - header;
-            let printed = station
-                .eth
-                .namespace()
-                .run(&format!("ping -n -c 2 -i 0.05 -W 10 -M do -s {data} {to}"))
-                .unwrap();
-            assert!(printed.contains(" 2 received"), "{printed}");
+            let host = station.eth.namespace();
+            host.pings(2, &format!("-M do -s {data} {to}")).unwrap();
         }
     }
 }

@@ -27,10 +27,7 @@ fn pings_pass(outer: Outer, bridged: bool) {
     let captures = [&lab.b.eth0, &lab.a.eth0].map(|end| Capture::start(end).unwrap());
     for (host, far) in pairs(&lab) {
         for (from, to) in [(lab.a.namespace(), far), (&linux.tenant, host)] {
-            let printed = from
-                .run(&format!("ping -n -c 3 -i 0.05 -W 5 -s 1000 {to}"))
-                .unwrap();
-            assert!(printed.contains(" 3 received"), "{printed}");
+            from.pings(3, &format!("-s 1000 {to}")).unwrap();
         }
     }
     let [fabric, access] = captures.map(|capture| capture.stop().unwrap());
@@ -141,7 +138,12 @@ fn path_mtu_is_found(outer: Outer) {
         .run(&format!("ping -n -c 1 -W 5 -M do -s 1472 {}", FAR[0]))
         .unwrap_err()
         .to_string();
-    assert!(refused.contains(&format!("mtu={expected}")), "{refused}");
+    assert!(
+        refused.to_lowercase().contains("message too long"),
+        "{refused}"
+    );
+    let learned = host.run(&format!("ip route get {}", FAR[0])).unwrap();
+    assert!(learned.contains(&format!("mtu {expected} ")), "{learned}");
     // A link of the tenant behind the router is the narrow one: the router's error comes back through the tunnel.
     router.cli("link set p0 mtu 1300").unwrap();
     for (to, _) in pairs(&lab) {

@@ -52,6 +52,7 @@ fn view(spec: &PortSpec) -> PortView {
         driver: "net_tap".to_owned(),
         numa_node: None,
         offloads: vec!["rss_hash"],
+        rx_wake: crate::model::port::RxWake::Interrupt,
     }
 }
 

@@ -59,8 +59,13 @@ pub enum SourceError {
         source: io::Error,
     },
     /// zebra cannot be listened for.
-    #[error("cannot listen for zebra on {listen}: {source}")]
+    #[error(
+        "cannot listen for zebra on {listen} in {netns}: {source}{}",
+        hint(source)
+    )]
     Listen {
+        /// The namespace.
+        netns: String,
         /// The address.
         listen: SocketAddr,
         /// Why not.
@@ -86,8 +91,12 @@ pub(in crate::bridge) fn start(
     let (said, zebra) = mpsc::channel(WAITING);
     if config.kind == Kind::Fpm {
         let listen = config.fpm.listen.address();
-        let listener = server::bind(config.netns.as_ref(), listen)
-            .map_err(|source| SourceError::Listen { listen, source })?;
+        let listener =
+            server::bind(config.netns.as_ref(), listen).map_err(|source| SourceError::Listen {
+                netns: place(&config),
+                listen,
+                source,
+            })?;
         tokio::spawn(async move {
             if let Err(error) = server::serve(listener, said).await {
                 tracing::error!("no zebra can connect any more: {error}");
@@ -105,8 +114,22 @@ pub(in crate::bridge) fn start(
 
 fn cannot_follow(config: &Config) -> impl FnOnce(io::Error) -> SourceError {
     |source| SourceError::Follow {
-        netns: (config.netns.as_ref()).map_or("this namespace".to_owned(), |name| name.to_string()),
+        netns: place(config),
         source,
+    }
+}
+
+/// The namespace of a source, for messages.
+fn place(config: &Config) -> String {
+    let name = config.netns.as_ref();
+    name.map_or("this namespace".to_owned(), |name| name.to_string())
+}
+
+/// What helps where nobody can listen: a namespace that was just made has no addresses.
+fn hint(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::AddrNotAvailable => "; is its loopback up (`ip link set lo up`)?",
+        _ => "",
     }
 }
 
@@ -451,5 +474,25 @@ impl Source {
     /// Whether the kernel's neighbours are wanted, and which.
     pub(super) const fn wanted_neighbours(&self) -> Wanted {
         self.config.neighbours
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_without_its_loopback_is_told_of() {
+        let listen: SocketAddr = "192.0.2.1:0".parse().unwrap();
+        let error = SourceError::Listen {
+            netns: "red".to_owned(),
+            listen,
+            source: std::net::TcpListener::bind(listen).unwrap_err(),
+        };
+        let said = error.to_string();
+        assert!(
+            said.contains("in red") && said.contains("ip link set lo up"),
+            "{said}"
+        );
     }
 }

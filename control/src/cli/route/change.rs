@@ -6,6 +6,7 @@ use crate::cli::convert::{prefix_message, prefix_text};
 use crate::cli::error::CliError;
 use crate::cli::session::Session;
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use ferroute_proto::v1;
 use ferroute_proto::v1::inject_request::What;
 use ferroute_proto::v1::inject_response::What as Answer;
@@ -37,13 +38,13 @@ pub(in crate::cli) struct Change {
     #[arg(long)]
     vrf: Option<String>,
     /// How far the route is trusted, 1 to 254; the smaller wins [default: 1].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=254))]
     distance: Option<u32>,
     /// Decides among routes of the same distance; the smaller wins.
     #[arg(long, value_name = "N")]
     metric: Option<u32>,
     /// Whose route it is. It stays until it is removed.
-    #[arg(long, default_value = OWNER)]
+    #[arg(long, default_value = OWNER, value_parser = NonEmptyStringValueParser::new())]
     owner: String,
 }
 

@@ -5,6 +5,7 @@ use crate::cli::hops::Hops;
 use crate::cli::words::{WordError, Words, unknown};
 use ferroute_proto::v1;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use std::num::NonZeroU8;
 
 /// What may follow a prefix, for messages.
 const KNOWN: &str = "via, dev, weight, onlink, lookup, nexthop, nhid, vrf, metric, distance";
@@ -51,7 +52,12 @@ impl Line {
                 "nhid" => next_hop_set = words.value("nhid", "next hop set")?,
                 "vrf" => vrf = Some(words.text("vrf")?),
                 "metric" => metric = Some(words.value("metric", "metric")?),
-                "distance" => distance = words.value("distance", "distance")?,
+                "distance" => {
+                    distance = words
+                        .value::<NonZeroU8>("distance", "distance")?
+                        .get()
+                        .into();
+                }
                 other if hops.word(other, &mut words)? => {}
                 other => return Err(unknown(other, KNOWN)),
             }
@@ -166,7 +172,7 @@ mod tests {
             ("blackhole", "the prefix is missing"),
             (
                 "10.0.0.0/33",
-                "`10.0.0.0/33` is no prefix: invalid IP address syntax",
+                "`10.0.0.0/33` is no prefix: a length of 0 to 32 must follow the address, as in 10.0.0.0/32",
             ),
             ("10.0.0.0/8 via", "`via` must be followed by a value"),
             (

@@ -6,6 +6,7 @@ use crate::cli::error::CliError;
 use crate::cli::hops::{HopRow, MemberRow};
 use crate::cli::output::Sheet;
 use crate::cli::session::Session;
+use crate::cli::words::options;
 use clap::Args;
 use ferroute_proto::v1;
 use ferroute_proto::v1::route_service_client::RouteServiceClient;
@@ -17,6 +18,9 @@ use std::net::IpAddr;
 pub(in crate::cli) struct Lookup {
     /// The destination.
     destination: IpAddr,
+    /// `vrf VRF` is understood too.
+    #[arg(value_name = "WORD")]
+    words: Vec<String>,
     /// The VRF.
     #[arg(long)]
     vrf: Option<String>,
@@ -26,7 +30,8 @@ pub(in crate::cli) struct Lookup {
 }
 
 impl Lookup {
-    pub(super) async fn run(self, session: &mut Session) -> Result<(), CliError> {
+    pub(super) async fn run(mut self, session: &mut Session) -> Result<(), CliError> {
+        options(&self.words, "vrf", &mut [("vrf", &mut self.vrf)])?;
         let request = v1::LookupRequest {
             vrf: self.vrf.unwrap_or_default(),
             destination: address_bytes(self.destination),

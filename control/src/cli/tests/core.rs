@@ -113,6 +113,7 @@ fn port_view() -> PortView {
         driver: "net_mlx5".to_owned(),
         numa_node: Some(1),
         offloads: vec!["rss_hash"],
+        rx_wake: crate::model::port::RxWake::Interrupt,
     }
 }
 

@@ -232,7 +232,7 @@ async fn refusals_are_one_sentence_with_the_reason() {
         ),
         (
             "addr add 10.0.0.1 dev p0",
-            "`10.0.0.1` is no address with its prefix length: invalid IP address syntax",
+            "`10.0.0.1` is no address with its prefix length: a length of 0 to 32 must follow the address, as in 10.0.0.1/32",
             2,
         ),
     ] {

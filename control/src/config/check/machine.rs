@@ -6,6 +6,11 @@ use crate::config::document::Step;
 use crate::config::mistake::Problem;
 use ferroute_dataplane::ids::MAX_WORKERS;
 use std::path::Path;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+/// What the address of a Unix socket has room for (unix(7)).
+const SOCKET_PATH_BYTES: usize = 107;
 
 pub(super) fn check(checker: &mut Checker<'_>, allowed: &CpuList) {
     let config = checker.config;
@@ -69,12 +74,11 @@ pub(super) fn check(checker: &mut Checker<'_>, allowed: &CpuList) {
         absolute(checker, at!["tcp", "key"], &tcp.key);
         absolute(checker, at!["tcp", "client_ca"], &tcp.client_ca);
     }
-    if config
-        .log
-        .level
-        .parse::<tracing_subscriber::EnvFilter>()
-        .is_err()
-    {
+    if config.socket.path.as_os_str().len() > SOCKET_PATH_BYTES {
+        let message = "a socket's path has at most 107 bytes";
+        checker.report(at!["socket", "path"], Problem::Rule(message));
+    }
+    if !is_log_filter(&config.log.level) {
         let message = "not a log filter such as info or info,ferroute_control::rib=debug";
         checker.report(at!["log", "level"], Problem::Rule(message));
     }
@@ -88,6 +92,12 @@ pub(super) fn check(checker: &mut Checker<'_>, allowed: &CpuList) {
         let message = "a file prefix has 1 to 64 printable characters other than a slash";
         checker.report(at!["eal", "file_prefix"], Problem::Rule(message));
     }
+}
+
+/// Whether this is a log filter. One that names a module without a level, which a misspelt level looks like, is none.
+fn is_log_filter(text: &str) -> bool {
+    let said = |part: &str| part.contains('=') || part.trim().parse::<LevelFilter>().is_ok();
+    text.split(',').all(said) && text.parse::<EnvFilter>().is_ok()
 }
 
 fn cpus_exist(checker: &mut Checker<'_>, path: &[Step<'_>], cpus: &CpuList, allowed: &CpuList) {
@@ -106,5 +116,40 @@ fn cpus_exist(checker: &mut Checker<'_>, path: &[Step<'_>], cpus: &CpuList, allo
 fn absolute(checker: &mut Checker<'_>, path: &[Step<'_>], file: &Path) {
     if !file.is_absolute() {
         checker.report(path, Problem::Rule("the path must be absolute"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_filter_has_a_level_everywhere() {
+        for good in [
+            "info",
+            "off",
+            "DEBUG",
+            "info,ferroute_control::rib=debug",
+            "warn,dpdk=info",
+        ] {
+            assert!(is_log_filter(good), "{good}");
+        }
+        for bad in ["loud", "", "inf", "info,ferroute_control::rib", "info,=,"] {
+            assert!(!is_log_filter(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_socket_path_has_an_end() {
+        let parse = |length: usize| {
+            let text = format!("socket: {{ path: /{} }}", "s".repeat(length - 1));
+            crate::config::Config::parse(&text, Path::new("f.yaml"), &"0".parse().unwrap())
+        };
+        assert!(parse(107).is_ok());
+        let mistakes = parse(108).unwrap_err().to_string();
+        assert!(
+            mistakes.contains("socket.path: a socket's path"),
+            "{mistakes}"
+        );
     }
 }

@@ -6,6 +6,7 @@ use crate::config::mistake::Problem;
 use crate::model::interface::{InterfaceKind, VirtualKind};
 use crate::model::name::VrfName;
 use crate::model::number::Mtu;
+use crate::model::vrf::MAIN_TABLE;
 use ferroute_dataplane::ids::MAX_PORTS;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -49,8 +50,6 @@ pub(super) fn unique<K: Ord + ToString>(
 }
 
 fn vrfs(checker: &mut Checker<'_>) {
-    /// What the kernel calls `main`; the default VRF has it.
-    const MAIN_TABLE: u32 = 254;
     let config = checker.config;
     unique(
         checker,
@@ -73,7 +72,10 @@ fn vrfs(checker: &mut Checker<'_>) {
                 Problem::Rule("the VRF default always exists; it is not listed"),
             );
         }
-        if vrf.table.is_some_and(|table| table.get() == MAIN_TABLE) {
+        if vrf
+            .table
+            .is_some_and(|table| table.get() == MAIN_TABLE.get())
+        {
             checker.report(
                 at!["vrfs", place, "table"],
                 Problem::Rule("table 254 is that of the default VRF"),

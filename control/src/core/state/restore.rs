@@ -166,8 +166,14 @@ impl Router {
 
     fn restore_thing(&mut self, thing: Thing, owners: &Owners<'_>, restored: &mut Restored) {
         match thing {
-            Thing::Vrf(spec) => restored.note(spec.name, self.create_vrf(spec)),
-            Thing::Port(spec) => restored.note(spec.name, self.add_port(*spec)),
+            Thing::Vrf(spec) => {
+                let name = spec.name;
+                restored.note(format_args!("VRF {name}"), self.create_vrf(spec));
+            }
+            Thing::Port(spec) => {
+                let name = spec.name;
+                restored.note(format_args!("port {name}"), self.add_port(*spec));
+            }
             Thing::Interface(interface) => self.restore_interface(&interface, restored),
             Thing::Address(name, address, _) => {
                 restored.note(address, self.add_address(name, address));
@@ -236,10 +242,24 @@ impl Router {
             mpls: Some(saved.mpls).filter(|mpls| *mpls != now.mpls),
             tcp_mtu: Some(saved.tcp_mtu).filter(|mtu| *mtu != now.tcp_mtu),
         };
-        match change == InterfaceChange::default() {
-            true => restored.things += 1,
-            false => restored.note(name, self.change_interface(name, change)),
+        if change == InterfaceChange::default() {
+            restored.things += 1;
+            return;
         }
+        let moves = change.vrf.is_some();
+        let changed = self.change_interface(name, change);
+        if changed.is_err() && moves {
+            // Nothing of its VRF is to be forwarded in another, so it is down where it is.
+            let down = InterfaceChange {
+                admin_up: Some(false),
+                ..InterfaceChange::default()
+            };
+            restored.note(name, self.change_interface(name, down));
+        }
+        restored.note(
+            format_args!("interface {name} in VRF {}", saved.vrf),
+            changed,
+        );
     }
 
     /// What was learned comes back as something to be probed.

@@ -285,21 +285,6 @@ fn what_is_wrong_is_said() {
         matches!(refused, Err(TwinError::NamespaceEntry { .. })),
         "{refused:?}"
     );
-    let no_device = TwinSpec {
-        vrf_device: Some("red".parse().unwrap()),
-        ..place.spec("p0")
-    };
-    let refused = twins.apply(&no_device);
-    assert!(
-        matches!(&refused, Err(TwinError::NoVrfDevice { device }) if device.as_str() == "red"),
-        "{refused:?}"
-    );
-    place.ip("link add red type veth peer name redpeer");
-    let refused = twins.apply(&no_device);
-    assert!(
-        matches!(&refused, Err(TwinError::NotAVrfDevice { .. })),
-        "{refused:?}"
-    );
     let twice = ["2001:db8::1/64", "2001:db8::1/56"]
         .map(|text| text.parse().unwrap())
         .to_vec();

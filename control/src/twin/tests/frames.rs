@@ -22,7 +22,7 @@ fn wait<R>(set: &mut TwinSet, mut find: impl FnMut(&SlicedPacket<'_>) -> Option<
     let mut buffer = [0; 2048];
     while Instant::now() < end {
         let mut ready = Vec::new();
-        set.ready(100, &mut ready).unwrap();
+        set.ready(100, &mut ready, &mut Vec::new()).unwrap();
         for id in ready {
             assert_eq!(id, ID);
             let length = set.recv(id, &mut buffer).unwrap();
@@ -135,10 +135,11 @@ fn a_twin_that_is_down_gone_or_never_was_refuses_frames() {
     assert!(twins.remove(ID));
     place.wait_until_gone("p0");
     assert_eq!(set.send(ID, &[0; 60]), Err(DropReason::TwinRefused));
-    let mut ready = Vec::new();
-    set.ready(0, &mut ready).unwrap();
+    let (mut ready, mut gone) = (Vec::new(), Vec::new());
+    set.ready(0, &mut ready, &mut gone).unwrap();
     let start = Instant::now();
-    set.ready(50, &mut ready).unwrap();
+    set.ready(50, &mut ready, &mut gone).unwrap();
+    assert_eq!(gone, [ID]);
     assert!(
         start.elapsed() >= Duration::from_millis(50),
         "a dead descriptor must not keep the loop busy"

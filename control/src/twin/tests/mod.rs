@@ -114,7 +114,6 @@ impl Place {
             addresses: ["10.0.0.1/24", "2001:db8::1/64", "fe80::1/64"]
                 .map(|text| text.parse().unwrap())
                 .to_vec(),
-            vrf_device: None,
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use dpdk_sys::Mbuf;
 
-use crate::fdb::{FdbKey, FdbReader, Sought};
+use super::plain::{Members, member_of};
+use crate::fdb::{FdbKey, FdbView, Second, Sought};
 use crate::ids::{BURST, BridgeId, InterfaceId};
 use crate::mac::Mac;
 use crate::snapshot::segment::Peer;
@@ -23,13 +24,21 @@ pub(in crate::forward) enum Origin {
 /// A frame in the lane.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
-    pub(super) slot: usize,
+    slot: u8,
     pub(super) bridge: BridgeId,
     pub(super) origin: Origin,
     /// No exception path has seen it.
     pub(super) fresh: bool,
     pub(super) source: Sought,
     pub(super) destination: Sought,
+}
+
+impl Entry {
+    /// Where the frame is in its burst.
+    #[inline(always)]
+    pub(super) const fn slot(&self) -> usize {
+        self.slot as usize % BURST
+    }
 }
 
 /// The L2 lane of a burst.
@@ -72,7 +81,7 @@ impl Lane {
     fn add(&mut self, slot: usize, bridge: BridgeId, origin: Origin, fresh: bool) {
         let place = self.len % BURST;
         let entry = &mut self.entries[place];
-        (entry.slot, entry.bridge) = (slot % BURST, bridge);
+        (entry.slot, entry.bridge) = (slot as u8, bridge);
         (entry.origin, entry.fresh) = (origin, fresh);
         self.len = place + 1;
     }
@@ -80,13 +89,13 @@ impl Lane {
     /// Takes the last frame out, which was at the slot that it answers.
     pub(in crate::forward) fn pop(&mut self) -> Option<usize> {
         self.len = self.len.checked_sub(1)?;
-        Some(self.entries[self.len % BURST].slot)
+        Some(self.entries[self.len % BURST].slot())
     }
 
     /// Slot and bridge domain of each frame that waits.
     pub(in crate::forward) fn waiting(&self) -> impl Iterator<Item = (usize, BridgeId)> {
         let entries = self.entries.iter().take(self.len);
-        entries.map(|entry| (entry.slot, entry.bridge))
+        entries.map(|entry| (entry.slot(), entry.bridge))
     }
 
     /// Whether no frame waits.
@@ -98,10 +107,10 @@ impl Lane {
     /// Reads the addresses of all frames and starts to load what the FDB has of them. Empties the
     /// lane; answers how many frames there were.
     #[inline]
-    pub(super) fn start(&mut self, packets: &[Option<Mbuf>; BURST], fdb: &FdbReader) -> usize {
+    pub(super) fn start(&mut self, packets: &[Option<Mbuf>; BURST], fdb: FdbView<'_>) -> usize {
         let len = std::mem::take(&mut self.len);
         for entry in self.entries.iter_mut().take(len) {
-            let header = packets[entry.slot]
+            let header = packets[entry.slot()]
                 .as_ref()
                 .and_then(|mbuf| EthernetHeader::split(mbuf.data()));
             // A frame without a header has no station as its source, and is dropped for that.
@@ -114,7 +123,17 @@ impl Lane {
         len
     }
 
-    #[inline]
+    /// By which members the first `count` frames leave, as far as that is plain (see [`plain`](super::plain)).
+    #[inline(always)]
+    pub(super) fn members(&self, count: usize, fdb: FdbView<'_>, now: Second) -> Members {
+        let mut members = [InterfaceId::default(); BURST];
+        for (member, entry) in members.iter_mut().zip(&self.entries).take(count) {
+            *member = member_of(fdb, entry, now);
+        }
+        members
+    }
+
+    #[inline(always)]
     pub(super) const fn entry(&self, place: usize) -> &Entry {
         &self.entries[place % BURST]
     }

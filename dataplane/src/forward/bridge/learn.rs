@@ -129,7 +129,7 @@ impl Forwarder {
         let seen = match heard.get(&remote) {
             Some(tunnel) => {
                 let here = FdbTarget::Tunnel(*tunnel);
-                let sought = snapshot.fdb.seek(station);
+                let sought = snapshot.fdb.view().seek(station);
                 snapshot.fdb.see(&sought, here, now)
             }
             None => snapshot

@@ -16,6 +16,7 @@ mod flood;
 mod lane;
 mod learn;
 mod link;
+mod plain;
 #[cfg(test)]
 mod tests;
 
@@ -75,29 +76,41 @@ enum Way {
 impl Forwarder {
     /// Empties the L2 lane. What is for the gateway is in the L3 lanes afterwards.
     pub(super) fn bridge(&mut self, snapshot: &Snapshot, now_ticks: u64) {
-        let count = self.batch.l2.start(&self.batch.packets, &snapshot.fdb);
+        let fdb = snapshot.fdb.view();
+        let count = self.batch.l2.start(&self.batch.packets, fdb);
         if count == 0 {
             return;
         }
         let second = snapshot.fdb.second(now_ticks);
-        for place in 0..count {
-            let entry = *self.batch.l2.entry(place);
-            let Some(bridge) = snapshot.bridge(entry.bridge) else {
-                self.drop_packet(entry.slot, DropReason::BridgeMissing);
-                continue;
-            };
-            let frame = Frame {
-                slot: entry.slot,
-                bridge,
-                id: entry.bridge,
-                origin: entry.origin,
-                source: entry.source,
-                destination: entry.destination,
-                fresh: entry.fresh,
-                second,
-            };
-            self.bridge_frame(snapshot, &frame, now_ticks);
+        let members = self.batch.l2.members(count, fdb, second);
+        let mut place = 0;
+        while let Some(left) = members.get(place..count).filter(|left| !left.is_empty()) {
+            place += self.bridge_plainly(snapshot, left, place);
+            if place < count {
+                self.bridge_at(snapshot, place, second, now_ticks);
+                place += 1;
+            }
         }
+    }
+
+    /// Bridges the frame at a place of the lane, whatever has to be done for it.
+    #[inline(never)]
+    fn bridge_at(&mut self, snapshot: &Snapshot, place: usize, second: Second, now_ticks: u64) {
+        let entry = *self.batch.l2.entry(place);
+        let Some(bridge) = snapshot.bridge(entry.bridge) else {
+            return self.drop_packet(entry.slot(), DropReason::BridgeMissing);
+        };
+        let frame = Frame {
+            slot: entry.slot(),
+            bridge,
+            id: entry.bridge,
+            origin: entry.origin,
+            source: entry.source,
+            destination: entry.destination,
+            fresh: entry.fresh,
+            second,
+        };
+        self.bridge_frame(snapshot, &frame, now_ticks);
     }
 
     #[inline]
@@ -153,7 +166,7 @@ impl Forwarder {
         if frame.destination.key().mac().is_multicast() {
             return self.group_way(frame);
         }
-        match (snapshot.fdb.found(&frame.destination), frame.origin) {
+        match (snapshot.fdb.view().found(&frame.destination), frame.origin) {
             (Some(FdbTarget::Interface(member)), Origin::Member(from)) if member == from => {
                 Way::Drop(DropReason::BridgeSameMember)
             }

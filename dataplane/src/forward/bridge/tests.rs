@@ -2,6 +2,7 @@
 //! others. The frames are built by etherparse.
 
 mod jumbo;
+mod plain;
 mod segments;
 mod tunnels;
 

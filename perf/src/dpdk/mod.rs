@@ -1,0 +1,118 @@
+//! DPDK's own programs, which forward from the same capture into the same sink: the measures of all rates.
+
+pub mod l3fwd;
+mod telemetry;
+pub mod testpmd;
+
+use crate::bench::Bench;
+use crate::error::PerfError;
+use crate::machine::Thread;
+use crate::machine::huge::Pages;
+use crate::progress::Progress;
+use crate::sample::{Rate, rate};
+use ferroute_tests::Process;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+use telemetry::Telemetry;
+
+const STOP: Duration = Duration::from_secs(5);
+/// Caches and branch predictors come to rest before the first sample.
+const WARM_UP: Duration = Duration::from_millis(300);
+/// The device that swallows what is sent.
+const SINK: &str = "net_null1";
+
+/// One of them.
+#[derive(Clone, Copy, Debug)]
+struct Program<'a> {
+    path: &'a Path,
+    /// Its name, and that of its files.
+    name: &'static str,
+    /// How long it may take to be ready.
+    start: Duration,
+    /// What it takes on ordinary pages.
+    memory_mib: u64,
+}
+
+/// A running one that forwards from a capture to a sink.
+#[derive(Debug)]
+struct Peer {
+    process: Process,
+    telemetry: Telemetry,
+    sink: u64,
+    worker: Thread,
+}
+
+impl Program<'_> {
+    /// Measures it on a capture.
+    fn measure(
+        self,
+        bench: &Bench,
+        capture: &Path,
+        cores: &[String],
+        arguments: &[String],
+        progress: &Progress,
+    ) -> Result<Rate, PerfError> {
+        progress.say(&format!("{} starts", self.name));
+        let mut command = self.command(bench, capture, cores);
+        let mut peer = self.start(bench, command.arg("--").args(arguments))?;
+        std::thread::sleep(WARM_UP);
+        progress.say(&format!("{} forwards", self.name));
+        let worker = peer.worker.clone();
+        let rate = rate(&bench.method, &worker, progress, || {
+            peer.telemetry.sent(peer.sink)
+        })?;
+        peer.process.terminate(STOP)?;
+        Ok(rate)
+    }
+
+    /// The program with what DPDK is to know.
+    fn command(self, bench: &Bench, capture: &Path, cores: &[String]) -> Command {
+        let mut command = bench.command(self.path);
+        command
+            .env("RUNTIME_DIRECTORY", bench.directory.path())
+            .args(cores)
+            .args(["--no-pci", "--file-prefix", self.name])
+            .args(match bench.pages {
+                Pages::Huge => vec!["--in-memory".to_owned()],
+                Pages::Ordinary => vec![
+                    "--no-huge".to_owned(),
+                    "--no-shconf".to_owned(),
+                    format!("-m{}", self.memory_mib),
+                ],
+            })
+            .args(["--vdev", &bench.source(0, capture)])
+            .args(["--vdev", &Bench::sink(1)]);
+        command
+    }
+
+    /// Starts it; returns when it forwards.
+    fn start(self, bench: &Bench, command: &mut Command) -> Result<Peer, PerfError> {
+        let mut process = Process::start(command)?;
+        let folder = bench.directory.path().join("dpdk").join(self.name);
+        let socket = folder.join("dpdk_telemetry.v2");
+        let deadline = Instant::now() + self.start;
+        loop {
+            if let Ok(mut telemetry) = Telemetry::connect(&socket)
+                && let Ok(sink) = telemetry.port(SINK)
+                && telemetry.sent(sink)? > 0
+            {
+                let worker = Thread::poller(process.pid().as_raw(), bench.cpus.worker)?;
+                return Ok(Peer {
+                    process,
+                    telemetry,
+                    sink,
+                    worker,
+                });
+            }
+            // Waiting for its end tells at once when there is nothing to wait for.
+            if process.wait(Duration::from_millis(50)).is_ok() || Instant::now() > deadline {
+                return Err(PerfError::NotReady {
+                    program: self.name,
+                    limit: self.start,
+                    log: process.log(),
+                });
+            }
+        }
+    }
+}
