@@ -67,9 +67,7 @@ fn start(grace_seconds: u32) -> (TwoHosts, Router, Bridge) {
         format!("bridge fdb add {STATION} dev vni110 dst 10.0.2.2 self static"),
         "ip route add 10.2.0.0/16 via 10.0.2.2 dev p1 proto bgp".to_owned(),
     ] {
-        lab.node
-            .run(&line)
-            .unwrap_or_else(|e| panic!("{line}: {e}"));
+        lab.node.run(&line).unwrap();
     }
     let told = until(|| {
         neighbours(&router).len() == 3 && stations(&router).len() == 1 && flood(&router) == 1
