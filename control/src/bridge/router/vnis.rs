@@ -26,6 +26,32 @@ pub(in crate::bridge) enum Vni {
     Bridged(DomainName),
 }
 
+impl Vni {
+    /// Whether the router has it so. What is not said here may be as somebody else wants it.
+    fn is(&self, known: &Target) -> bool {
+        match (self.target(), known) {
+            (Target::Routed(wanted), Target::Routed(known)) => {
+                (&known.vrf, &known.router_mac) == (&wanted.vrf, &wanted.router_mac)
+            }
+            (Target::Bridged(wanted), Target::Bridged(known)) => known.domain == wanted.domain,
+            _ => false,
+        }
+    }
+
+    fn target(&self) -> Target {
+        match self {
+            Self::Routed { vrf, router_mac } => Target::Routed(v1::RoutedVni {
+                vrf: vrf.to_string(),
+                router_mac: Bytes::copy_from_slice(&router_mac.octets()),
+                ..v1::RoutedVni::default()
+            }),
+            Self::Bridged(domain) => Target::Bridged(v1::BridgedVni {
+                domain: domain.to_string(),
+            }),
+        }
+    }
+}
+
 /// VNIs on the endpoint `default`. They stay as long as their owner when nobody wants them any more: packets that are under way
 /// go by them.
 #[derive(Debug)]
@@ -90,35 +116,7 @@ impl Vnis {
         };
         done.map(drop)
     }
-}
 
-impl Vni {
-    /// Whether the router has it so. What is not said here may be as somebody else wants it.
-    fn is(&self, known: &Target) -> bool {
-        match (self.target(), known) {
-            (Target::Routed(wanted), Target::Routed(known)) => {
-                (&known.vrf, &known.router_mac) == (&wanted.vrf, &wanted.router_mac)
-            }
-            (Target::Bridged(wanted), Target::Bridged(known)) => known.domain == wanted.domain,
-            _ => false,
-        }
-    }
-
-    fn target(&self) -> Target {
-        match self {
-            Self::Routed { vrf, router_mac } => Target::Routed(v1::RoutedVni {
-                vrf: vrf.to_string(),
-                router_mac: Bytes::copy_from_slice(&router_mac.octets()),
-                ..v1::RoutedVni::default()
-            }),
-            Self::Bridged(domain) => Target::Bridged(v1::BridgedVni {
-                domain: domain.to_string(),
-            }),
-        }
-    }
-}
-
-impl Vnis {
     /// Makes the endpoint if there is none. One that an operator made stays as it is.
     async fn endpoint(&self, client: &mut OverlayServiceClient<Channel>) -> Result<(), Status> {
         if self.addresses.is_empty() {
