@@ -15,7 +15,7 @@ NEXTEST_ARGS ?=
 CASES ?= all
 PERF_ARGS ?=
 
-.PHONY: help run lab labs build test test-rust test-labs test-doc lint fmt loom test-matrix perf bridge-scale full-table deps-build deps-run deps-test deps-perf deps-labs clean
+.PHONY: help run lab labs build test test-rust test-labs test-doc lint fmt loom test-matrix test-fresh perf bridge-scale full-table deps-build deps-run deps-test deps-perf deps-labs clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -90,6 +90,9 @@ loom: deps-test ## model-check the snapshot cell, the FDB and the wake-up of wor
 
 test-matrix: ## the tests on Debian 12 and 13, in roots made with mmdebstrap (MATRIX="13" for one)
 	@$(SCRIPTS)/matrix $(MATRIX)
+
+test-fresh: ## `make run` on a fresh Debian 12 and 13 with nothing but a toolchain (MATRIX="13" for one)
+	@$(SCRIPTS)/fresh $(MATRIX)
 
 perf: deps-perf ## measure against testpmd (CASES=quick takes two minutes; all, forward, ipv4-10k,fib …)
 	$(CARGO) build --release -p ferroute-control -p ferroute-perf --bins

@@ -11,6 +11,7 @@ use bytemuck::Zeroable;
 
 use crate::drops::DropReason;
 use crate::ids::{AdjacencyId, BridgeId, InterfaceId, TunnelId};
+use crate::policer::Source;
 use crate::punt::PuntClass;
 use crate::wire::mpls::Label;
 
@@ -157,6 +158,24 @@ pub const MAX_ADJACENCIES: usize = 1 << 18;
 /// Most tunnels that are counted.
 pub const MAX_TUNNELS: usize = 1 << 16;
 
+/// Packets for the exception path, by [`PuntClass::index`].
+#[derive(Debug)]
+pub struct Punts {
+    /// Handed to it.
+    pub passed: [Counter; PuntClass::COUNT],
+    /// Held back by the policer or a full ring.
+    pub refused: [Counter; PuntClass::COUNT],
+}
+
+impl Default for Punts {
+    fn default() -> Self {
+        Self {
+            passed: counters(),
+            refused: counters(),
+        }
+    }
+}
+
 /// The counters of one worker.
 #[derive(Debug)]
 pub struct WorkerCounters {
@@ -179,10 +198,6 @@ pub struct WorkerCounters {
     pub inject_tx: Counter,
     /// Of those, not taken by the transmit queue, or for a port that this worker cannot send on.
     pub inject_dropped: Counter,
-    /// Packets handed to the exception path, by [`PuntClass::index`].
-    pub punt_passed: [Counter; PuntClass::COUNT],
-    /// Packets that the policer or a full ring held back, by [`PuntClass::index`].
-    pub punt_refused: [Counter; PuntClass::COUNT],
     /// Bursts that held at least one packet.
     pub bursts: Counter,
     /// Passes over all queues.
@@ -203,6 +218,7 @@ pub struct WorkerCounters {
     pub stage_cycles: [Counter; Stage::COUNT],
     /// Packets of those bursts that went through each stage.
     pub stage_packets: [Counter; Stage::COUNT],
+    punts: Box<[Punts; Source::COUNT]>,
     interfaces: Box<[InterfaceCounters]>,
     adjacencies: Box<[Traffic]>,
     bridges: Box<[BridgeCounters]>,
@@ -235,8 +251,6 @@ impl WorkerCounters {
             injected: Counter::default(),
             inject_tx: Counter::default(),
             inject_dropped: Counter::default(),
-            punt_passed: counters(),
-            punt_refused: counters(),
             bursts: Counter::default(),
             passes: Counter::default(),
             idle_passes: Counter::default(),
@@ -247,12 +261,30 @@ impl WorkerCounters {
             asleep_cycles: Counter::default(),
             stage_cycles: counters(),
             stage_packets: counters(),
+            punts: Box::new(std::array::from_fn(|_| Punts::default())),
             interfaces: bytemuck::zeroed_slice_box(MAX_INTERFACES),
             adjacencies: bytemuck::zeroed_slice_box(MAX_ADJACENCIES),
             bridges: bytemuck::zeroed_slice_box(MAX_BRIDGES),
             tunnels: bytemuck::zeroed_slice_box(MAX_TUNNELS),
             labels: bytemuck::zeroed_slice_box(Label::COUNT),
         }
+    }
+
+    /// What was counted of packets for the exception path that came from here.
+    #[inline]
+    #[must_use]
+    pub fn punts(&self, source: Source) -> &Punts {
+        &self.punts[source.index()]
+    }
+
+    /// Packets of a class that were handed to the exception path, and that were held back, wherever they came from.
+    #[must_use]
+    pub fn punts_of(&self, class: PuntClass) -> (u64, u64) {
+        let sum = |of: fn(&Punts) -> &[Counter; PuntClass::COUNT]| {
+            let all = self.punts.iter();
+            all.map(|punts| of(punts)[class.index()].get()).sum()
+        };
+        (sum(|punts| &punts.passed), sum(|punts| &punts.refused))
     }
 
     /// What was counted on an interface.

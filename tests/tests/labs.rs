@@ -15,6 +15,8 @@ mod j_cluster;
 mod k1_services;
 #[path = "labs/m_anycast.rs"]
 mod m_anycast;
+#[path = "labs/multihoming.rs"]
+mod multihoming;
 #[path = "labs/s11_deaths.rs"]
 mod s11_deaths;
 #[path = "labs/s14_scale.rs"]

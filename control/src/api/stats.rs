@@ -4,7 +4,7 @@ use super::message::numa;
 use crate::core::handle::CoreHandle;
 use crate::core::request::StatsRequest;
 use crate::model::stats::{
-    DropView, FibView, MemoryView, PacketPoolView, PuntView, StageView, WorkerView,
+    DropView, FibView, MemoryView, PacketPoolView, PuntSourceView, PuntView, StageView, WorkerView,
 };
 use ferroute_proto::v1 as pb;
 use ferroute_proto::v1::stats_service_server::StatsService;
@@ -155,6 +155,18 @@ impl From<PuntView> for pb::PuntClass {
             policed_packets: view.policed_packets,
             rate_pps: view.rate_pps,
             burst_packets: view.burst_packets,
+            share_pps: view.share_pps,
+            sources: view.sources.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<PuntSourceView> for pb::PuntSource {
+    fn from(view: PuntSourceView) -> Self {
+        Self {
+            port: view.port.map_or_else(String::new, |port| port.to_string()),
+            passed_packets: view.passed_packets,
+            policed_packets: view.policed_packets,
         }
     }
 }

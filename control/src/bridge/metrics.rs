@@ -126,7 +126,7 @@ const FOLLOWER: [Column<BridgeFollower, u64>; 4] = [
         |s| s.unreadable,
     ),
 ];
-const STATIONS: [Column<BridgeStations, u64>; 5] = [
+const STATIONS: [Column<BridgeStations, u64>; 6] = [
     (
         "ferroute_bridge_bridged_vnis",
         "Bridged VNIs that the router has.",
@@ -146,6 +146,11 @@ const STATIONS: [Column<BridgeStations, u64>; 5] = [
         "ferroute_bridge_local_stations",
         "Stations of the router that the kernel has.",
         |s| s.local,
+    ),
+    (
+        "ferroute_bridge_segments",
+        "Ethernet segments that the router has for groups of remote ends.",
+        |s| s.segments,
     ),
     (
         "ferroute_bridge_stations_refused",

@@ -102,6 +102,7 @@ struct Stations {
     ends: u64,
     remote: u64,
     local: u64,
+    segments: u64,
     refused: u64,
     problems: Vec<String>,
 }
@@ -281,6 +282,7 @@ impl From<v1::BridgeSource> for Source {
                 ends: stations.ends,
                 remote: stations.remote,
                 local: stations.local,
+                segments: stations.segments,
                 refused: stations.refused,
                 problems: stations.problems,
             }),
@@ -398,8 +400,8 @@ impl Source {
 impl Stations {
     fn text(&self) -> String {
         format!(
-            "{} VNIs, {} remote ends, {} remote, {} local, {} refused",
-            self.vnis, self.ends, self.remote, self.local, self.refused
+            "{} VNIs, {} remote ends, {} segments, {} remote, {} local, {} refused",
+            self.vnis, self.ends, self.segments, self.remote, self.local, self.refused
         )
     }
 }

@@ -20,6 +20,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::time::Duration;
 
 /// Stamps are in nanoseconds: ten to the minus this.
@@ -118,10 +119,13 @@ impl Capture {
         let mut file = Pcapng::start(out, snap_bytes).map_err(fail)?;
         session.output.aside("capturing, until Ctrl-C");
         let mut captured = Captured::default();
+        // Listens all the time: one that came while an answer was dealt with is not missed.
+        let mut interrupted = pin!(tokio::signal::ctrl_c());
         loop {
             let answer = tokio::select! {
+                biased;
+                _ = &mut interrupted => None,
                 answer = answers.message() => answer?,
-                _ = tokio::signal::ctrl_c() => None,
             };
             let Some(answer) = answer else { break };
             let more_lost = answer.lost_frames.saturating_sub(captured.lost_frames);

@@ -46,6 +46,9 @@ pub enum CliError {
         /// Why it was not found.
         source: tonic::transport::Error,
     },
+    /// The connection ended before the answer did.
+    #[error("the connection to the router was lost: {}", innermost(.0))]
+    Lost(Box<Status>),
     /// The bridge cannot be reached.
     #[error(
         "cannot reach the bridge at {server}: {}; is ferroute-bridge running, and may you use its socket?",
@@ -114,7 +117,11 @@ pub enum CliError {
 
 impl From<Status> for CliError {
     fn from(status: Status) -> Self {
-        Self::Refused(Box::new(status))
+        // What the router says itself has no cause on this side.
+        match status.source() {
+            Some(_) => Self::Lost(Box::new(status)),
+            None => Self::Refused(Box::new(status)),
+        }
     }
 }
 
@@ -145,7 +152,7 @@ impl CliError {
     pub(super) fn code(&self) -> u8 {
         match self {
             Self::Refused(status) if status.code() == Code::Unavailable => 3,
-            Self::Unreachable { .. } | Self::BridgeUnreachable { .. } => 3,
+            Self::Unreachable { .. } | Self::Lost(_) | Self::BridgeUnreachable { .. } => 3,
             Self::Words(_) | Self::Line { .. } | Self::NoTlsFile(_) | Self::Read { .. } => 2,
             _ => 1,
         }
@@ -254,6 +261,17 @@ mod tests {
             Code::Unimplemented.description()
         );
         assert_eq!(CliError::from(Status::unavailable("gone")).code(), 3);
+    }
+
+    #[test]
+    fn a_lost_connection_is_told_as_such() {
+        let cause = io::Error::new(io::ErrorKind::ConnectionReset, "reset by peer");
+        let error = CliError::from(Status::from_error(Box::new(cause)));
+        assert_eq!(
+            error.to_string(),
+            "the connection to the router was lost: reset by peer"
+        );
+        assert_eq!(error.code(), 3);
     }
 
     #[test]

@@ -151,6 +151,27 @@ struct PuntRow {
     policed_packets: u64,
     rate_pps: u64,
     burst_packets: u64,
+    share_pps: u64,
+    sources: Vec<PuntSource>,
+}
+
+/// Packets of a punt class from one place.
+#[derive(Clone, Debug, Serialize)]
+struct PuntSource {
+    /// None for the host.
+    port: Option<String>,
+    passed_packets: u64,
+    policed_packets: u64,
+}
+
+impl From<v1::PuntSource> for PuntSource {
+    fn from(source: v1::PuntSource) -> Self {
+        Self {
+            port: Some(source.port).filter(|port| !port.is_empty()),
+            passed_packets: source.passed_packets,
+            policed_packets: source.policed_packets,
+        }
+    }
 }
 
 impl From<v1::PuntClass> for PuntRow {
@@ -161,12 +182,22 @@ impl From<v1::PuntClass> for PuntRow {
             policed_packets: class.policed_packets,
             rate_pps: class.rate_pps,
             burst_packets: class.burst_packets,
+            share_pps: class.share_pps,
+            sources: class.sources.into_iter().map(Into::into).collect(),
         }
     }
 }
 
 impl Row for PuntRow {
-    const COLUMNS: &'static [&'static str] = &["CLASS", "PASSED", "POLICED", "RATE", "BURST"];
+    const COLUMNS: &'static [&'static str] = &[
+        "CLASS",
+        "PASSED",
+        "POLICED",
+        "RATE",
+        "BURST",
+        "SHARE",
+        "POLICED BY PORT",
+    ];
 
     fn cells(&self) -> Vec<String> {
         let numbers = [
@@ -174,9 +205,20 @@ impl Row for PuntRow {
             self.policed_packets,
             self.rate_pps,
             self.burst_packets,
+            self.share_pps,
         ];
+        let policed = self
+            .sources
+            .iter()
+            .filter(|source| source.policed_packets > 0);
+        let policed = policed.map(|source| {
+            let port = source.port.as_deref().unwrap_or("host");
+            format!("{port} {}", source.policed_packets)
+        });
+        let policed: Vec<_> = policed.collect();
         std::iter::once(self.class.clone())
             .chain(numbers.map(|number| number.to_string()))
+            .chain([policed.join(", ")])
             .collect()
     }
 }

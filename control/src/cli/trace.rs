@@ -12,6 +12,7 @@ use ferroute_proto::v1;
 use ferroute_proto::v1::trace_service_client::TraceServiceClient;
 use serde::Serialize;
 use std::fmt::Write as _;
+use std::pin::pin;
 use step::StepRow;
 
 /// Which packets, and how many.
@@ -36,10 +37,13 @@ impl Trace {
             .into_inner();
         session.output.aside("tracing, until Ctrl-C");
         let mut lost = 0;
+        // Listens all the time: one that came while an answer was dealt with is not missed.
+        let mut interrupted = pin!(tokio::signal::ctrl_c());
         loop {
             let answer = tokio::select! {
+                biased;
+                _ = &mut interrupted => None,
                 answer = answers.message() => answer?,
-                _ = tokio::signal::ctrl_c() => None,
             };
             let Some(answer) = answer else { break };
             for packet in answer.packets {

@@ -29,8 +29,9 @@ impl Default for Twin {
     }
 }
 
-/// How many packets of each class a worker hands to the exception path. Every worker has its own
-/// buckets, so the router as a whole takes up to this times the number of workers.
+/// How many packets of each class a worker hands to the exception path, of all ports together. Each port has an even share that
+/// no other can take, and what others leave of theirs. Every worker has its own buckets, so the router as a whole takes up to
+/// this times the number of workers.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Punt {

@@ -65,7 +65,8 @@ pub struct Config {
     pub mempool: system::Mempool,
     /// The kernel netdevs that get what the router does not handle itself.
     pub twin: exception::Twin,
-    /// How many packets of each class reach the exception path.
+    /// How many packets of each class reach the exception path from each worker, of all ports together. Each port has an even share of
+    /// that, which no other can take, and what others leave of theirs.
     pub punt: exception::Punt,
     /// ICMP and ICMPv6 that the router itself sends.
     pub icmp: exception::Icmp,

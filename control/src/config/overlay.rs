@@ -109,6 +109,10 @@ pub struct Endpoint {
     /// The VRF of what comes out of IP in IP and GUE; absent: these are not taken out.
     #[serde(default)]
     pub ip_vrf: Option<VrfName>,
+    /// The largest packet in bytes for TCP connections that are opened out of IP in IP and GUE: the MSS of SYN and SYN-ACK is
+    /// lowered to what fits; absent: left to their ends.
+    #[serde(default)]
+    pub tcp_mtu: Option<Mtu>,
 }
 
 impl Endpoint {
@@ -227,6 +231,10 @@ pub struct Label {
     /// Whether its TTL goes over into what is below.
     #[serde(default)]
     pub ttl_mode: TunnelMode,
+    /// The largest packet in bytes for TCP connections that are opened out of labels into this VRF, by whichever: the MSS of
+    /// SYN and SYN-ACK is lowered to what fits; absent: left to their ends.
+    #[serde(default)]
+    pub tcp_mtu: Option<Mtu>,
 }
 
 impl Label {

@@ -7,10 +7,12 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use ferroute_dataplane::ids::{AdjacencyId, BridgeId, InterfaceId, TunnelId};
+use ferroute_dataplane::ids::{AdjacencyId, BridgeId, InterfaceId, PortId, TunnelId};
+use ferroute_dataplane::policer::Source;
 use ferroute_dataplane::wire::mpls::Label;
 
 use super::router::Router;
+use super::stats::PuntCounts;
 use crate::model::bridge::DomainCounters;
 use crate::model::interface::InterfaceCounters;
 use crate::model::port::Traffic;
@@ -18,6 +20,7 @@ use crate::model::port::Traffic;
 /// What was counted before, by number; nothing where nothing was.
 #[derive(Debug, Default)]
 pub(super) struct Baselines {
+    ports: HashMap<PortId, PuntCounts>,
     interfaces: HashMap<InterfaceId, InterfaceCounters>,
     bridges: HashMap<BridgeId, DomainCounters>,
     tunnels: HashMap<TunnelId, Traffic>,
@@ -39,6 +42,12 @@ fn before<K: Eq + Hash, C: Copy + Default>(of: &HashMap<K, C>, number: K) -> C {
 }
 
 impl Router {
+    /// Begins to count for a port.
+    pub(super) fn count_port(&mut self, id: PortId) {
+        let counted = self.punts_counted(Source::port(id));
+        set(&mut self.baselines.ports, id, counted);
+    }
+
     /// Begins to count for an interface.
     pub(super) fn count_interface(&mut self, id: InterfaceId) {
         let counted = self.interface_counted(id);
@@ -67,6 +76,12 @@ impl Router {
     pub(super) fn count_label(&mut self, label: Label) {
         let counted = self.sum_of(|counters| counters.label(label));
         set(&mut self.baselines.labels, label, counted);
+    }
+
+    /// What was counted of packets for the exception path since their port came.
+    pub(super) fn punt_counts(&self, id: PortId) -> PuntCounts {
+        let before = before(&self.baselines.ports, id);
+        self.punts_counted(Source::port(id)).since(before)
     }
 
     /// What was counted on an interface since it came.

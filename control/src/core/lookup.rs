@@ -4,6 +4,9 @@ use std::net::IpAddr;
 
 use ferroute_dataplane::ids::{NextHopId, VrfId};
 use ferroute_dataplane::snapshot::nexthop::NextHop;
+use ferroute_dataplane::wire::address::{
+    Ipv4Destination, Ipv6Destination, ipv4_destination, ipv6_destination,
+};
 use ferroute_dataplane::wire::ethernet::EtherType;
 use ipnet::IpNet;
 
@@ -145,7 +148,12 @@ impl Router {
             .id(&query.vrf)
             .ok_or(ListError::UnknownVrf { vrf: query.vrf })?;
         let destination = query.destination;
-        if destination.is_unspecified() || Prefix::host(destination).is_reserved() {
+        // What workers do with the others depends on the interface that they come by.
+        let is_looked_up = match destination {
+            IpAddr::V4(v4) => ipv4_destination(v4) == Ipv4Destination::Unicast,
+            IpAddr::V6(v6) => ipv6_destination(v6) == Ipv6Destination::Unicast,
+        };
+        if !is_looked_up {
             return Err(ListError::NotRouted { destination });
         }
         let next_hop = self.fib_says(vrf, query.destination);

@@ -1,6 +1,7 @@
 //! Ports: DPDK devices, each with an interface of the same name.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU16;
 
 use dpdk_sys::PortError as DeviceError;
 use dpdk_sys::port::AttachError;
@@ -89,7 +90,11 @@ impl Router {
         if self.interfaces.id(&name).is_some() {
             return Err(PortError::NameTaken { name });
         }
-        if let Some((port, _)) = self.ports.iter().find(|(_, p)| p.device == device) {
+        if let Some((port, _)) = self
+            .ports
+            .iter()
+            .find(|(_, p)| p.device.identity() == device.identity())
+        {
             return Err(PortError::DeviceTaken {
                 device,
                 port: *port,
@@ -110,6 +115,8 @@ impl Router {
                 link: Link::default(),
             },
         );
+        self.count_port(id);
+        self.share_punts();
         let made = self.interfaces.add(name, |interface| Interface {
             name,
             id: interface,
@@ -162,7 +169,17 @@ impl Router {
         Ok(view)
     }
 
+    /// Divides what may go to the exception path between the ports that there are. Workers know it after the next
+    /// [`finish`](Router::finish).
+    fn share_punts(&mut self) {
+        let ports = u16::try_from(self.ports.len()).unwrap_or(u16::MAX);
+        let ports = NonZeroU16::new(ports).unwrap_or(NonZeroU16::MIN);
+        self.plane.edit().punt_policy.ports = ports;
+    }
+
     fn give_back(&mut self, id: PortId) {
+        self.share_punts();
+        self.finish();
         if let Err(error) = self.hardware.detach(id) {
             tracing::warn!(port = %id, %error, "the device could not be given back");
         }

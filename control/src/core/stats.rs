@@ -1,17 +1,38 @@
 //! What the router counts about itself, as clients see it.
 
-use ferroute_dataplane::counters::{Counter, Stage};
+use ferroute_dataplane::counters::Stage;
 use ferroute_dataplane::drops::DropReason;
-use ferroute_dataplane::policer::Rate;
+use ferroute_dataplane::policer::Source;
 use ferroute_dataplane::punt::PuntClass;
 
 use super::router::Router;
+use crate::model::name::InterfaceName;
 use crate::model::prefix::Family;
 use crate::model::stats::{
-    DropView, FibView, InterfaceStatsView, MemoryView, PacketPoolView, PuntView, StageView,
-    WorkerView,
+    DropView, FibView, InterfaceStatsView, MemoryView, PacketPoolView, PuntSourceView, PuntView,
+    StageView, WorkerView,
 };
 use crate::model::system::SystemView;
+
+/// Packets for the exception path that came from one place, by [`PuntClass::index`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct PuntCounts {
+    passed: [u64; PuntClass::COUNT],
+    refused: [u64; PuntClass::COUNT],
+}
+
+impl PuntCounts {
+    /// What came after this.
+    pub(super) fn since(self, before: Self) -> Self {
+        let since = |now: [u64; PuntClass::COUNT], before: [u64; PuntClass::COUNT]| {
+            std::array::from_fn(|class| now[class].saturating_sub(before[class]))
+        };
+        Self {
+            passed: since(self.passed, before.passed),
+            refused: since(self.refused, before.refused),
+        }
+    }
+}
 
 impl Router {
     /// Takes the samples from which rates are computed.
@@ -97,25 +118,54 @@ impl Router {
 
     /// Punt classes in their order.
     pub(super) fn punt_views(&self) -> Vec<PuntView> {
+        let ports = self.ports.iter();
+        let ports = ports.map(|(name, port)| (Some(*name), self.punt_counts(port.id)));
+        let host = (None, self.punts_counted(Source::HOST));
+        let sources: Vec<_> = ports.chain([host]).collect();
         let workers = self.hardware.workers();
+        let policy = self.plane.draft().punt_policy;
         let hz = self.settings.ticks_hz;
         let view = |class: PuntClass| {
-            let sum = |of: &dyn Fn(&ferroute_dataplane::counters::WorkerCounters) -> &Counter| {
-                workers.iter().map(|w| of(&w.counters).get()).sum()
+            let place = class.index();
+            let rate = policy.rates[place];
+            let counted = workers.iter().map(|w| w.counters.punts_of(class));
+            let (passed_packets, policed_packets) =
+                counted.fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
+            let of_source = |(port, counts): &(Option<InterfaceName>, PuntCounts)| PuntSourceView {
+                port: *port,
+                passed_packets: counts.passed[place],
+                policed_packets: counts.refused[place],
             };
-            let Rate {
-                ticks_per_packet,
-                burst_ticks,
-            } = self.plane.draft().punt_policy.rates[class.index()];
+            let sources = sources.iter().map(of_source);
+            let counted = |s: &PuntSourceView| s.passed_packets + s.policed_packets > 0;
             PuntView {
                 class,
-                passed_packets: sum(&|c| &c.punt_passed[class.index()]),
-                policed_packets: sum(&|c| &c.punt_refused[class.index()]),
-                rate_pps: hz / ticks_per_packet.max(1),
-                burst_packets: burst_ticks / ticks_per_packet.max(1),
+                passed_packets,
+                policed_packets,
+                rate_pps: hz / rate.ticks_per_packet.max(1),
+                burst_packets: rate.burst_ticks / rate.ticks_per_packet.max(1),
+                share_pps: hz / rate.share(policy.ports).ticks_per_packet.max(1),
+                sources: sources.filter(counted).collect(),
             }
         };
         PuntClass::ALL.into_iter().map(view).collect()
+    }
+
+    /// What all workers counted of packets for the exception path that came from here.
+    pub(super) fn punts_counted(&self, source: Source) -> PuntCounts {
+        let mut sum = PuntCounts::default();
+        for worker in self.hardware.workers() {
+            let punts = worker.counters.punts(source);
+            for (to, from) in [
+                (&mut sum.passed, &punts.passed),
+                (&mut sum.refused, &punts.refused),
+            ] {
+                to.iter_mut()
+                    .zip(from)
+                    .for_each(|(to, from)| *to += from.get());
+            }
+        }
+        sum
     }
 
     /// Where memory went.

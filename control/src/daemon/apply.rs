@@ -318,11 +318,14 @@ async fn overlays(config: &Config, core: &CoreHandle, errors: &mut Errors) {
     for (place, endpoint) in config.endpoints.iter().enumerate() {
         let field = || format!("endpoints[{place}]");
         match endpoint.spec().map(Box::new) {
-            Ok(spec) => errors.note(
-                field,
-                core.call(|reply| OverlayRequest::CreateEndpoint(spec, reply).into())
-                    .await,
-            ),
+            Ok(spec) => {
+                let made = core
+                    .call(|reply| OverlayRequest::CreateEndpoint(spec, reply).into())
+                    .await;
+                let interface = made.as_ref().ok().and_then(|view| view.ip_interface);
+                errors.note(field, made);
+                tcp_mtu(field, interface, endpoint.tcp_mtu, core, errors).await;
+            }
             Err(error) => errors.add(field(), error),
         }
     }
@@ -344,11 +347,14 @@ async fn overlays(config: &Config, core: &CoreHandle, errors: &mut Errors) {
     for (place, label) in config.labels.iter().enumerate() {
         let field = || format!("labels[{place}]");
         match label.spec().map(Box::new) {
-            Ok(spec) => errors.note(
-                field,
-                core.call(|reply| OverlayRequest::PutLabel(spec, None, reply).into())
-                    .await,
-            ),
+            Ok(spec) => {
+                let made = core
+                    .call(|reply| OverlayRequest::PutLabel(spec, None, reply).into())
+                    .await;
+                let interface = made.as_ref().ok().and_then(|view| view.interface);
+                errors.note(field, made);
+                tcp_mtu(field, interface, label.tcp_mtu, core, errors).await;
+            }
             Err(error) => errors.add(field(), error),
         }
     }

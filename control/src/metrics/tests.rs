@@ -14,7 +14,7 @@ use crate::model::page::Page;
 use crate::model::port::{Link, PortError, PortStats, PortView, Traffic};
 use crate::model::prefix::Family;
 use crate::model::stats::{
-    DropView, FibView, MemoryView, PacketPoolView, PuntView, StageView, WorkerView,
+    DropView, FibView, MemoryView, PacketPoolView, PuntSourceView, PuntView, StageView, WorkerView,
 };
 use crate::model::system::SystemView;
 use ferroute_dataplane::drops::DropReason;
@@ -121,6 +121,12 @@ fn answer(request: Request) {
                 policed_packets: 6,
                 rate_pps: 100,
                 burst_packets: 10,
+                share_pps: 50,
+                sources: vec![PuntSourceView {
+                    port: Some("p0".parse().unwrap()),
+                    passed_packets: 7,
+                    policed_packets: 6,
+                }],
             };
             drop(reply.send(Ok(PuntClass::ALL.map(view).to_vec())));
         }
@@ -347,7 +353,7 @@ async fn every_number_of_the_router_is_a_metric() {
             3.0,
         ),
         (
-            "ferroute_punt_policed_packets_total{class=\"tcp_open\"}",
+            "ferroute_punt_policed_packets_total{class=\"tcp_open\",port=\"p0\"}",
             6.0,
         ),
         (

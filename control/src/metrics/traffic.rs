@@ -5,7 +5,7 @@ use super::exposition::Kind::{Counter, Gauge};
 use super::exposition::{Column, columns};
 use crate::model::interface::InterfaceView;
 use crate::model::port::{PortStats, PortView};
-use crate::model::stats::{DropView, PuntView, StageView, WorkerView};
+use crate::model::stats::{DropView, PuntSourceView, PuntView, StageView, WorkerView};
 
 const WORKER_COUNTERS: [Column<WorkerView, u64>; 11] = [
     (
@@ -153,7 +153,7 @@ pub(super) fn drops(to: &mut Exposition, views: &[DropView]) {
     );
 }
 
-const PUNT_COUNTERS: [Column<PuntView, u64>; 2] = [
+const PUNT_COUNTERS: [Column<PuntSourceView, u64>; 2] = [
     (
         "ferroute_punt_passed_packets_total",
         "Packets for the exception path that were let through.",
@@ -167,9 +167,17 @@ const PUNT_COUNTERS: [Column<PuntView, u64>; 2] = [
 ];
 
 pub(super) fn punts(to: &mut Exposition, views: &[PuntView]) {
-    let rows: Vec<_> = views
+    let sources = views.iter().flat_map(|view| {
+        let class = view.class.name();
+        view.sources.iter().map(move |source| (class, source))
+    });
+    let port = |source: &PuntSourceView| source.port.map_or("host".to_owned(), |p| p.to_string());
+    let named: Vec<_> = sources
+        .map(|(class, source)| (class, port(source), source))
+        .collect();
+    let rows: Vec<_> = named
         .iter()
-        .map(|view| ([("class", view.class.name())], view))
+        .map(|(class, port, source)| ([("class", *class), ("port", port.as_str())], *source))
         .collect();
     columns(to, Counter, &PUNT_COUNTERS, &rows);
 }

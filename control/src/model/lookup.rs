@@ -78,6 +78,6 @@ reasons! {
             vrf: VrfName } = "UNKNOWN_VRF", NotFound, "there is no VRF {vrf}";
         /// Packets to the destination are not looked up.
         NotRouted { /// The destination.
-            destination: IpAddr } = "ADDRESS_INVALID", Invalid, "{destination} is multicast, broadcast, loopback, link-local or unspecified: no table is asked for it";
+            destination: IpAddr } = "ADDRESS_INVALID", Invalid, "{destination} is multicast, broadcast, loopback, link-local or reserved: no table is asked for it";
     }
 }

@@ -28,6 +28,20 @@ impl Device {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The device without its arguments, a PCI address in full: no two ports have the same.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        let name = self.0.split(',').next().unwrap_or_default();
+        let address = name.strip_prefix("pci:").unwrap_or(name);
+        let short = address.len() == 7 && address.as_bytes().get(2) == Some(&b':');
+        let full = address.len() == 12 && address.as_bytes().get(7) == Some(&b':');
+        match (short, full) {
+            (true, _) => format!("0000:{}", address.to_ascii_lowercase()),
+            (_, true) => address.to_ascii_lowercase(),
+            _ => name.to_owned(),
+        }
+    }
 }
 
 impl FromStr for Device {
@@ -263,5 +277,26 @@ reasons! {
         Driver { /// What was tried.
             operation: &'static str, /// What the driver said.
             message: String } = "DRIVER", Internal, "the driver failed to {operation}: {message}";
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_the_same_however_it_is_written() {
+        let identity = |text: &str| text.parse::<Device>().unwrap().identity();
+        for text in [
+            "0000:3b:00.0",
+            "3b:00.0",
+            "3B:00.0,mprq_en=1",
+            "pci:0000:3b:00.0",
+        ] {
+            assert_eq!(identity(text), "0000:3b:00.0", "{text}");
+        }
+        assert_eq!(identity("net_tap0,iface=t0"), "net_tap0");
+        assert_ne!(identity("net_tap0"), identity("net_tap1"));
+        assert_eq!(identity("net_Tap:"), "net_Tap:");
     }
 }

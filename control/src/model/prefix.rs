@@ -2,6 +2,9 @@
 
 use super::reason::reasons;
 use ferroute_dataplane::mac::Mac;
+use ferroute_dataplane::wire::address::{
+    Ipv4Destination, Ipv6Destination, ipv4_destination, ipv6_destination,
+};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::fmt;
 use std::net::IpAddr;
@@ -94,20 +97,24 @@ pub fn address(octets: &[u8]) -> Result<IpAddr, AddressError> {
     }
 }
 
-/// The address with these octets, which is that of a station: not unspecified, a group's, a loopback's or IPv4's
-/// limited broadcast.
+/// The address with these octets, which is that of a station, and may stand in packets: not unspecified, a group's, a loopback's,
+/// reserved (240/4, 0/8) or IPv4-mapped.
 ///
 /// # Errors
 /// [`AddressError::InvalidAddress`] and [`AddressError::NotUnicast`].
 pub fn station(octets: &[u8]) -> Result<IpAddr, AddressError> {
     let address = address(octets)?;
-    let broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
-    let other =
-        address.is_unspecified() || address.is_multicast() || address.is_loopback() || broadcast;
-    if other {
-        Err(AddressError::NotUnicast { address })
-    } else {
+    let is_station = match address {
+        IpAddr::V4(v4) => ipv4_destination(v4) == Ipv4Destination::Unicast,
+        IpAddr::V6(v6) => matches!(
+            ipv6_destination(v6),
+            Ipv6Destination::Unicast | Ipv6Destination::LinkLocal
+        ),
+    };
+    if is_station {
         Ok(address)
+    } else {
+        Err(AddressError::NotUnicast { address })
     }
 }
 
@@ -146,12 +153,6 @@ impl Prefix {
     /// [`AddressError::InvalidAddress`], [`AddressError::PrefixLength`], [`AddressError::HostBits`].
     pub fn from_octets(octets: &[u8], length: u32) -> Result<Self, AddressError> {
         network(octets, length)?.try_into()
-    }
-
-    /// The prefix of this address alone.
-    #[must_use]
-    pub fn host(address: IpAddr) -> Self {
-        Self(address.into())
     }
 
     /// The prefix as a network.

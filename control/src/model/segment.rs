@@ -31,6 +31,17 @@ impl SegmentId {
     /// Its length in octets.
     pub const LEN: usize = 10;
 
+    /// A number for a segment whose own is not known: of type 0, where all else may be anything (RFC 7432 section 5), with a
+    /// number in somebody's namespace.
+    #[must_use]
+    pub const fn made_up(namespace: u32, number: u32) -> Self {
+        /// Not zero, so that it is none of the reserved.
+        const MARK: u8 = 0x66;
+        let [a, b, c, d] = namespace.to_be_bytes();
+        let [e, f, g, h] = number.to_be_bytes();
+        Self([0, MARK, a, b, c, d, e, f, g, h])
+    }
+
     /// Its octets, the type (RFC 7432 section 5) first.
     #[must_use]
     pub const fn octets(&self) -> [u8; Self::LEN] {

@@ -87,7 +87,7 @@ pub struct InterfaceStatsView {
 }
 
 /// One class of packets for the exception path.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PuntView {
     /// The class.
     pub class: PuntClass,
@@ -99,6 +99,21 @@ pub struct PuntView {
     pub rate_pps: u64,
     /// Policer: packets at once.
     pub burst_packets: u64,
+    /// Policer: what each port has of the rate whatever others send.
+    pub share_pps: u64,
+    /// The same packets by where they came from, those of ports that are gone left out.
+    pub sources: Vec<PuntSourceView>,
+}
+
+/// Packets of a class for the exception path that came from one place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PuntSourceView {
+    /// The port; none for what the host sent into a bridge domain.
+    pub port: Option<InterfaceName>,
+    /// Let through.
+    pub passed_packets: u64,
+    /// Dropped by the policer.
+    pub policed_packets: u64,
 }
 
 /// Where memory went.

@@ -299,17 +299,16 @@ impl Forwarder {
             (Verdict::Ipv6(key), Onward::Lookup) => {
                 self.batch.ipv6.push_later(slot, key, vrf.ipv6.view());
             }
-            (Verdict::Ipv4(_), Onward::NextHop(next_hop)) => {
+            (Verdict::Ipv4(_) | Verdict::Ipv6(_), Onward::NextHop(next_hop)) => {
                 if snapshot.clamps > 0 {
-                    self.clamp_at(snapshot, slot, EtherType::IPV4);
+                    let family = [EtherType::IPV6, EtherType::IPV4][usize::from(is_ipv4)];
+                    self.clamp_at(snapshot, slot, family);
                 }
-                self.detour::<4>(snapshot, slot as u8, next_hop, now_ticks);
-            }
-            (Verdict::Ipv6(_), Onward::NextHop(next_hop)) => {
-                if snapshot.clamps > 0 {
-                    self.clamp_at(snapshot, slot, EtherType::IPV6);
+                if is_ipv4 {
+                    self.detour::<4>(snapshot, slot as u8, next_hop, now_ticks);
+                } else {
+                    self.detour::<6>(snapshot, slot as u8, next_hop, now_ticks);
                 }
-                self.detour::<6>(snapshot, slot as u8, next_hop, now_ticks);
             }
             (Verdict::Punt(reason, class), _) => {
                 self.punt(snapshot, slot, reason, class, now_ticks);

@@ -47,7 +47,7 @@ use crate::counters::{MAX_BRIDGES, Stage, WorkerCounters};
 use crate::drops::DropReason;
 use crate::fib::View;
 use crate::ids::{AdjacencyId, InterfaceId, MAX_PORTS, PortId};
-use crate::policer::{Bucket, Policer};
+use crate::policer::{Bucket, Policer, Source};
 use crate::punt::{Punt, PuntClass, PuntReason};
 use crate::snapshot::Snapshot;
 use crate::trace::Watch;
@@ -95,6 +95,8 @@ pub struct Forwarder {
     counters: Arc<WorkerCounters>,
     punts: Arc<ArrayQueue<Punt>>,
     policer: Policer,
+    /// From where the burst came.
+    source: Source,
     learner: Learner,
     copies: MbufSource,
     /// What each bridge domain may still flood.
@@ -119,6 +121,7 @@ impl Forwarder {
             counters,
             punts: supplies.punts,
             policer: Policer::default(),
+            source: Source::HOST,
             learner: Learner::new(supplies.learns),
             copies: supplies.copies,
             storms: bytemuck::zeroed_slice_box(MAX_BRIDGES),
@@ -186,6 +189,7 @@ impl Forwarder {
     }
 
     fn process(&mut self, snapshot: &Snapshot, port: PortId, count: usize, now_ticks: u64) {
+        self.source = Source::port(port);
         self.counters.rx.add(count as u64);
         self.counters.bursts.add(1);
         self.bursts = self.bursts.wrapping_add(1);
@@ -260,6 +264,7 @@ impl Forwarder {
         if origin == Origin::Gateway {
             self.counters.interface(frame.interface).tx.add(1, bytes);
         }
+        self.source = Source::HOST;
         self.batch.take_alone(frame.mbuf, frame.interface);
         // The tables of the last burst may be gone.
         self.batch.ipv4.start(View::default());
@@ -304,11 +309,18 @@ impl Forwarder {
         class: PuntClass,
         now_ticks: u64,
     ) {
-        if !self.policer.allow(&snapshot.punt_policy, class, now_ticks) {
-            self.counters.punt_refused[class.index()].add(1);
+        if !self.may_punt(snapshot, class, now_ticks) {
+            self.counters.punts(self.source).refused[class.index()].add(1);
             return self.drop_packet(slot, reason.refused_as(DropReason::PuntPoliced));
         }
         self.hand_over(slot, reason, class);
+    }
+
+    /// Takes a token for a packet of the burst.
+    #[inline]
+    fn may_punt(&mut self, snapshot: &Snapshot, class: PuntClass, now_ticks: u64) -> bool {
+        let policy = &snapshot.punt_policy;
+        self.policer.allow(policy, self.source, class, now_ticks)
     }
 
     /// Hands the packet at `slot`, which has its token, to the exception path, if the ring has room.
@@ -337,10 +349,10 @@ impl Forwarder {
                     .punted
                     .add(1);
                 self.counters.punted.add(1);
-                self.counters.punt_passed[class.index()].add(1);
+                self.counters.punts(self.source).passed[class.index()].add(1);
             }
             Err(punt) => {
-                self.counters.punt_refused[class.index()].add(1);
+                self.counters.punts(self.source).refused[class.index()].add(1);
                 self.batch.packets[slot] = Some(punt.mbuf);
                 self.drop_packet(slot, reason.refused_as(DropReason::PuntRingFull));
             }

@@ -103,7 +103,7 @@ fn ipv4_to_one_host_behind_all_lengths() {
 
 #[test]
 fn ipv4_to_where_no_route_leads() {
-    hold("ipv4-missing", 375);
+    hold("ipv4-missing", 415);
 }
 
 #[test]

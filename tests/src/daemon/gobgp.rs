@@ -36,6 +36,8 @@ pub struct GoBgpPeer {
     pub multihop: Option<u8>,
     /// Whether it is a client of the reflection.
     pub reflector_client: bool,
+    /// Whether EVPN is spoken too.
+    pub evpn: bool,
 }
 
 impl GoBgpPeer {
@@ -47,17 +49,18 @@ impl GoBgpPeer {
             asn,
             multihop: None,
             reflector_client: false,
+            evpn: false,
         }
     }
 
     fn render(&self, router_id: Ipv4Addr) -> Value {
+        let families = ["ipv4-unicast", "ipv6-unicast", "l2vpn-evpn"];
+        let families = families.iter().take(if self.evpn { 3 } else { 2 });
+        let families = families.map(|name| json!({ "config": { "afi-safi-name": name } }));
         let mut peer = json!({
             "config": { "neighbor-address": self.address, "peer-as": self.asn },
             "timers": { "config": { "connect-retry": 1, "hold-time": 9, "keepalive-interval": 3 } },
-            "afi-safis": [
-                { "config": { "afi-safi-name": "ipv4-unicast" } },
-                { "config": { "afi-safi-name": "ipv6-unicast" } },
-            ],
+            "afi-safis": families.collect::<Vec<_>>(),
         });
         if let Some(ttl) = self.multihop {
             peer["ebgp-multihop"] = json!({ "config": { "enabled": true, "multihop-ttl": ttl } });

@@ -2,6 +2,7 @@
 
 use super::lab::{LIMIT, lab, routes, until, until_route};
 use ferroute_tests::Bridge;
+use serde_json::Value;
 use std::time::{Duration, Instant};
 
 pub(crate) const SOURCE: &str = "sources: [{owner: kernel, kind: kernel}]\n";
@@ -221,6 +222,35 @@ fn a_route_waits_for_its_interface() {
             status["sources"][0]["pending"] == 0 && status["sources"][0]["refused"] == 0
         })
         .unwrap();
+}
+
+#[test]
+fn a_vni_that_was_refused_is_taken_soon_after_what_was_missing_has_come() {
+    let (lab, router) = lab();
+    let config = format!(
+        "tunnels: {{ address: \"{}\" }}\nsources: [{{ owner: kernel, kind: kernel, tables: [{{ vrf: red, l3vni: 100 }}], \
+         l2vnis: [{{ vni: 110, domain: flat }}] }}]\n",
+        lab.a.v4.router
+    );
+    let bridge = Bridge::start(&lab.node, &router, &config, &[]).unwrap();
+    let is = |source: &Value, refused: u64| {
+        let counts = [&source["vnis_failed"], &source["stations"]["refused"]];
+        counts.iter().all(|count| **count == refused)
+    };
+    bridge
+        .until("two refusals", |status| is(&status["sources"][0], 1))
+        .unwrap();
+    router.cli("vrf add red").unwrap();
+    router.cli("domain add flat").unwrap();
+    let since = Instant::now();
+    bridge
+        .until("both VNIs", |status| {
+            let source = &status["sources"][0];
+            is(source, 0) && source["vnis"] == 1 && source["stations"]["vnis"] == 1
+        })
+        .unwrap();
+    println!("taken after {:.2?}", since.elapsed());
+    assert!(since.elapsed() < Duration::from_secs(15));
 }
 
 #[test]

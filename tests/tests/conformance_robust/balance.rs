@@ -7,7 +7,7 @@ use ferroute_dataplane::punt::PuntClass;
 use ferroute_tests::bench::frames::{V4, arp};
 use ferroute_tests::bench::{MILLISECOND, SECOND};
 
-use crate::lab::{FAR, HOST, HOST_MAC, P0_MAC, datagram, lab};
+use crate::lab::{FAR, GATEWAY_MAC, HOST, HOST_MAC, P0_MAC, P1_MAC, datagram, lab};
 
 fn own(packet: V4) -> Vec<u8> {
     packet.link(HOST_MAC, P0_MAC).frame()
@@ -85,7 +85,9 @@ fn r_04_every_packet_of_mixed_traffic_has_one_end_on_worker_interface_and_except
         "what one gave the other took"
     );
     assert_eq!(exception.held_now(), 0, "nobody waits for ever");
-    let passed: u64 = worker.punt_passed.iter().map(|c| c.get()).sum();
+    let passed: u64 = (PuntClass::ALL.iter())
+        .map(|class| worker.punts_of(*class).0)
+        .sum();
     assert_eq!(passed, worker.punted.get());
     let id = bench.interface("p0").id;
     let p0 = bench.worker_counters().interface(id);
@@ -138,18 +140,59 @@ fn r_05_a_flood_at_the_router_leaves_arp_routing_and_sessions_alive() {
         PuntClass::Exception,
     ] {
         assert!(
-            counters.punt_refused[class.index()].get() > 10_000,
+            counters.punts_of(class).1 > 10_000,
             "{} was policed",
             class.name()
         );
     }
     for class in [PuntClass::Arp, PuntClass::Routing, PuntClass::Tcp] {
-        assert_eq!(
-            counters.punt_refused[class.index()].get(),
-            0,
-            "{}",
-            class.name()
-        );
+        assert_eq!(counters.punts_of(class).1, 0, "{}", class.name());
+    }
+}
+
+/// What a host on the other link sends to the router: an ARP request and a segment of a session.
+fn neighbours_own() -> [Vec<u8>; 2] {
+    let mut tcp = TcpHeader::new(40_000, 22, 1, 1000);
+    tcp.ack = true;
+    let own = V4::new("10.0.1.2", "10.0.1.1", IpNumber::TCP, &tcp.to_bytes());
+    let request = arp(
+        ArpOperation::REQUEST,
+        (GATEWAY_MAC, "10.0.1.2"),
+        ([0; 6], "10.0.1.1"),
+        [0xff; 6],
+    );
+    [request, own.link(GATEWAY_MAC, P1_MAC).frame()]
+}
+
+#[test]
+fn r_05_a_flood_by_one_port_takes_nothing_of_what_another_sends_of_the_same_classes() {
+    let mut bench = lab();
+    let flood: Vec<Vec<u8>> = (0..1000)
+        .map(|n| match n % 2 {
+            0 => arp_request(),
+            _ => segment(22, false),
+        })
+        .collect();
+    let (mut answered, mut sessions) = (0, 0);
+    // A million packets a second by p0, for a fifth of one; and by p1, which has a half of 5,000 requests a second and of
+    // 200,000 segments, two of each with each two thousand.
+    for _ in 0..100 {
+        bench.receive_all("p0", flood.clone());
+        bench.receive_all("p0", flood.clone());
+        bench.twin_frames();
+        let [request, own] = neighbours_own();
+        let sent = bench.receive_all("p1", vec![request.clone(), own.clone(), request, own]);
+        answered += sent.iter().filter(|s| s.frame[12..14] == [8, 6]).count();
+        for (_, frame) in bench.twin_frames() {
+            sessions += usize::from(frame.get(23) == Some(&6));
+        }
+        bench.advance(2 * MILLISECOND);
+    }
+    assert_eq!((answered, sessions), (200, 200), "none of them was lost");
+    let counters = bench.worker_counters();
+    for class in [PuntClass::Arp, PuntClass::Tcp] {
+        let refused = counters.punts_of(class).1;
+        assert!(refused > 10_000, "{}: {refused}", class.name());
     }
 }
 
@@ -180,7 +223,7 @@ fn v4_15_floods_of_expired_and_of_fragmented_packets_leave_path_mtu_discovery_al
     }
     assert_eq!(told, 50, "every sender learned the MTU");
     let counters = bench.worker_counters();
-    let refused = |class: PuntClass| counters.punt_refused[class.index()].get();
+    let refused = |class: PuntClass| counters.punts_of(class).1;
     assert!(refused(PuntClass::Exception) > 10_000);
     assert_eq!(refused(PuntClass::PacketTooBig), 0);
 }

@@ -1,6 +1,7 @@
-//! S14: many bridged networks on one router: how soon all of them are ready, and what they cost.
+//! S14: many bridged and routed networks on one router: how soon all of them are ready, and what they cost.
 
 use crate::common::{Routed, forwarder, wait_ping};
+use crate::evpn_leaves;
 use ferroute_tests::daemon::frr::{Bgp, Daemon, Evpn, Families, FrrConfig, Neighbour, Remote};
 use ferroute_tests::daemon::{Frr, Release};
 use ferroute_tests::process::output;
@@ -10,7 +11,8 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 const PICTURE: &str = "
-    the router with FRR beside a kernel leaf; both have all of the networks, VNIs from 1001 on, with hosts in the first and the last
+    the router with FRR beside a kernel leaf; both have all of the networks, VNIs from 1001 on, with hosts in the first and the last;
+    and all of the VRFs, v1, v2 and so on with VNIs from 101 on, with an address in each: 10.100.N.1 at the leaf, 10.100.N.3 at r1
 
     podf 10.0.F.1 ── br<F> ┌──────┐ eth0 192.168.3.2    192.168.3.1 p0 ┌────┐ n<F> p1 ── podf 10.0.F.3
     podl 10.0.L.1 ── br<L> │ leaf ├──────────────────────────────────── │ r1 │ n<L> p2 ── podl 10.0.L.3
@@ -18,20 +20,49 @@ const PICTURE: &str = "
                            AS 64512                     AS 64514
 ";
 const FIRST: u32 = 1001;
+/// The VNI of the first VRF.
+const FIRST_ROUTED: u32 = 101;
 const LEAF: &str = "100.64.0.1";
 const ROUTER: &str = "100.64.0.3";
 /// How long all of it may take on a machine that others use too.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// An end of the link and its announcements.
-fn speaker(asn: u32, own: &str, far: [u8; 4]) -> FrrConfig {
+/// The name of a VRF.
+fn vrf(number: u32) -> String {
+    format!("v{number}")
+}
+
+/// An end of the link and its announcements, with so many VRFs.
+fn speaker(asn: u32, own: &str, far: [u8; 4], vrfs: u32) -> FrrConfig {
     let id: std::net::Ipv4Addr = own.parse().unwrap();
     let far = Neighbour::at(far, Remote::External).telling(Families::V4Evpn);
     let mut bgp = Bgp::new(asn, id.octets())
         .neighbour(far)
         .networks(&[format!("{own}/32").parse().unwrap()]);
     bgp.evpn = Evpn::Vnis;
-    FrrConfig::bgp(bgp)
+    let tenants = (1..=vrfs).map(|number| {
+        let mut tenant = Bgp::new(asn, id.octets()).in_vrf(&vrf(number));
+        tenant.redistribute_connected = true;
+        tenant.evpn = Evpn::Prefixes;
+        tenant
+    });
+    FrrConfig {
+        bgp: std::iter::once(bgp).chain(tenants).collect(),
+        l3vnis: (1..=vrfs)
+            .map(|number| (vrf(number), FIRST_ROUTED + number - 1))
+            .collect(),
+        ..FrrConfig::default()
+    }
+}
+
+/// A VRF of the leaf, with an address in it.
+fn tenant(leaf: &Namespace, number: u32) -> Namespace {
+    let tenant = Namespace::new(&vrf(number)).unwrap();
+    evpn_leaves::netdevs(leaf, 1, FIRST_ROUTED + number - 1, &tenant);
+    let lo = Interface::named(&tenant, "lo");
+    lo.set("up").unwrap();
+    lo.address(&format!("10.100.{number}.1/32")).unwrap();
+    tenant
 }
 
 /// A host of the first or the last network, whose cable ends in `other`.
@@ -81,7 +112,7 @@ fn wait_flooded(r1: &Routed, leaf: &Namespace, count: u32, since: Instant) -> [D
     [there, since.elapsed()]
 }
 
-fn scale(count: u32) {
+fn scale(count: u32, routed: u32) {
     let vnis = || FIRST..FIRST + count;
     let leaf = forwarder("leaf", &[&format!("{LEAF}/32")]);
     let mut node = Node::new("r1").unwrap();
@@ -108,17 +139,26 @@ fn scale(count: u32) {
         node.configure(&format!("  - {{ name: n{vni}, members: [{members}] }}"));
         node.l2vni(None, vni, &format!("n{vni}"), ROUTER);
     }
-    let far = speaker(64512, LEAF, [192, 168, 3, 1]);
-    let leaf_frr = Frr::start(&leaf, Release::Debian13, &far, &[]).unwrap();
+    let mut tenants = Vec::new();
+    for number in 1..=routed {
+        let (name, own) = (vrf(number), format!("10.100.{number}.3/32"));
+        node.vrf(&name, number).unwrap();
+        node.l3vni(&name, FIRST_ROUTED + number - 1, ROUTER);
+        node.loopback(&format!("l{number}"), Some(&name), &[&own]);
+        tenants.push(tenant(&leaf, number));
+    }
+    let far = speaker(64512, LEAF, [192, 168, 3, 1], routed);
+    let named: Vec<_> = tenants.iter().collect();
+    let leaf_frr = Frr::start(&leaf, Release::Debian13, &far, &named).unwrap();
 
     let since = Instant::now();
-    let config = speaker(64514, ROUTER, [192, 168, 3, 2]);
+    let config = speaker(64514, ROUTER, [192, 168, 3, 2], routed);
     let r1 = Routed::start(node, Release::Debian13, &config);
     let started = since.elapsed();
     r1.frr.wait_established(None, "192.168.3.2").unwrap();
     let [router, peer] = wait_flooded(&r1, &leaf, count, since);
     println!(
-        "S14: {count} networks: router, FRR and bridge started after {started:.1?}, all flood lists in the router after {router:.1?}, in the leaf after {peer:.1?}"
+        "S14: {count} networks and {routed} VRFs: router, FRR and bridge started after {started:.1?}, all flood lists in the router after {router:.1?}, in the leaf after {peer:.1?}"
     );
     for (near, far) in &pods {
         let place = usize::from(near.name() == "podl");
@@ -126,10 +166,18 @@ fn scale(count: u32) {
         wait_ping(near, &ours, &theirs);
         wait_ping(far, &theirs, &ours);
     }
+    for (tenant, number) in tenants.iter().zip(1..) {
+        let [theirs, ours] = [1, 3].map(|last| format!("10.100.{number}.{last}"));
+        wait_ping(tenant, &theirs, &ours);
+    }
+    println!(
+        "S14: {count} networks and {routed} VRFs: all of them reached after {:.1?}",
+        since.elapsed()
+    );
     let mebibytes = |process: &ferroute_tests::Process| process.resident_bytes() >> 20;
     let daemon = |daemon| r1.frr.process(daemon).map_or(0, mebibytes);
     println!(
-        "S14: {count} networks: MiB resident: router {}, bridge {}, zebra {}, bgpd {}",
+        "S14: {count} networks and {routed} VRFs: MiB resident: router {}, bridge {}, zebra {}, bgpd {}",
         mebibytes(r1.router.get().process()),
         mebibytes(r1.bridge.process()),
         daemon(Daemon::Zebra),
@@ -147,7 +195,7 @@ fn scale(count: u32) {
     let since = Instant::now();
     bridge.stop().unwrap();
     println!(
-        "S14: {count} networks: netdevs taken down in {:.1?}",
+        "S14: {count} networks and {routed} VRFs: netdevs taken down in {:.1?}",
         since.elapsed()
     );
     let left = node.kernel().run("ip -br link").unwrap();
@@ -161,8 +209,12 @@ fn scale(count: u32) {
     drop((frr, leaf_frr));
 }
 
-/// With 500 for whoever plays with it; 50 show that it works.
+/// With 500 networks and 50 VRFs for whoever plays with it; a tenth of that shows that it works.
 #[test]
-fn s14_many_bridged_networks_are_ready_and_go() {
-    scale(if keep::is_wanted() { 500 } else { 50 });
+fn s14_many_bridged_and_routed_networks_are_ready_and_go() {
+    if keep::is_wanted() {
+        scale(500, 50);
+    } else {
+        scale(50, 5);
+    }
 }

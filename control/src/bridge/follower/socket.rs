@@ -1,5 +1,6 @@
 //! A netlink socket that listens to the kernel's notifications.
 
+use super::thread::Interest;
 use crate::bridge::netlink::request::{Listing, dump};
 use nix::errno::Errno;
 use nix::sys::socket::sockopt::{RcvBuf, RcvBufForce};
@@ -38,8 +39,8 @@ pub(super) enum Received {
 }
 
 impl Socket {
-    /// Opens one that hears of links, and of neighbours and routes if wanted.
-    pub(super) fn open(neighbours: bool, routes: bool) -> io::Result<Self> {
+    /// Opens one that hears of links, and of what else is wanted.
+    pub(super) fn open(interest: Interest) -> io::Result<Self> {
         let fd = socket(
             AddressFamily::Netlink,
             SockType::Raw,
@@ -51,11 +52,14 @@ impl Socket {
             setsockopt(&fd, RcvBuf, &RECEIVE_BYTES)?;
         }
         let mut groups = LINK;
-        if neighbours {
+        if interest.neighbours {
             groups |= NEIGHBOUR;
         }
-        if routes {
-            groups |= IPV4_ADDRESS | IPV4_ROUTE | IPV6_ROUTE | MPLS_ROUTE | NEXTHOP;
+        if interest.next_hops {
+            groups |= NEXTHOP;
+        }
+        if interest.routes {
+            groups |= IPV4_ADDRESS | IPV4_ROUTE | IPV6_ROUTE | MPLS_ROUTE;
         }
         bind(fd.as_raw_fd(), &NetlinkAddr::new(0, groups))?;
         Ok(Self { fd, sequence: 0 })

@@ -27,7 +27,9 @@ const DELADDR: i32 = libc::RTM_DELADDR as i32;
 pub(in crate::bridge) struct Interest {
     /// Neighbours and forwarding databases.
     pub(in crate::bridge) neighbours: bool,
-    /// Next hop objects, routes, label switched paths.
+    /// Next hop objects.
+    pub(in crate::bridge) next_hops: bool,
+    /// Routes, label switched paths.
     pub(in crate::bridge) routes: bool,
 }
 
@@ -41,7 +43,7 @@ pub(in crate::bridge) fn start(
     interest: Interest,
     listener: mpsc::Sender<Said>,
 ) -> io::Result<()> {
-    let open = || Socket::open(interest.neighbours, interest.routes);
+    let open = || Socket::open(interest);
     let socket = namespace::inside(netns.as_ref(), open)?;
     // It ends when nobody listens any more, at its next word.
     Builder::new().name("follower".to_owned()).spawn(move || {
@@ -138,12 +140,14 @@ impl Follower {
         self.flush()?;
         (self.again, self.disturbed) = (false, false);
         self.pending = VecDeque::from([Links]);
+        if self.interest.next_hops {
+            self.pending.extend([NextHops]);
+        }
         if self.interest.neighbours {
             self.pending.extend([Neighbours, Fdb]);
         }
         if self.interest.routes {
-            self.pending
-                .extend([NextHops, Ipv4Routes, Ipv6Routes, Lsps]);
+            self.pending.extend([Ipv4Routes, Ipv6Routes, Lsps]);
         }
         self.say(Said::Begin)?;
         self.next()

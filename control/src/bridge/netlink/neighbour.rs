@@ -3,7 +3,7 @@
 use super::constant::*;
 use super::hop::address;
 use super::update::{
-    FdbEntry, FdbKey, FdbUpdate, Neighbour, NeighbourState, NeighbourUpdate, Update,
+    Behind, FdbEntry, FdbKey, FdbUpdate, Neighbour, NeighbourState, NeighbourUpdate, Update,
 };
 use super::view::{Attributes, Message, u8_at, u16_at, u32_at};
 use super::{Ignored, Unreadable};
@@ -59,15 +59,14 @@ pub(super) fn decode(
                 interface,
                 mac: mac.ok_or(Unreadable::Missing("Ethernet address"))?,
                 vlan,
-                remote: destination,
+                behind: match (group, destination) {
+                    (Some(group), _) => Behind::Group(group),
+                    (None, Some(remote)) => Behind::Remote(remote),
+                    (None, None) => Behind::Port,
+                },
             };
             let sticky = state & NUD_NOARP != 0;
-            let entry = (!gone).then_some(FdbEntry {
-                vni,
-                group,
-                told,
-                sticky,
-            });
+            let entry = (!gone).then_some(FdbEntry { vni, told, sticky });
             Ok(Some(Update::Fdb(FdbUpdate { key, entry })))
         }
         AF_INET | AF_INET6 if flags & NTF_PROXY == 0 => {

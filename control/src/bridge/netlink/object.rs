@@ -3,7 +3,7 @@
 use super::Unreadable;
 use super::constant::*;
 use super::hop::HopParts;
-use super::update::{NextHopBody, NextHopUpdate, Update};
+use super::update::{FdbHop, NextHopBody, NextHopUpdate, Update};
 use super::view::{Attributes, Message, u8_at, u32_at};
 
 /// Bytes of `nhmsg`.
@@ -35,7 +35,15 @@ pub(super) fn decode(
     let body = if message.kind == RTM_DELNEXTHOP {
         None
     } else if fdb {
-        Some(NextHopBody::Fdb)
+        Some(NextHopBody::Fdb(match group {
+            Some(group) => FdbHop::Group(group.into_iter().map(|(id, _)| id).collect()),
+            None => FdbHop::End(
+                parts
+                    .finish(onlink, 1)?
+                    .gateway
+                    .ok_or(Unreadable::Missing("gateway"))?,
+            ),
+        }))
     } else if blackhole {
         Some(NextHopBody::Blackhole)
     } else if let Some(group) = group {

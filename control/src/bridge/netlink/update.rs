@@ -144,8 +144,17 @@ pub(crate) enum NextHopBody {
     Group(Vec<(u32, u32)>),
     /// Packets are dropped.
     Blackhole,
-    /// A group of a bridge's forwarding database, which routes do not use.
-    Fdb,
+    /// For a bridge's forwarding database, not for routes (`NHA_FDB`).
+    Fdb(FdbHop),
+}
+
+/// A next hop object for forwarding databases.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum FdbHop {
+    /// The far end of a tunnel.
+    End(IpAddr),
+    /// Several, by number. Frames go to them by flow.
+    Group(Vec<u32>),
 }
 
 /// A label switched path.
@@ -269,8 +278,19 @@ pub(crate) struct FdbKey {
     pub mac: [u8; 6],
     /// The VLAN; zero for none.
     pub vlan: u16,
-    /// The far end of the tunnel.
-    pub remote: Option<IpAddr>,
+    /// Where its station is.
+    pub behind: Behind,
+}
+
+/// Where the station of an entry is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub(crate) enum Behind {
+    /// Behind the netdev itself, as a port of its bridge.
+    Port,
+    /// Behind the far end of a tunnel.
+    Remote(IpAddr),
+    /// Behind all far ends of a group (`NDA_NH_ID`): a host that is attached to several (RFC 7432 section 14).
+    Group(u32),
 }
 
 /// Where an entry of a forwarding database leads.
@@ -278,8 +298,6 @@ pub(crate) struct FdbKey {
 pub(crate) struct FdbEntry {
     /// The VNI, where it is not the netdev's.
     pub vni: Option<u32>,
-    /// A next hop group of remote ends (multihoming).
-    pub group: Option<u32>,
     /// Whether another program told the kernel, not its own learning.
     pub told: bool,
     /// Whether it stays where it is (RFC 7432 section 15.2).

@@ -1,6 +1,6 @@
 //! What the kernel's bridges and VXLAN devices say of tunnels.
 
-use crate::bridge::netlink::update::{FdbKey, Link, LinkKind};
+use crate::bridge::netlink::update::{Behind, FdbKey, Link, LinkKind};
 use ferroute_dataplane::mac::Mac;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -59,9 +59,12 @@ impl Netdevs {
     /// A forwarding database has an entry, or has it no more.
     pub(in crate::bridge) fn fdb(&mut self, key: &FdbKey, there: bool) {
         let mac = Mac::new(key.mac);
-        let Some(remote) = key.remote.filter(|_| mac.is_station()) else {
+        let Behind::Remote(remote) = key.behind else {
             return;
         };
+        if !mac.is_station() {
+            return;
+        }
         let place = (key.interface, remote.to_canonical());
         let stations = self.stations.entry(place).or_default();
         let before = stations.last().copied();
@@ -152,7 +155,7 @@ impl Netdevs {
 #[cfg(test)]
 mod tests {
     use super::Netdevs;
-    use crate::bridge::netlink::update::{FdbKey, Link, LinkKind, Signs};
+    use crate::bridge::netlink::update::{Behind, FdbKey, Link, LinkKind, Signs};
     use ferroute_dataplane::mac::Mac;
     use std::net::IpAddr;
 
@@ -190,7 +193,7 @@ mod tests {
             interface: VXLAN,
             mac: mac(last).octets(),
             vlan: 0,
-            remote: Some(remote),
+            behind: Behind::Remote(remote),
         }
     }
 

@@ -33,6 +33,8 @@ const BATCH: usize = 4096;
 const WAITING: usize = 16;
 /// How often what the router refused is tried again, besides whenever its interfaces change.
 const RETRY: Duration = Duration::from_secs(30);
+/// How often VNIs that the router refused are tried again: what is in the way may go at any time, and they are few.
+const RETRY_VNIS: Duration = Duration::from_secs(1);
 /// The number of an end of RIB among those of batches, which begin at 1.
 const END: u64 = 0;
 
@@ -85,6 +87,7 @@ pub(in crate::bridge) fn start(
     let (follower, kernel) = mpsc::channel(WAITING);
     let interest = Interest {
         neighbours: true,
+        next_hops: config.kind == Kind::Kernel || !config.l2vnis.is_empty(),
         routes: config.kind == Kind::Kernel,
     };
     follower::start(config.netns.clone(), interest, follower).map_err(cannot_follow(&config))?;
@@ -178,6 +181,8 @@ pub(super) struct Source {
     /// Told when the keepers or the stations have nothing left to say.
     settled: Arc<Notify>,
     pub(super) fdb: Generations<FdbKey, FdbEntry>,
+    /// Next hop objects that forwarding databases may lead to.
+    pub(super) fdb_hops: Generations<u32, ()>,
     /// What zebra says of forwarding databases; the kernel has the same and more.
     pub(super) fpm_fdb: Generations<FdbKey, FdbEntry>,
     pub(super) lsps: Generations<u32, Hops>,
@@ -189,6 +194,7 @@ pub(super) struct Source {
     pub(super) end_of_rib: bool,
     in_flight: VecDeque<Said>,
     retry_at: Instant,
+    vnis_tried_at: Instant,
     pub(super) heard: Heard,
     pub(super) heard_fpm: HeardFpm,
     pub(super) told: Told,
@@ -260,6 +266,7 @@ impl Source {
             stations,
             settled,
             fdb: Generations::default(),
+            fdb_hops: Generations::default(),
             fpm_fdb: Generations::default(),
             lsps: Generations::default(),
             complete: false,
@@ -268,6 +275,7 @@ impl Source {
             end_of_rib: false,
             in_flight: VecDeque::new(),
             retry_at: Instant::now() + RETRY,
+            vnis_tried_at: Instant::now(),
             heard: Heard::default(),
             heard_fpm: HeardFpm::default(),
             told: Told::default(),
@@ -282,7 +290,9 @@ impl Source {
     ) {
         loop {
             self.pump();
-            let deadline = self.phase.deadline(&self.times).unwrap_or(self.retry_at);
+            let phase = self.phase.deadline(&self.times);
+            let deadlines = [phase, self.vnis_at()].into_iter().flatten();
+            let deadline = deadlines.fold(self.retry_at, Instant::min);
             tokio::select! {
                 question = asked.recv() => match question {
                     // Who asked may have gone meanwhile.
@@ -293,7 +303,7 @@ impl Source {
                 Some(said) = kernel.recv() => self.hear_kernel(said),
                 Some(said) = zebra.recv() => self.hear_zebra(said),
                 () = self.settled.notified(), if !self.end_of_rib => {}
-                () = sleep_until(deadline.min(self.retry_at)) => self.tick(),
+                () = sleep_until(deadline) => self.tick(),
             }
         }
     }
@@ -355,8 +365,18 @@ impl Source {
         self.in_flight.iter().map(Said::len).sum()
     }
 
+    /// When VNIs that the router refused are to be tried again.
+    fn vnis_at(&self) -> Option<Instant> {
+        let refused = self.vnis.counts().1 > 0;
+        refused.then(|| self.vnis_tried_at + RETRY_VNIS)
+    }
+
     fn tick(&mut self) {
         let now = Instant::now();
+        if self.vnis_at().is_some_and(|at| at <= now) {
+            self.vnis_tried_at = now;
+            self.vnis.retry();
+        }
         if self.retry_at <= now {
             self.retry_at = now + RETRY;
             self.retry();

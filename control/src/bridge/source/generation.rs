@@ -49,6 +49,11 @@ impl<K: Hash + Eq + Copy, V> Generations<K, V> {
         gone
     }
 
+    /// Whether it is known.
+    pub(super) fn contains(&self, key: K) -> bool {
+        self.known.contains_key(&key)
+    }
+
     /// What is known.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.known.iter().map(|(key, (_, value))| (key, value))

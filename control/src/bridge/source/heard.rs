@@ -4,7 +4,8 @@ use super::actor::Source;
 use super::fpm::Phase;
 use crate::bridge::config::{Kind, Neighbours as Wanted};
 use crate::bridge::netlink::update::{
-    FdbUpdate, LinkUpdate, Neighbour, NeighbourState, NeighbourUpdate, Update,
+    FdbUpdate, LinkUpdate, Neighbour, NeighbourState, NeighbourUpdate, NextHopBody, NextHopUpdate,
+    Update,
 };
 use crate::bridge::stations::Word;
 use crate::bridge::{follower, fpm};
@@ -21,6 +22,7 @@ impl Source {
                 self.links.begin();
                 self.neighbours.begin();
                 self.fdb.begin();
+                self.fdb_hops.begin();
                 if routes {
                     self.table.begin();
                     self.lsps.begin();
@@ -55,6 +57,10 @@ impl Source {
                     let gone = FdbUpdate { key, entry: None };
                     self.tell_stations(|| Word::Kernel(Update::Fdb(gone)));
                     self.names.netdevs.fdb(&key, false);
+                }
+                for id in self.fdb_hops.sweep() {
+                    let gone = NextHopUpdate { id, body: None };
+                    self.tell_stations(|| Word::Kernel(Update::NextHop(gone)));
                 }
                 self.tell_stations(|| Word::Complete);
                 if routes {
@@ -151,6 +157,15 @@ impl Source {
     }
 
     fn apply(&mut self, update: Update, from_kernel: bool) {
+        if let Update::NextHop(update) = &update
+            && from_kernel
+        {
+            self.fdb_hop(update);
+            if self.config.kind == Kind::Fpm {
+                // Those of routes come from zebra.
+                return;
+            }
+        }
         let Some(update) = self.table.apply(update) else {
             return;
         };
@@ -178,6 +193,15 @@ impl Source {
             Update::Lsp(update) => self.lsp(update),
             // The table takes them.
             Update::Route(_) | Update::NextHop(_) => {}
+        }
+    }
+
+    /// A next hop object, which entries of forwarding databases may lead to.
+    fn fdb_hop(&mut self, update: &NextHopUpdate) {
+        let there = matches!(update.body, Some(NextHopBody::Fdb(_)));
+        if there || self.fdb_hops.contains(update.id) {
+            self.fdb_hops.set(update.id, there.then_some(()));
+            self.tell_stations(|| Word::Kernel(Update::NextHop(update.clone())));
         }
     }
 

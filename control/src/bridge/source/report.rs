@@ -83,6 +83,7 @@ impl Source {
                     ends: state.ends,
                     remote: state.remote,
                     local: state.local,
+                    segments: state.segments,
                     refused: state.refused,
                     problems,
                 }

@@ -8,13 +8,14 @@
 //!          ◀─ neighbours of br110, marked as ours ◀────── neighbours of the gateway   ┘
 //! ```
 //!
-//! [`segment`] knows what both sides have of one VNI and says what each is still to be told, [`segments`] which netdevs are whose;
-//! neither does I/O. [`task`] waits for both sides and tells them, over [`router`] and [`kernel`].
+//! [`segment`] knows what both sides have of one VNI and says what each is still to be told, [`segments`] which netdevs are whose,
+//! [`groups`] the hosts that are attached to several remote ends; none does I/O. [`task`] waits for both sides and tells them, over [`router`] and [`kernel`].
 //!
 //! Both sides may say of a station that it is with them; who said so last is right. The daemons' word is new when it names
 //! another remote end than the router has of the station: it is then said with the next mobility sequence. When the router
 //! has that remote end and the station is at a member all the same, a frame of it came in since, and the kernel is told.
 
+mod groups;
 mod kernel;
 mod router;
 mod segment;

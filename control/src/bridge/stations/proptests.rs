@@ -2,7 +2,7 @@
 //!
 //! The kernel and the router are played: each takes words as the real one does, and its notifications come late, in order.
 
-use super::segment::{Segment, Station, ToKernel, ToRouter, Told, Whose};
+use super::segment::{End, Segment, Station, ToKernel, ToRouter, Told, Whose};
 use super::tests::{NETDEVS, PORT, VXLAN, end, entry, mac, station, told};
 use crate::bridge::netlink::update::FdbUpdate;
 use ferroute_dataplane::mac::Mac;
@@ -178,7 +178,10 @@ impl World {
                 let before = self.router.get(&mac).copied();
                 let stays =
                     before.is_some_and(|b| b.whose == Whose::Member && b.sequence >= sequence);
-                let remote = told(at.end, sequence);
+                let End::Remote(end) = at.end else {
+                    panic!("nobody said a group");
+                };
+                let remote = told(end, sequence);
                 let now = match before {
                     Some(before) if stays => Station { remote, ..before },
                     _ => station(Whose::Remote, sequence, remote),
@@ -225,7 +228,8 @@ proptest! {
             let mac = mac(number);
             let known = world.router.get(&mac);
             let remote = known.and_then(|known| known.remote).map(|told| told.place.end);
-            prop_assert_eq!(remote, world.remotes.get(&mac).copied(), "remote of {}", mac);
+            let wanted = world.remotes.get(&mac).copied().map(End::Remote);
+            prop_assert_eq!(remote, wanted, "remote of {}", mac);
             prop_assert_eq!(world.repeated.contains(&mac), remote.is_some(), "{} repeated", mac);
             let here = known.is_some_and(|known| known.whose == Whose::Member);
             let local = world.places.get(&mac) == Some(&PORT);

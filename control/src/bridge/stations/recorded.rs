@@ -3,6 +3,8 @@
 //! The recordings are of the lab S4: `docs/bridge.md` says how to make one. Each is all that the kernel of one namespace told of
 //! from before its netdevs were made.
 
+use super::groups::{Numbering, Word};
+use super::router::address;
 use super::segment::ToRouter;
 use super::segments::Segments;
 use crate::bridge::config::L2vni;
@@ -30,7 +32,7 @@ impl Replay {
     fn new(vni: u32, domain: &str, gateway: bool) -> Self {
         let l2vni = serde_json::json!({ "vni": vni, "domain": domain });
         let l2vni: L2vni = serde_json::from_value(l2vni).unwrap();
-        let mut segments = Segments::new(&[l2vni]);
+        let mut segments = Segments::new(&[l2vni], Numbering::default());
         segments.served[0].segment.forget_router(gateway);
         let scope = Scope {
             meaning: Meaning::Kernel,
@@ -50,6 +52,10 @@ impl Replay {
     }
 
     fn hear(&mut self, update: Update) {
+        if let Update::NextHop(_) = &update {
+            self.segments.hear(update.clone());
+            self.tell();
+        }
         let Some(update) = self.table.apply(update) else {
             return;
         };
@@ -76,8 +82,31 @@ impl Replay {
         self.tell();
     }
 
+    /// Tells the router of groups what it does not know.
+    fn tell_groups(&mut self, words: Vec<(u32, Word)>) {
+        for (group, word) in words {
+            match &word {
+                Word::Create(spec) | Word::Change(spec) => {
+                    let ends = spec.peers.iter().filter_map(|peer| address(peer));
+                    let ends: Vec<_> = ends.map(|end| end.to_string()).collect();
+                    writeln!(self.told, "segment of group {group}: {}", ends.join(" ")).unwrap();
+                }
+                Word::Delete(_) => writeln!(self.told, "no segment of group {group}").unwrap(),
+            }
+            self.segments.groups.told(group, word);
+        }
+    }
+
     /// Tells the router of stations what it does not know.
     fn tell(&mut self) {
+        let words = self.segments.groups.words();
+        self.tell_groups(words);
+        self.tell_stations();
+        let words = self.segments.groups.last_words();
+        self.tell_groups(words);
+    }
+
+    fn tell_stations(&mut self) {
         let served = &mut self.segments.served[0];
         if served.segment.known_netdevs().vxlan.is_none() {
             return;
@@ -134,6 +163,11 @@ fn stations_and_flood_list_of_a_network_that_nobody_routes() {
 #[test]
 fn stations_neighbours_and_prefixes_of_a_routed_network() {
     replay("s4_red.nl", 120, "red", true);
+}
+
+#[test]
+fn a_host_that_is_attached_to_two_leaves() {
+    replay("multihoming.nl", 110, "flat", false);
 }
 
 #[test]

@@ -1,15 +1,18 @@
 //! The router's side: what its domains have, and how it is told of changes.
 
-use super::segment::{Known, Place, Station, ToRouter, Told, Whose};
+use super::groups;
+use super::segment::{End, Known, Place, Station, ToRouter, Told, Whose};
 use crate::bridge::router::keeper::Kept;
 use crate::bridge::router::neighbours::Neighbours;
 use crate::bridge::table::octets;
 use crate::model::name::{InterfaceName, OwnerName};
+use crate::model::segment::SegmentId;
 use ferroute_dataplane::mac::Mac;
 use ferroute_proto::v1;
 use ferroute_proto::v1::bridge_domain_service_client::BridgeDomainServiceClient;
 use ferroute_proto::v1::event_service_client::EventServiceClient;
 use ferroute_proto::v1::neighbour_service_client::NeighbourServiceClient;
+use ferroute_proto::v1::segment_service_client::SegmentServiceClient;
 use prost::bytes::Bytes;
 use std::net::IpAddr;
 use tonic::transport::Channel;
@@ -57,6 +60,48 @@ pub(super) async fn stations(channel: Channel) -> Result<Vec<v1::Station>, Statu
     Ok(all)
 }
 
+/// All Ethernet segments.
+pub(super) async fn segments(channel: Channel) -> Result<Vec<v1::SegmentSpec>, Status> {
+    let mut client = SegmentServiceClient::new(channel);
+    let request = v1::ListSegmentsRequest {};
+    let mut pages = client.list_segments(request).await?.into_inner();
+    let mut all = Vec::new();
+    while let Some(page) = pages.message().await? {
+        all.extend(page.segments.into_iter().filter_map(|segment| segment.spec));
+    }
+    Ok(all)
+}
+
+/// Tells the router of a segment, in the name of an owner of routes.
+pub(super) async fn tell_segment(
+    channel: Channel,
+    owner: OwnerName,
+    word: groups::Word,
+) -> Result<(), Status> {
+    let owner = owner.to_string();
+    let mut client = SegmentServiceClient::new(channel);
+    match word {
+        groups::Word::Create(spec) => {
+            let spec = Some(spec);
+            let request = v1::CreateSegmentRequest { spec, owner };
+            client.create_segment(request).await.map(drop)
+        }
+        groups::Word::Change(spec) => {
+            let spec = Some(spec);
+            let request = v1::ChangeSegmentRequest { spec, owner };
+            client.change_segment(request).await.map(drop)
+        }
+        groups::Word::Delete(id) => {
+            let id = Bytes::copy_from_slice(&id.octets());
+            let request = v1::DeleteSegmentRequest { id };
+            match client.delete_segment(request).await {
+                Err(status) if status.code() == Code::NotFound => Ok(()),
+                other => other.map(drop),
+            }
+        }
+    }
+}
+
 /// All neighbours.
 pub(super) async fn neighbours(channel: Channel) -> Result<Vec<v1::Neighbour>, Status> {
     let mut client = NeighbourServiceClient::new(channel);
@@ -80,7 +125,11 @@ pub(super) fn station(station: &v1::Station) -> Option<(Mac, Station)> {
         v1::FdbKind::Unspecified => return None,
     };
     let remote = station.remote.as_ref().and_then(|remote| {
-        let end = address(&remote.end.as_ref()?.address)?;
+        let end = if remote.segment.is_empty() {
+            End::Remote(address(&remote.end.as_ref()?.address)?)
+        } else {
+            End::Segment(SegmentId::try_from(&remote.segment[..]).ok()?)
+        };
         let (sticky, sequence) = (remote.sticky, remote.sequence);
         let place = Place { end, sticky };
         Some(Told { place, sequence })
@@ -226,11 +275,15 @@ fn flood_change(domain: &str, address: IpAddr, remove: bool) -> v1::FloodChange 
 }
 
 fn put(domain: &str, mac: Mac, at: Place, sequence: u32) -> v1::FdbChange {
+    let (end, segment) = match at.end {
+        End::Remote(address) => (Some(end(address)), Bytes::new()),
+        End::Segment(segment) => (None, Bytes::copy_from_slice(&segment.octets())),
+    };
     let remote = v1::RemoteStation {
-        end: Some(end(at.end)),
+        end,
         sequence,
         sticky: at.sticky,
-        ..v1::RemoteStation::default()
+        segment,
     };
     let entry = v1::FdbEntry {
         domain: domain.to_owned(),

@@ -1,6 +1,10 @@
 //! What the kernel and the router have of one VNI, and what each is still to be told.
 
-use crate::bridge::netlink::update::{FdbKey, FdbUpdate, Neighbour, NeighbourState};
+use super::groups::Numbering;
+use crate::bridge::netlink::update::{
+    Behind, FdbEntry, FdbKey, FdbUpdate, Neighbour, NeighbourState,
+};
+use crate::model::segment::SegmentId;
 use ferroute_dataplane::mac::Mac;
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,10 +72,28 @@ pub(super) enum ToKernel {
 /// Where the daemons say that a station is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Place {
-    /// The remote end.
-    pub(super) end: IpAddr,
+    /// Behind what.
+    pub(super) end: End,
     /// It stays there.
     pub(super) sticky: bool,
+}
+
+/// Behind what a remote station is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum End {
+    /// A remote end.
+    Remote(IpAddr),
+    /// An Ethernet segment.
+    Segment(SegmentId),
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Remote(end) => write!(f, "{end}"),
+            Self::Segment(segment) => write!(f, "segment {segment}"),
+        }
+    }
 }
 
 /// What the router knows of a station.
@@ -152,6 +174,7 @@ struct Router {
 /// One VNI.
 #[derive(Debug, Default)]
 pub(super) struct Segment {
+    numbering: Numbering,
     kernel: Kernel,
     router: Router,
     /// Keys of which something may have to be said.
@@ -163,6 +186,14 @@ pub(super) struct Segment {
 }
 
 impl Segment {
+    /// One of a source that numbers Ethernet segments so.
+    pub(super) fn new(numbering: Numbering) -> Self {
+        Self {
+            numbering,
+            ..Self::default()
+        }
+    }
+
     /// The netdevs are these now; what was known of others is void.
     pub(super) fn netdevs(&mut self, netdevs: Netdevs) {
         let before = std::mem::replace(&mut self.kernel.netdevs, netdevs);
@@ -193,12 +224,13 @@ impl Segment {
             interface,
             mac,
             vlan,
-            remote,
+            behind,
         } = update.key;
         let there = update.entry.is_some();
-        match remote.map(|end| end.to_canonical()) {
+        match behind {
             _ if vlan != 0 => {}
-            Some(end) if mac == FLOOD => {
+            Behind::Remote(end) if mac == FLOOD => {
+                let end = end.to_canonical();
                 if there {
                     self.kernel.flood.insert(end);
                 } else {
@@ -206,23 +238,14 @@ impl Segment {
                 }
                 self.dirty.insert(Key::End(end));
             }
-            Some(end) => {
-                let mac = Mac::new(mac);
-                match update.entry {
-                    Some(entry) => {
-                        let sticky = entry.sticky;
-                        self.kernel.remotes.insert(mac, Place { end, sticky });
-                    }
-                    // It may be elsewhere already, without a word on the place before.
-                    None if self.kernel.remotes.get(&mac).is_some_and(|p| p.end == end) => {
-                        self.kernel.remotes.remove(&mac);
-                        self.kernel.lapsed.insert(mac);
-                    }
-                    None => {}
-                }
-                self.dirty.insert(Key::Station(mac));
+            Behind::Remote(end) => {
+                self.remote(Mac::new(mac), End::Remote(end.to_canonical()), update.entry);
             }
-            None => {
+            Behind::Group(group) => {
+                let end = End::Segment(self.numbering.segment(group));
+                self.remote(Mac::new(mac), end, update.entry);
+            }
+            Behind::Port => {
                 let mac = Mac::new(mac);
                 if there {
                     self.kernel.places.insert(mac, interface);
@@ -231,6 +254,34 @@ impl Segment {
                 }
                 self.dirty.insert(Key::Station(mac));
             }
+        }
+    }
+
+    fn remote(&mut self, mac: Mac, end: End, entry: Option<FdbEntry>) {
+        match entry {
+            Some(FdbEntry { sticky, .. }) => {
+                self.kernel.remotes.insert(mac, Place { end, sticky });
+            }
+            // It may be elsewhere already, without a word on the place before.
+            None if self.kernel.remotes.get(&mac).is_some_and(|p| p.end == end) => {
+                self.kernel.remotes.remove(&mac);
+                self.kernel.lapsed.insert(mac);
+            }
+            None => {}
+        }
+        self.dirty.insert(Key::Station(mac));
+    }
+
+    /// A group is gone, and with it the entries that led there.
+    pub(super) fn group_gone(&mut self, group: u32) {
+        let end = End::Segment(self.numbering.segment(group));
+        let remotes = self.kernel.remotes.iter();
+        let behind = remotes.filter(|(_, place)| place.end == end);
+        let gone: Vec<Mac> = behind.map(|(mac, _)| *mac).collect();
+        for mac in gone {
+            self.kernel.remotes.remove(&mac);
+            self.kernel.lapsed.insert(mac);
+            self.dirty.insert(Key::Station(mac));
         }
     }
 

@@ -1,5 +1,6 @@
 //! The VNIs of a source, and which of the kernel's netdevs belong to which.
 
+use super::groups::{Groups, Numbering};
 use super::segment::{Netdevs, Segment};
 use crate::bridge::config::L2vni;
 use crate::bridge::netlink::update::{LinkKind, LinkUpdate, Update};
@@ -41,6 +42,7 @@ enum PartKind {
 #[derive(Debug)]
 pub(super) struct Segments {
     pub(super) served: Vec<Served>,
+    pub(super) groups: Groups,
     by_vni: FxHashMap<u32, usize>,
     /// VXLAN devices and ports by index.
     links: BTreeMap<u32, Part>,
@@ -50,16 +52,17 @@ pub(super) struct Segments {
 
 impl Segments {
     /// These, of which nothing is known.
-    pub(super) fn new(l2vnis: &[L2vni]) -> Self {
+    pub(super) fn new(l2vnis: &[L2vni], numbering: Numbering) -> Self {
         let served = l2vnis.iter().map(|l2vni| Served {
             config: l2vni.clone(),
-            segment: Segment::default(),
+            segment: Segment::new(numbering),
             said: false,
             router: Err(NO_SESSION.to_owned()),
         });
         let vnis = l2vnis.iter().map(|l2vni| l2vni.vni.get());
         Self {
             served: served.collect(),
+            groups: Groups::new(numbering),
             by_vni: vnis.zip(0..).collect(),
             links: BTreeMap::new(),
             by_netdev: FxHashMap::default(),
@@ -83,7 +86,15 @@ impl Segments {
                     segment.neighbour(update.address, update.known);
                 }
             }
-            Update::Route(_) | Update::NextHop(_) | Update::Lsp(_) => {}
+            Update::NextHop(update) => {
+                let id = update.id;
+                if self.groups.hear(update) {
+                    for served in &mut self.served {
+                        served.segment.group_gone(id);
+                    }
+                }
+            }
+            Update::Route(_) | Update::Lsp(_) => {}
         }
     }
 

@@ -1,5 +1,6 @@
 //! The task that keeps the stations of a source's VNIs the same in the kernel and in the router.
 
+use super::groups::{self, Numbering};
 use super::kernel::Kernel;
 use super::router::{self, Said};
 use super::segment::{Counts, Key, ToKernel, ToRouter};
@@ -24,6 +25,9 @@ use tonic::{Code, Status, Streaming};
 const TURN: usize = 4096;
 /// How often what was refused is tried again.
 const RETRY: Duration = Duration::from_secs(30);
+/// How often VNIs that the router refused are tried again: what is in the way, such as a domain that is not there yet, may go at any
+/// time, and they are few.
+const RETRY_VNIS: Duration = Duration::from_secs(1);
 /// How long changes of the router's interfaces are gathered before its side is read again.
 const GATHER: Duration = Duration::from_millis(100);
 /// How old the state may be that people see: counting takes longer than most changes.
@@ -53,6 +57,8 @@ pub(in crate::bridge) struct State {
     pub(in crate::bridge) remote: u64,
     /// Stations of the router that the kernel has.
     pub(in crate::bridge) local: u64,
+    /// Ethernet segments that the router has for groups of remote ends.
+    pub(in crate::bridge) segments: u64,
     /// What was refused by one of them.
     pub(in crate::bridge) refused: u64,
     /// Why, of the first of these.
@@ -94,13 +100,14 @@ impl Stations {
                 owner: source.owner,
                 addresses: tunnels.map(|t| t.address.ip()).into_iter().collect(),
             },
-            segments: Segments::new(&source.l2vnis),
+            segments: Segments::new(&source.l2vnis, Numbering::of(&source.owner.to_string())),
             complete: false,
             channel: None,
             events: None,
             read_at: None,
             show_at: None,
             retry_at: Instant::now() + RETRY,
+            vnis_at: None,
             state: Arc::clone(&state),
             sessions: 0,
             done: Arc::clone(&done),
@@ -153,6 +160,8 @@ struct Task {
     /// When the state is to be made known again.
     show_at: Option<Instant>,
     retry_at: Instant,
+    /// When VNIs that were refused are to be tried again.
+    vnis_at: Option<Instant>,
     state: Arc<Mutex<State>>,
     sessions: u64,
     done: Arc<AtomicU64>,
@@ -174,6 +183,9 @@ impl Task {
             while let Ok(word) = words.try_recv() {
                 self.take(word);
             }
+            if self.vnis_at.is_some_and(|at| at <= Instant::now()) {
+                self.retry_vnis().await;
+            }
             if self.read_at.is_some_and(|at| at <= Instant::now()) {
                 self.read_router().await;
             }
@@ -192,7 +204,8 @@ impl Task {
     }
 
     fn deadline(&self) -> Instant {
-        let others = [self.read_at, self.show_at].into_iter().flatten();
+        let others = [self.read_at, self.show_at, self.vnis_at];
+        let others = others.into_iter().flatten();
         others.fold(self.retry_at, Instant::min)
     }
 
@@ -204,6 +217,7 @@ impl Task {
                 self.sessions += 1;
                 self.channel = Some(channel);
                 self.read_at = Some(Instant::now());
+                self.segments.groups.begin_session();
                 for served in &mut self.segments.served {
                     served.segment.begin_session();
                     served.said = false;
@@ -221,17 +235,35 @@ impl Task {
             return;
         }
         self.retry_at = Instant::now() + RETRY;
+        self.segments.groups.retry();
         for served in &mut self.segments.served {
             served.segment.retry();
         }
-        if self
-            .segments
-            .served
-            .iter()
-            .any(|served| served.router.is_err())
-        {
-            self.read_at = Some(Instant::now());
+    }
+
+    /// Tries the VNIs that the router refused; if it takes one now, its side is read again.
+    async fn retry_vnis(&mut self) {
+        self.vnis_at = None;
+        let Some(channel) = self.channel.clone() else {
+            return;
+        };
+        let refused = self.segments.served.iter().filter(|s| s.router.is_err());
+        for served in refused {
+            let (vni, domain) = (served.config.vni.get(), served.config.domain);
+            let wanted = Vni::Bridged(domain);
+            let put = self.vnis.put(channel.clone(), vni, wanted, false);
+            if put.await.is_ok() {
+                self.read_at = Some(Instant::now());
+            }
         }
+        self.plan_retry();
+    }
+
+    /// Plans another try if the router refused VNIs.
+    fn plan_retry(&mut self) {
+        let mut served = self.segments.served.iter();
+        let refused = served.any(|served| served.router.is_err());
+        self.vnis_at = refused.then(|| Instant::now() + RETRY_VNIS);
     }
 
     /// Something came from the router; `None` is that the stream ended.
@@ -292,13 +324,14 @@ impl Task {
         };
         if let Err(status) = self.try_read(channel).await {
             tracing::debug!("the router's domains cannot be read: {}", status.message());
-            self.lose();
+            return self.lose();
         }
+        self.plan_retry();
     }
 
     /// The router is gone; the next session begins anew. The kernel keeps what it has: the router may forward still.
     fn lose(&mut self) {
-        (self.channel, self.events) = (None, None);
+        (self.channel, self.events, self.vnis_at) = (None, None, None);
         for served in &mut self.segments.served {
             served.router = Err(NO_SESSION.to_owned());
         }
@@ -320,6 +353,8 @@ impl Task {
                 Err(status) => Err(status.message().to_owned()),
             };
         }
+        let segments = router::segments(channel.clone()).await?;
+        self.segments.groups.router_has(segments);
         let domains = router::domains(channel.clone()).await?;
         let mut domains: BTreeMap<String, v1::BridgeDomain> = domains
             .into_iter()
@@ -365,6 +400,20 @@ impl Task {
         let Some(channel) = self.channel.clone().filter(|_| self.complete) else {
             return;
         };
+        if let Err(status) = self.tell(&channel).await {
+            tracing::debug!("stations cannot be told: {}", status.message());
+            self.lose();
+        }
+    }
+
+    async fn tell(&mut self, channel: &Channel) -> Result<(), Status> {
+        let groups = self.segments.groups.words();
+        if self.write_groups(channel, groups).await? {
+            // They may have waited for it.
+            for served in &mut self.segments.served {
+                served.segment.retry();
+            }
+        }
         loop {
             let (mut to_router, mut to_kernel) = (Vec::new(), Vec::new());
             for (place, served) in self.segments.served.iter_mut().enumerate() {
@@ -378,14 +427,34 @@ impl Task {
                 }
             }
             if to_router.is_empty() && to_kernel.is_empty() {
-                return;
+                break;
             }
             self.write_kernel(&to_kernel);
-            if let Err(status) = self.write_router(&channel, &to_router).await {
-                tracing::debug!("stations cannot be told: {}", status.message());
-                return self.lose();
+            self.write_router(channel, &to_router).await?;
+        }
+        let groups = self.segments.groups.last_words();
+        self.write_groups(channel, groups).await.map(drop)
+    }
+
+    /// Tells the router of groups; answers whether it took any.
+    async fn write_groups(
+        &mut self,
+        channel: &Channel,
+        words: Vec<(u32, groups::Word)>,
+    ) -> Result<bool, Status> {
+        let groups = &mut self.segments.groups;
+        let mut any = false;
+        for (group, word) in words {
+            match router::tell_segment(channel.clone(), self.owner, word.clone()).await {
+                Ok(()) => {
+                    groups.told(group, word);
+                    any = true;
+                }
+                Err(status) if status.code() == Code::Unavailable => return Err(status),
+                Err(status) => groups.refused(group, status.message().to_owned()),
             }
         }
+        Ok(any)
     }
 
     fn write_kernel(&mut self, words: &[(usize, Key, ToKernel)]) {
@@ -462,6 +531,12 @@ impl Task {
                     .map(|(key, why)| format!("VNI {vni}: {key}: {why}")),
             );
         }
+        let groups = &self.segments.groups;
+        state.segments = groups.len() as u64;
+        state.refused += groups.refusals().len() as u64;
+        let problems = groups.refusals();
+        (state.problems)
+            .extend(problems.map(|(group, why)| format!("next hop group {group}: {why}")));
         state.problems.truncate(MOST_PROBLEMS);
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
     }

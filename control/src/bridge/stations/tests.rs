@@ -1,9 +1,12 @@
 //! One VNI between the two sides, step by step.
 
+use super::groups::Numbering;
 use super::segment::{
-    Key, Known, Netdevs, Place, Segment, Station, ToKernel, ToRouter, Told, Whose,
+    End, Key, Known, Netdevs, Place, Segment, Station, ToKernel, ToRouter, Told, Whose,
 };
-use crate::bridge::netlink::update::{FdbEntry, FdbKey, FdbUpdate, Neighbour, NeighbourState};
+use crate::bridge::netlink::update::{
+    Behind, FdbEntry, FdbKey, FdbUpdate, Neighbour, NeighbourState,
+};
 use ferroute_dataplane::mac::Mac;
 use std::net::IpAddr;
 
@@ -24,6 +27,7 @@ pub(super) fn end(last: u8) -> IpAddr {
 }
 
 pub(super) const fn place(end: IpAddr) -> Place {
+    let end = End::Remote(end);
     Place { end, sticky: false }
 }
 
@@ -34,9 +38,17 @@ pub(super) fn entry(
     remote: Option<IpAddr>,
     there: bool,
 ) -> FdbUpdate {
+    entry_behind(
+        interface,
+        mac,
+        remote.map_or(Behind::Port, Behind::Remote),
+        there,
+    )
+}
+
+fn entry_behind(interface: u32, mac: [u8; 6], behind: Behind, there: bool) -> FdbUpdate {
     let entry = FdbEntry {
         vni: None,
-        group: None,
         told: true,
         sticky: false,
     };
@@ -45,7 +57,7 @@ pub(super) fn entry(
             interface,
             mac,
             vlan: 0,
-            remote,
+            behind,
         },
         entry: there.then_some(entry),
     }
@@ -264,6 +276,34 @@ fn what_is_refused_is_shown_and_tried_again() {
     let flood = ToRouter::Flood(end(1), true);
     assert_eq!(said(&mut segment), router(&[flood]));
     assert_eq!((segment.counts().ends, segment.counts().refused), (1, 0));
+}
+
+#[test]
+fn a_station_behind_a_group_is_behind_its_segment_until_the_group_goes() {
+    let mut segment = segment();
+    let at = |group| Behind::Group(group);
+    let behind = |group| Place {
+        end: End::Segment(Numbering::default().segment(group)),
+        sticky: false,
+    };
+    for last in [1, 2] {
+        segment.fdb(&entry_behind(VXLAN, mac(last).octets(), at(10), true));
+    }
+    segment.fdb(&entry_behind(VXLAN, mac(3).octets(), at(11), true));
+    let put = |last, group| ToRouter::Remote(mac(last), behind(group), 0);
+    let words = [put(1, 10), put(2, 10), put(3, 11)];
+    assert_eq!(said(&mut segment), router(&words));
+
+    // One moves to a single end; the kernel says only where it is now.
+    segment.fdb(&entry(VXLAN, mac(2).octets(), Some(end(1)), true));
+    segment.fdb(&entry_behind(VXLAN, mac(2).octets(), at(10), false));
+    let moved = ToRouter::Remote(mac(2), place(end(1)), 0);
+    assert_eq!(said(&mut segment), router(&[moved]));
+
+    segment.group_gone(10);
+    assert_eq!(said(&mut segment), router(&[ToRouter::Forget(mac(1))]));
+    segment.fdb(&entry_behind(VXLAN, mac(3).octets(), at(11), false));
+    assert_eq!(said(&mut segment), router(&[ToRouter::Forget(mac(3))]));
 }
 
 #[test]

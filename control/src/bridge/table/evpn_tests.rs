@@ -3,7 +3,7 @@
 use super::played::Router;
 use super::*;
 use crate::bridge::netlink::update::{
-    Encapsulation, FdbKey, Hop, Link, LinkKind, RouteChange, RouteUpdate, Signs, Target,
+    Behind, Encapsulation, FdbKey, Hop, Link, LinkKind, RouteChange, RouteUpdate, Signs, Target,
 };
 use ferroute_dataplane::mac::Mac;
 use std::net::IpAddr;
@@ -100,7 +100,7 @@ impl Lab {
             interface: VXLAN,
             mac: mac(last).octets(),
             vlan: 0,
-            remote: Some(address(remote)),
+            behind: Behind::Remote(address(remote)),
         };
         self.names.netdevs.fdb(&key, there);
     }

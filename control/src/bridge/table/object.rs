@@ -7,7 +7,7 @@ use crate::bridge::netlink::update::{Hops, NextHopBody, NextHopUpdate};
 impl Table {
     pub(super) fn apply_object(&mut self, update: NextHopUpdate) {
         match update.body {
-            Some(NextHopBody::Fdb) => {}
+            Some(NextHopBody::Fdb(_)) => {}
             Some(NextHopBody::Hop(hop)) => {
                 self.describe(update.id, Body::Hops(Hops::from_iter([hop])))
             }

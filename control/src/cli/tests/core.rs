@@ -22,8 +22,8 @@ use crate::model::route::{
     BatchItem, BatchOutcome, Refusal, RouteChange, RouteState, RouteTarget, RouteView,
 };
 use crate::model::stats::{
-    DropView, FibView, InterfaceStatsView, MemoryView, PacketPoolView, PuntView, StageView,
-    WorkerView,
+    DropView, FibView, InterfaceStatsView, MemoryView, PacketPoolView, PuntSourceView, PuntView,
+    StageView, WorkerView,
 };
 use crate::model::system::{ConfigView, SystemView};
 use crate::model::vrf::{VrfError, VrfSpec, VrfView};
@@ -489,6 +489,12 @@ fn stats(request: StatsRequest) {
                 policed_packets: 6,
                 rate_pps: 100,
                 burst_packets: 10,
+                share_pps: 50,
+                sources: vec![PuntSourceView {
+                    port: Some("p0".parse().unwrap()),
+                    passed_packets: 7,
+                    policed_packets: 6,
+                }],
             };
             yes(reply, vec![view(PuntClass::Arp)]);
         }

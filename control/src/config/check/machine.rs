@@ -96,7 +96,9 @@ pub(super) fn check(checker: &mut Checker<'_>, allowed: &CpuList) {
 
 /// Whether this is a log filter. One that names a module without a level, which a misspelt level looks like, is none.
 fn is_log_filter(text: &str) -> bool {
-    let said = |part: &str| part.contains('=') || part.trim().parse::<LevelFilter>().is_ok();
+    // An empty level reads as one.
+    let is_level = |part: &str| !part.is_empty() && part.parse::<LevelFilter>().is_ok();
+    let said = |part: &str| part.contains('=') || is_level(part);
     text.split(',').all(said) && text.parse::<EnvFilter>().is_ok()
 }
 

@@ -98,10 +98,7 @@ fn ports(checker: &mut Checker<'_>) {
         "ports",
         "device",
         "device",
-        config
-            .ports
-            .iter()
-            .map(|port| port.device.as_str().split(',').next()),
+        config.ports.iter().map(|port| Some(port.device.identity())),
     );
     if config.ports.len() > MAX_PORTS {
         checker.report(

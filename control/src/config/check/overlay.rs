@@ -23,6 +23,10 @@ fn endpoints(checker: &mut Checker<'_>) {
         if let Some(vrf) = endpoint.ip_vrf {
             checker.vrf(at!["endpoints", place, "ip_vrf"], vrf);
         }
+        if endpoint.tcp_mtu.is_some() && endpoint.ip_vrf.is_none() {
+            let message = "nothing comes out of IP in IP and GUE without `ip_vrf`";
+            checker.report(at!["endpoints", place, "tcp_mtu"], Problem::Rule(message));
+        }
         let path = at!["endpoints", place, "addresses"];
         if endpoint.spec().is_err() {
             let message = "an endpoint has one address of each family at most, and one at least";
@@ -92,6 +96,21 @@ fn labels(checker: &mut Checker<'_>) {
         }
         if let Some(vrf) = label.vrf {
             checker.vrf(at!["labels", place, "vrf"], vrf);
+        }
+        let others = config.labels.iter().take(place);
+        let mut said = others.filter(|other| other.vrf == label.vrf);
+        let differs = said.any(|other| other.tcp_mtu.is_some() && other.tcp_mtu != label.tcp_mtu);
+        let message = match label.vrf {
+            None => {
+                Some("a label with next hops has no `tcp_mtu`; only what goes into a `vrf` has one")
+            }
+            Some(_) if differs => {
+                Some("labels into the same `vrf` that have a `tcp_mtu` have the same")
+            }
+            Some(_) => None,
+        };
+        if let Some(message) = message.filter(|_| label.tcp_mtu.is_some()) {
+            checker.report(at!["labels", place, "tcp_mtu"], Problem::Rule(message));
         }
         let hops = Hops {
             list: "labels",

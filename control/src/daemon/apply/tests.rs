@@ -3,11 +3,14 @@ use crate::core::handle::channel;
 use crate::core::request::{BridgeRequest, Request, RouteRequest, SegmentRequest};
 use crate::model::bridge::{DomainCounters, DomainSpec, DomainView, StationCount};
 use crate::model::number::Epoch;
-use crate::model::overlay::{VniSpec, VniView};
+use crate::model::overlay::{
+    EndpointSpec, EndpointView, LabelSpec, LabelTarget, LabelView, VniSpec, VniView,
+};
 use crate::model::owner::{OwnerOpened, SessionId};
+use crate::model::port::Traffic;
 use crate::model::refusal::Circle;
 use crate::model::route::{BatchOutcome, Refusal as RouteRefusal};
-use ferroute_dataplane::ids::BridgeId;
+use ferroute_dataplane::ids::{BridgeId, EndpointId};
 use std::path::Path;
 use std::sync::mpsc;
 
@@ -78,9 +81,14 @@ fn answer(request: Request) -> String {
             note
         }
         Request::Overlay(OverlayRequest::CreateEndpoint(spec, reply)) => {
+            let note = format!("{spec:?}");
             let endpoint = spec.name;
-            drop(reply.send(Err(OverlayError::EndpointTaken { endpoint })));
-            format!("{spec:?}")
+            let made = match spec.ip_vrf {
+                Some(_) => Ok(with_ip_interface(*spec)),
+                None => Err(OverlayError::EndpointTaken { endpoint }),
+            };
+            drop(reply.send(made));
+            note
         }
         Request::Overlay(OverlayRequest::CreateVni(spec, _, reply)) => {
             let note = format!("{spec:?}");
@@ -89,7 +97,13 @@ fn answer(request: Request) -> String {
             }
             note
         }
-        Request::Overlay(OverlayRequest::PutLabel(spec, ..)) => format!("{spec:?}"),
+        Request::Overlay(OverlayRequest::PutLabel(spec, _, reply)) => {
+            let note = format!("{spec:?}");
+            if let LabelTarget::Vrf(_) = &spec.target {
+                drop(reply.send(Ok(with_label_interface(*spec))));
+            }
+            note
+        }
         Request::Neighbour(NeighbourRequest::Add(spec, ..)) => format!("{spec:?}"),
         Request::Route(RouteRequest::Open(open, reply)) => {
             drop(reply.send(Ok(OwnerOpened {
@@ -128,6 +142,29 @@ fn with_interface(mut spec: VniSpec) -> VniView {
     }
 }
 
+/// The endpoint as the core has it, with the interface of what comes out of IP in IP.
+fn with_ip_interface(spec: EndpointSpec) -> EndpointView {
+    EndpointView {
+        spec,
+        id: EndpointId::new(0),
+        interface: "p0".parse().unwrap(),
+        ip_interface: Some("tun0".parse().unwrap()),
+        vnis: 0,
+        tunnels: 0,
+    }
+}
+
+/// The label as the core has it, with the interface of what comes out of it.
+fn with_label_interface(spec: LabelSpec) -> LabelView {
+    LabelView {
+        spec,
+        interface: Some("mpls3".parse().unwrap()),
+        next_hop: None,
+        resolved: true,
+        traffic: Traffic::default(),
+    }
+}
+
 /// The domain as the core has it, whose gateway has got a name.
 fn named(mut spec: DomainSpec) -> DomainView {
     if let Some(gateway) = &mut spec.gateway {
@@ -150,13 +187,13 @@ async fn everything_is_asked_for_in_the_order_of_need() {
          ports: [{name: p0, device: net_null0, rx_queues: 2, workers: [0], mtu: 9000, promiscuous: true}]\n\
          interfaces: [{name: p0, addresses: [10.0.0.1/24]}, {name: p0.7, vrf: red, up: false, mpls: true, tcp_mtu: 1400}, {name: lo, loopback: true}]\n\
          neighbours: [{interface: p0, address: 10.0.0.9, mac: \"02:00:00:00:00:09\"}]\n\
-         endpoints: [{addresses: [10.0.0.1], ttl: 9, ttl_mode: uniform, ip_vrf: red, known_peers_only: true}]\n\
+         endpoints: [{addresses: [10.0.0.1], ttl: 9, ttl_mode: uniform, ip_vrf: red, tcp_mtu: 1480, known_peers_only: true}]\n\
          vnis: [{vni: 100, vrf: red, router_mac: \"02:00:00:00:01:01\", tcp_mtu: 1450}, {vni: 200, domain: blue}]\n\
          domains: [{name: blue, members: [p0.7], gateway: {vrf: red, mac: \"02:00:00:00:01:02\", tcp_mtu: 1450, addresses: [10.5.0.1/24]}, ageing_seconds: 20,\
             fdb: [{mac: \"02:00:00:00:00:21\", interface: p0.7}, {mac: \"02:00:00:00:00:22\", remote: 10.0.0.2, vni: 7},\
             {mac: \"02:00:00:00:00:23\", segment: \"03:00:00:00:00:00:00:00:00:0a\"}], flood: [{address: 10.0.0.2}]}]\n\
          segments: [{esi: \"03:00:00:00:00:00:00:00:00:0a\", members: [p0.7], peers: [10.0.0.2], except: [blue]}]\n\
-         labels: [{label: 100, vrf: red, payload: ipv6}, {label: 101, via: [{address: 10.0.0.2}]}]\n\
+         labels: [{label: 100, vrf: red, payload: ipv6, tcp_mtu: 1468}, {label: 101, via: [{address: 10.0.0.2}]}]\n\
          routes:\n\
          - {prefix: 10.4.0.0/16, vrf: red, via: [{address: 10.0.0.2, encap: {type: vxlan, vni: 7, router_mac: \"02:00:00:00:02:02\"}},\
             {address: 10.0.0.2, encap: {type: mpls_udp, labels: [16, 17]}}]}\n\
@@ -183,10 +220,12 @@ async fn everything_is_asked_for_in_the_order_of_need() {
         "EndpointSpec { name: \"default\", vrf: \"default\", addresses: Ipv4(10.0.0.1), vxlan_port: 4789, gue_port: 6080, ttl: 9, \
          ttl_mode: Uniform, dscp_mode: Pipe, ecn_mode: Normal, df: Set, udp6_zero_tx: false, udp6_zero_rx: false, \
          known_peers_only: true, mpls_udp: true, ip_vrf: Some(\"red\") }",
+        "change tun0 InterfaceChange { admin_up: None, mtu: None, vrf: None, mpls: None, tcp_mtu: Some(Exactly(Mtu(1480))) }",
         "VniSpec { key: VniKey { endpoint: \"default\", vni: Vni(100) }, target: Routed { vrf: \"red\", router_mac: 02:00:00:00:01:01",
         "change vni100 InterfaceChange { admin_up: None, mtu: None, vrf: None, mpls: None, tcp_mtu: Some(Exactly(Mtu(1450))) }",
         "VniSpec { key: VniKey { endpoint: \"default\", vni: Vni(200) }, target: Bridged { domain: \"blue\" } }",
         "LabelSpec { label: Label(100), target: Vrf(\"red\"), payload: Ipv6, ttl_mode: Pipe }",
+        "change mpls3 InterfaceChange { admin_up: None, mtu: None, vrf: None, mpls: None, tcp_mtu: Some(Exactly(Mtu(1468))) }",
         "LabelSpec { label: Label(101), target: NextHops(",
         "SegmentSpec { id: 03:00:00:00:00:00:00:00:00:0a, redundancy: AllActive, members: [\"p0.7\"], peers: [10.0.0.2], \
          designation: Designation { general: false, exceptions: [\"blue\"] } }",
@@ -202,7 +241,7 @@ async fn everything_is_asked_for_in_the_order_of_need() {
     for (note, start) in notes.iter().zip(starts) {
         assert!(note.starts_with(start), "{note}\nis not\n{start}");
     }
-    let batch = &notes[21];
+    let batch = &notes[23];
     for part in [
         "Recursive { gateway: 10.0.0.2, vrf: None }, weight: Weight(3)",
         "Neighbour { gateway: fe80::1, interface: \"p0\", onlink: true }, weight: Weight(1)",

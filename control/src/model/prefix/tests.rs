@@ -98,8 +98,11 @@ fn an_interface_has_a_stations_address() {
         "224.0.0.1/24",
         "127.0.0.1/8",
         "255.255.255.255/32",
+        "0.1.2.3/24",
+        "240.0.0.1/24",
         "::1/128",
         "ff02::1/64",
+        "::ffff:10.0.0.1/120",
     ] {
         assert_eq!(
             InterfaceAddress::try_from(net(bad)),

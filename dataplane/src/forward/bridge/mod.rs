@@ -132,7 +132,7 @@ impl Forwarder {
                 self.punt(snapshot, frame.slot, reason, class, now_ticks);
             }
             Way::Ask(class) => {
-                if self.policer.allow(&snapshot.punt_policy, class, now_ticks) {
+                if self.may_punt(snapshot, class, now_ticks) {
                     self.hand_over(frame.slot, PuntReason::Suppress, class);
                 } else {
                     self.flood(snapshot, frame, now_ticks);
