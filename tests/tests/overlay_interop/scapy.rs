@@ -54,8 +54,8 @@ fn tunnels_carry_both_families(outer: Outer) {
             // The largest that fits, too.
             for size in [56, room - header] {
                 let host = lab.a.namespace();
-                host.pings(2, &format!("-M do -s {size} {far}"))
-                    .unwrap_or_else(|error| panic!("{encap}: {error}"));
+                let pings = host.pings(2, &format!("-M do -s {size} {far}"));
+                assert!(pings.is_ok(), "{encap}: {pings:?}");
             }
             let seen = format!("{kind} 64 {labels} {host}\n");
             // The answer may be here before the peer's own line about it.
