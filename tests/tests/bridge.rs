@@ -10,6 +10,8 @@ mod kernel;
 mod lab;
 #[path = "bridge/overrun.rs"]
 mod overrun;
+#[path = "bridge/owners.rs"]
+mod owners;
 #[path = "bridge/restart.rs"]
 mod restart;
 #[path = "bridge/scale.rs"]

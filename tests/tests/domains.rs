@@ -314,8 +314,11 @@ fn five_hundred_networks_come_over_the_api_and_take_little_memory() {
             target,
             ..v1::VniSpec::default()
         });
-        api.call(overlays.create_vni(v1::CreateVniRequest { spec }))
-            .unwrap();
+        api.call(overlays.create_vni(v1::CreateVniRequest {
+            spec,
+            ..v1::CreateVniRequest::default()
+        }))
+        .unwrap();
     }
     let each = resident().saturating_sub(before) / u64::from(NETWORKS);
     println!(

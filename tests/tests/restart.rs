@@ -4,6 +4,8 @@
 
 #[path = "restart/model.rs"]
 mod model;
+#[path = "restart/owned.rs"]
+mod owned;
 
 use ferroute_tests::{LabError, Router, TwoHosts};
 use serde_json::{Map, Value};

@@ -3,6 +3,7 @@
 mod convert;
 
 use super::message::{at_most, interface_name, required};
+use super::nexthop::optional_owner;
 use super::status::Field;
 use super::streams::{Answers, Stop, pages};
 use crate::core::handle::CoreHandle;
@@ -121,11 +122,13 @@ impl BridgeDomainService for Domains {
         &self,
         request: Request<pb::ChangeFdbRequest>,
     ) -> Result<Response<pb::ChangeFdbResponse>, Status> {
-        let changes = at_most(request.into_inner().changes, MAX_CHANGES, "changes")?;
+        let request = request.into_inner();
+        let owner = optional_owner(&request.owner)?;
+        let changes = at_most(request.changes, MAX_CHANGES, "changes")?;
         let changes = changes.into_iter().enumerate();
         let changes = changes.map(|(place, change)| convert::fdb_change(&change, place));
         let changes: Vec<FdbChange> = changes.collect::<Result<_, Status>>()?;
-        let ask = |reply| BridgeRequest::ChangeFdb(changes, reply).into();
+        let ask = |reply| BridgeRequest::ChangeFdb(changes, owner, reply).into();
         let refused = refusals(self.core.call(ask).await?);
         Ok(Response::new(pb::ChangeFdbResponse { refused }))
     }
@@ -167,11 +170,13 @@ impl BridgeDomainService for Domains {
         &self,
         request: Request<pb::ChangeFloodRequest>,
     ) -> Result<Response<pb::ChangeFloodResponse>, Status> {
-        let changes = at_most(request.into_inner().changes, MAX_CHANGES, "changes")?;
+        let request = request.into_inner();
+        let owner = optional_owner(&request.owner)?;
+        let changes = at_most(request.changes, MAX_CHANGES, "changes")?;
         let changes = changes.into_iter().enumerate();
         let changes = changes.map(|(place, change)| convert::flood_change(&change, place));
         let changes: Vec<FloodChange> = changes.collect::<Result<_, Status>>()?;
-        let ask = |reply| BridgeRequest::ChangeFlood(changes, reply).into();
+        let ask = |reply| BridgeRequest::ChangeFlood(changes, owner, reply).into();
         let refused = refusals(self.core.call(ask).await?);
         Ok(Response::new(pb::ChangeFloodResponse { refused }))
     }

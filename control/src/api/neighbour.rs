@@ -4,6 +4,7 @@ use super::message::{
     MessageError, family, interface_name, mac, nanoseconds, octets, optional_interface,
     optional_vrf,
 };
+use super::nexthop::optional_owner;
 use super::status::Field;
 use super::streams::{Answers, Stop, pages};
 use crate::core::handle::CoreHandle;
@@ -60,9 +61,10 @@ impl NeighbourService for Neighbours {
             address: prefix::station(&request.address).field("address")?,
             mac: prefix::station_mac(&request.mac).field("mac")?,
         };
+        let owner = optional_owner(&request.owner)?;
         let neighbour = self
             .core
-            .call(|reply| NeighbourRequest::Add(spec, reply).into())
+            .call(|reply| NeighbourRequest::Add(spec, owner, reply).into())
             .await?;
         Ok(Response::new(neighbour.into()))
     }
@@ -139,6 +141,9 @@ impl From<NeighbourView> for pb::Neighbour {
             router: neighbour.router,
             confirmed_ns: neighbour.confirmed.map(nanoseconds),
             held_packets: neighbour.held_packets,
+            owner: neighbour
+                .owner
+                .map_or_else(String::new, |owner| owner.to_string()),
         }
     }
 }

@@ -102,6 +102,11 @@ impl NextHopService for NextHopSets {
     }
 }
 
+/// The owner with whom something is to go, if one is named.
+pub(super) fn optional_owner(name: &str) -> Result<Option<OwnerName>, Status> {
+    (!name.is_empty()).then(|| client(name)).transpose()
+}
+
 /// An owner for whom a client may speak.
 fn client(name: &str) -> Result<OwnerName, Status> {
     let owner = name.parse::<OwnerName>().field("owner")?;

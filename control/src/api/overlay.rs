@@ -6,6 +6,7 @@ mod proptests;
 
 use super::message::required;
 use super::nexthop::endpoint_name;
+use super::nexthop::optional_owner;
 use super::status::Field;
 use super::streams::{Answers, Stop, pages};
 use crate::core::handle::CoreHandle;
@@ -83,8 +84,10 @@ impl OverlayService for Overlays {
         &self,
         request: Request<pb::CreateVniRequest>,
     ) -> Result<Response<pb::Vni>, Status> {
-        let spec = required(request.into_inner().spec, "spec")?.try_into()?;
-        let ask = |reply| OverlayRequest::CreateVni(spec, reply).into();
+        let request = request.into_inner();
+        let owner = optional_owner(&request.owner)?;
+        let spec = required(request.spec, "spec")?.try_into()?;
+        let ask = |reply| OverlayRequest::CreateVni(spec, owner, reply).into();
         Ok(Response::new(self.core.call(ask).await?.into()))
     }
 
@@ -92,8 +95,10 @@ impl OverlayService for Overlays {
         &self,
         request: Request<pb::ChangeVniRequest>,
     ) -> Result<Response<pb::Vni>, Status> {
-        let spec = required(request.into_inner().spec, "spec")?.try_into()?;
-        let ask = |reply| OverlayRequest::ChangeVni(spec, reply).into();
+        let request = request.into_inner();
+        let owner = optional_owner(&request.owner)?;
+        let spec = required(request.spec, "spec")?.try_into()?;
+        let ask = |reply| OverlayRequest::ChangeVni(spec, owner, reply).into();
         Ok(Response::new(self.core.call(ask).await?.into()))
     }
 
@@ -138,8 +143,10 @@ impl OverlayService for Overlays {
         &self,
         request: Request<pb::PutLabelRequest>,
     ) -> Result<Response<pb::Label>, Status> {
-        let spec = Box::new(required(request.into_inner().spec, "spec")?.try_into()?);
-        let ask = |reply| OverlayRequest::PutLabel(spec, reply).into();
+        let request = request.into_inner();
+        let owner = optional_owner(&request.owner)?;
+        let spec = Box::new(required(request.spec, "spec")?.try_into()?);
+        let ask = |reply| OverlayRequest::PutLabel(spec, owner, reply).into();
         Ok(Response::new(self.core.call(ask).await?.into()))
     }
 

@@ -68,6 +68,7 @@ pub(crate) fn encode(thing: Thing) -> Vec<u8> {
         Thing::Vni(spec) => pb::VniSpec::from(*spec).encode_to_vec(),
         Thing::Label(spec) => pb::LabelSpec::from(*spec).encode_to_vec(),
         Thing::Domain(spec) => pb::BridgeDomainSpec::from(*spec).encode_to_vec(),
+        Thing::Segment(spec) => pb::SegmentSpec::from(*spec).encode_to_vec(),
         Thing::Station(station) => self::station(&station).encode_to_vec(),
         Thing::Flood(domain, end) => pb::FloodChange {
             domain: domain.to_string(),
@@ -118,6 +119,9 @@ pub(crate) fn decode(kind: ThingKind, message: &[u8]) -> Result<Thing, SavedErro
         ThingKind::Label => Thing::Label(Box::new(pb::LabelSpec::decode(message)?.try_into()?)),
         ThingKind::Domain => {
             Thing::Domain(Box::new(pb::BridgeDomainSpec::decode(message)?.try_into()?))
+        }
+        ThingKind::Segment => {
+            Thing::Segment(Box::new(pb::SegmentSpec::decode(message)?.try_into()?))
         }
         ThingKind::Station => Thing::Station(saved_station(&pb::Station::decode(message)?)?),
         ThingKind::Flood => {

@@ -1,6 +1,7 @@
 //! `SegmentService`: Ethernet segments.
 
 use super::message::{MessageError, at_most, interface_name, octets, required};
+use super::nexthop::optional_owner;
 use super::status::Field;
 use super::streams::{Answers, Stop, pages};
 use crate::core::handle::CoreHandle;
@@ -35,8 +36,10 @@ impl SegmentService for Segments {
         &self,
         request: Request<pb::CreateSegmentRequest>,
     ) -> Result<Response<pb::Segment>, Status> {
-        let spec: SegmentSpec = required(request.into_inner().spec, "spec")?.try_into()?;
-        let ask = |reply| SegmentRequest::Create(Box::new(spec), reply).into();
+        let request = request.into_inner();
+        let owner = optional_owner(&request.owner)?;
+        let spec: SegmentSpec = required(request.spec, "spec")?.try_into()?;
+        let ask = |reply| SegmentRequest::Create(Box::new(spec), owner, reply).into();
         Ok(Response::new(self.core.call(ask).await?.into()))
     }
 
@@ -44,8 +47,10 @@ impl SegmentService for Segments {
         &self,
         request: Request<pb::ChangeSegmentRequest>,
     ) -> Result<Response<pb::Segment>, Status> {
-        let spec: SegmentSpec = required(request.into_inner().spec, "spec")?.try_into()?;
-        let ask = |reply| SegmentRequest::Change(Box::new(spec), reply).into();
+        let request = request.into_inner();
+        let owner = optional_owner(&request.owner)?;
+        let spec: SegmentSpec = required(request.spec, "spec")?.try_into()?;
+        let ask = |reply| SegmentRequest::Change(Box::new(spec), owner, reply).into();
         Ok(Response::new(self.core.call(ask).await?.into()))
     }
 

@@ -171,7 +171,10 @@ impl Said {
                 end: Some(end.ok_or(WordError::Missing("the remote end, `dst ADDRESS`,"))?),
                 remove: delete,
             }];
-            let request = v1::ChangeFloodRequest { changes };
+            let request = v1::ChangeFloodRequest {
+                changes,
+                ..v1::ChangeFloodRequest::default()
+            };
             client.change_flood(request).await?.into_inner().refused
         } else {
             let mac = mac_bytes(self.mac);
@@ -198,7 +201,10 @@ impl Said {
             let changes = vec![v1::FdbChange {
                 change: Some(change),
             }];
-            let request = v1::ChangeFdbRequest { changes };
+            let request = v1::ChangeFdbRequest {
+                changes,
+                ..v1::ChangeFdbRequest::default()
+            };
             client.change_fdb(request).await?.into_inner().refused
         };
         match refused.into_iter().next() {
@@ -268,6 +274,7 @@ pub(super) struct StationRow {
     sticky: bool,
     damped: bool,
     idle_seconds: u32,
+    owner: String,
 }
 
 impl From<v1::Station> for StationRow {
@@ -288,6 +295,7 @@ impl From<v1::Station> for StationRow {
             sticky: remote.sticky,
             damped: station.damped,
             idle_seconds: station.idle_seconds,
+            owner: station.owner,
         }
     }
 }

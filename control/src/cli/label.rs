@@ -50,7 +50,10 @@ impl Label {
         let label = match self {
             Self::Replace { words } => {
                 let spec = Some(read(&words)?);
-                let request = v1::PutLabelRequest { spec };
+                let request = v1::PutLabelRequest {
+                    spec,
+                    ..v1::PutLabelRequest::default()
+                };
                 client.put_label(request).await?.into_inner()
             }
             Self::Del { label } => {

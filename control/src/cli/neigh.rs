@@ -135,6 +135,7 @@ impl Neigh {
                     interface,
                     address: address_bytes(address),
                     mac,
+                    ..v1::AddNeighbourRequest::default()
                 };
                 let neighbour = client.add(request).await?.into_inner();
                 session.output.rows([NeighbourRow::from(neighbour)])
@@ -208,6 +209,7 @@ pub(super) struct NeighbourRow {
     router: bool,
     confirmed_ns: Option<u64>,
     held_packets: u32,
+    owner: String,
 }
 
 impl From<v1::Neighbour> for NeighbourRow {
@@ -219,6 +221,7 @@ impl From<v1::Neighbour> for NeighbourRow {
             router: neighbour.router,
             confirmed_ns: neighbour.confirmed_ns,
             held_packets: neighbour.held_packets,
+            owner: neighbour.owner,
             interface: neighbour.interface,
         }
     }

@@ -55,12 +55,18 @@ impl Segment {
         let segment = match self {
             Self::Add { words } => {
                 let spec = Some(read(&words)?);
-                let request = v1::CreateSegmentRequest { spec };
+                let request = v1::CreateSegmentRequest {
+                    spec,
+                    ..v1::CreateSegmentRequest::default()
+                };
                 client.create_segment(request).await?
             }
             Self::Replace { words } => {
                 let spec = Some(read(&words)?);
-                let request = v1::ChangeSegmentRequest { spec };
+                let request = v1::ChangeSegmentRequest {
+                    spec,
+                    ..v1::ChangeSegmentRequest::default()
+                };
                 client.change_segment(request).await?
             }
             Self::Del { esi } => {

@@ -57,12 +57,18 @@ impl Vni {
         let vni = match self {
             Self::Add { words } => {
                 let spec = Some(read(&words)?);
-                let request = v1::CreateVniRequest { spec };
+                let request = v1::CreateVniRequest {
+                    spec,
+                    ..v1::CreateVniRequest::default()
+                };
                 client.create_vni(request).await?.into_inner()
             }
             Self::Set { words } => {
                 let spec = Some(read(&words)?);
-                let request = v1::ChangeVniRequest { spec };
+                let request = v1::ChangeVniRequest {
+                    spec,
+                    ..v1::ChangeVniRequest::default()
+                };
                 client.change_vni(request).await?.into_inner()
             }
             Self::Del { vni, endpoint } => {

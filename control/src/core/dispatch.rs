@@ -168,12 +168,14 @@ impl Router {
             Ask::DeleteEndpoint(name, reply) => drop(reply.send(self.delete_endpoint(name))),
             Ask::GetEndpoint(name, reply) => drop(reply.send(self.endpoint_view(&name))),
             Ask::ListEndpoints(reply) => drop(reply.send(Ok(self.endpoint_views()))),
-            Ask::CreateVni(spec, reply) => drop(reply.send(self.create_vni(&spec))),
-            Ask::ChangeVni(spec, reply) => drop(reply.send(self.change_vni(&spec))),
+            Ask::CreateVni(spec, owner, reply) => drop(reply.send(self.create_vni(&spec, owner))),
+            Ask::ChangeVni(spec, owner, reply) => drop(reply.send(self.change_vni(&spec, owner))),
             Ask::DeleteVni(key, reply) => drop(reply.send(self.delete_vni(key))),
             Ask::GetVni(key, reply) => drop(reply.send(self.vni_view(key))),
             Ask::ListVnis(after, reply) => drop(reply.send(Ok(self.vni_page(after)))),
-            Ask::PutLabel(spec, reply) => drop(reply.send(self.put_label(*spec))),
+            Ask::PutLabel(spec, owner, reply) => {
+                drop(reply.send(self.put_label(*spec, owner)));
+            }
             Ask::DeleteLabel(label, reply) => drop(reply.send(self.delete_label(label))),
             Ask::GetLabel(label, reply) => drop(reply.send(self.label_view(label))),
             Ask::ListLabels(after, reply) => drop(reply.send(Ok(self.label_page(after)))),
@@ -195,22 +197,30 @@ impl Router {
             Ask::RemoveMember(name, interface, reply) => {
                 drop(reply.send(self.remove_member(name, interface)))
             }
-            Ask::ChangeFdb(changes, reply) => drop(reply.send(Ok(self.change_fdb(&changes)))),
+            Ask::ChangeFdb(changes, owner, reply) => {
+                drop(reply.send(Ok(self.change_fdb(&changes, owner))));
+            }
             Ask::ListFdb(filter, after, reply) => {
                 drop(reply.send(self.station_page(&filter, after)))
             }
             Ask::FlushFdb(domain, interface, reply) => {
                 drop(reply.send(self.flush_fdb(domain, interface)))
             }
-            Ask::ChangeFlood(changes, reply) => drop(reply.send(Ok(self.change_flood(&changes)))),
+            Ask::ChangeFlood(changes, owner, reply) => {
+                drop(reply.send(Ok(self.change_flood(&changes, owner))));
+            }
         }
     }
 
     fn handle_segment(&mut self, request: SegmentRequest) {
         use SegmentRequest as Ask;
         match request {
-            Ask::Create(spec, reply) => drop(reply.send(self.create_segment(*spec))),
-            Ask::Change(spec, reply) => drop(reply.send(self.change_segment(*spec))),
+            Ask::Create(spec, owner, reply) => {
+                drop(reply.send(self.create_segment(*spec, owner)));
+            }
+            Ask::Change(spec, owner, reply) => {
+                drop(reply.send(self.change_segment(*spec, owner)));
+            }
             Ask::Delete(id, reply) => drop(reply.send(self.delete_segment(id))),
             Ask::Get(id, reply) => drop(reply.send(self.segment_view(id))),
             Ask::List(after, reply) => drop(reply.send(Ok(self.segment_page(after)))),
@@ -222,7 +232,9 @@ impl Router {
             NeighbourRequest::List(filter, after, reply) => {
                 self.list_neighbours(&filter, after, reply)
             }
-            NeighbourRequest::Add(spec, reply) => drop(reply.send(self.add_neighbour(spec))),
+            NeighbourRequest::Add(spec, owner, reply) => {
+                drop(reply.send(self.add_neighbour(spec, owner)));
+            }
             NeighbourRequest::Delete(name, address, reply) => {
                 drop(reply.send(self.delete_neighbour(name, address)))
             }

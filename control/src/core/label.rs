@@ -8,9 +8,10 @@ use ferroute_dataplane::wire::mpls::Label;
 
 use super::forwarding::next_hop_id;
 use super::router::Router;
+use crate::model::belonging::Belonging;
 use crate::model::event::{Change, Happening};
 use crate::model::interface::InterfaceKind;
-use crate::model::name::InterfaceName;
+use crate::model::name::{InterfaceName, OwnerName};
 use crate::model::overlay::{LabelCursor, LabelSpec, LabelTarget, LabelView, OverlayError};
 use crate::model::page::{PAGE_ITEMS, Page};
 use crate::model::prefix::Family;
@@ -41,11 +42,17 @@ enum Leads {
 }
 
 impl Router {
-    /// Makes an entry or replaces it; workers see the old or the new one.
+    /// Makes an entry or replaces it, in somebody's name or nobody's; workers see the old or the new one.
     ///
     /// # Errors
     /// [`OverlayError`]; what was there stays then.
-    pub(super) fn put_label(&mut self, spec: LabelSpec) -> Result<LabelView, OverlayError> {
+    pub(super) fn put_label(
+        &mut self,
+        spec: LabelSpec,
+        owner: Option<OwnerName>,
+    ) -> Result<LabelView, OverlayError> {
+        let speaker = self.speaker(owner);
+        let speaker = speaker.map_err(|owner| OverlayError::UnknownOwner { owner })?;
         let label = spec.label;
         let (leads, written) = self.lead_label(&spec)?;
         if !self.overlay.labels.contains_key(&label) {
@@ -56,6 +63,7 @@ impl Router {
             .overlay
             .labels
             .insert(label, LabelEntry { spec, leads });
+        self.own(Belonging::Label(label), speaker, before.is_some());
         self.finish();
         self.index_label(label, leads);
         let change = match before {
@@ -123,6 +131,7 @@ impl Router {
         let view = self.label_view(label)?;
         let gone = self.overlay.labels.remove(&label);
         let gone = gone.ok_or(OverlayError::UnknownLabel { label })?;
+        self.disown(&Belonging::Label(label));
         self.unindex_label(label, gone.leads, None);
         self.plane.edit().labels.set(label, None);
         self.finish();

@@ -116,6 +116,7 @@ impl Router {
             .set_interface(id, snapshot::interface::Interface::default());
         self.plane.publish();
         self.send(Command::Interface(id, None));
+        self.disown_neighbours_of(interface.name);
         self.remove_twin(id);
     }
 

@@ -10,12 +10,14 @@
 //!
 //! * [`handle`], [`request`]: how others ask, and what may be asked.
 //! * [`router`]: the truth; [`dispatch`] and [`thread`] run it.
+//! * [`belongings`]: what goes with owners, besides routes.
 //! * [`state`]: what is written down for the next start.
 //! * [`forwarding`], [`adjacency`], [`plane`]: the compiler from truth to what workers read.
 
 pub mod adjacency;
 mod backlog;
 mod baseline;
+mod belongings;
 mod bridge;
 mod dispatch;
 mod endpoint;

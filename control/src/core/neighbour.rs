@@ -12,8 +12,9 @@ use super::router::Router;
 use crate::api::saved::encode;
 use crate::exception::command::Command;
 use crate::exception::output::Told;
+use crate::model::belonging::Belonging;
 use crate::model::event::{Change, Happening};
-use crate::model::name::InterfaceName;
+use crate::model::name::{InterfaceName, OwnerName};
 use crate::model::neighbour::{
     NeighbourError, NeighbourFilter, NeighbourSpec, NeighbourState, NeighbourView,
 };
@@ -101,6 +102,7 @@ impl Router {
                 router: false,
                 confirmed: None,
                 held_packets: 0,
+                owner: self.owner_of(&Belonging::Neighbour(interface.name, key.address)),
             };
             self.tell(Happening::Neighbour { change, neighbour });
         }
@@ -186,14 +188,17 @@ impl Router {
         }
     }
 
-    /// Sets a neighbour for good.
+    /// Sets a neighbour for good, in somebody's name or nobody's.
     ///
     /// # Errors
     /// [`NeighbourError`]; nothing changed then.
     pub(super) fn add_neighbour(
         &mut self,
         spec: NeighbourSpec,
+        owner: Option<OwnerName>,
     ) -> Result<NeighbourView, NeighbourError> {
+        let speaker = self.speaker(owner);
+        let speaker = speaker.map_err(|owner| NeighbourError::UnknownOwner { owner })?;
         let interface = self.link_of(spec.interface)?;
         if interface
             .addresses
@@ -208,9 +213,13 @@ impl Router {
         let asked = self
             .ask(|reply| Command::AddPermanent(key, spec.mac, reply))
             .wait();
-        if let Some(Err(full)) = asked {
-            return Err(NeighbourError::TableFull { limit: full.most });
-        }
+        let known = match asked {
+            Some(Err(full)) => return Err(NeighbourError::TableFull { limit: full.most }),
+            Some(Ok(known)) => known,
+            None => false,
+        };
+        let thing = Belonging::Neighbour(spec.interface, spec.address);
+        self.own(thing, speaker, known);
         self.neighbour_has(key, Some(spec.mac));
         self.note_neighbour(key, Some(spec.mac), true);
         Ok(NeighbourView {
@@ -221,6 +230,7 @@ impl Router {
             router: false,
             confirmed: None,
             held_packets: 0,
+            owner: self.owner_of(&thing),
         })
     }
 
@@ -236,6 +246,7 @@ impl Router {
         let key = NeighbourKey::new(self.link_of(interface)?.id, address);
         match self.ask(|reply| Command::Delete(key, reply)).wait() {
             Some(true) => {
+                self.disown(&Belonging::Neighbour(interface, address));
                 self.neighbour_has(key, None);
                 Ok(())
             }
@@ -387,8 +398,9 @@ impl Router {
 
     fn neighbour_view(&self, found: &Neighbour) -> Option<NeighbourView> {
         let now_ns = self.now_ns();
+        let interface = self.interfaces.get(found.key.interface)?.name;
         Some(NeighbourView {
-            interface: self.interfaces.get(found.key.interface)?.name,
+            interface,
             address: found.key.address,
             mac: found.mac,
             state: found.state,
@@ -397,6 +409,7 @@ impl Router {
                 .confirmed_ns
                 .map(|at| Duration::from_nanos(now_ns.saturating_sub(at))),
             held_packets: u32::try_from(found.held).unwrap_or(u32::MAX),
+            owner: self.owner_of(&Belonging::Neighbour(interface, found.key.address)),
         })
     }
 }

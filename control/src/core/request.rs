@@ -196,18 +196,22 @@ pub enum OverlayRequest {
     GetEndpoint(EndpointName, Reply<EndpointView, OverlayError>),
     /// All endpoints, by name.
     ListEndpoints(Reply<Vec<EndpointView>>),
-    /// Makes a VNI.
-    CreateVni(VniSpec, Reply<VniView, OverlayError>),
-    /// Changes a VNI.
-    ChangeVni(VniSpec, Reply<VniView, OverlayError>),
+    /// Makes a VNI, which goes with the owner, if one is named.
+    CreateVni(VniSpec, Option<OwnerName>, Reply<VniView, OverlayError>),
+    /// Changes a VNI, in the same way.
+    ChangeVni(VniSpec, Option<OwnerName>, Reply<VniView, OverlayError>),
     /// Removes a VNI.
     DeleteVni(VniKey, Reply<(), OverlayError>),
     /// One VNI.
     GetVni(VniKey, Reply<VniView, OverlayError>),
     /// One page of VNIs, by endpoint and number.
     ListVnis(Option<VniCursor>, Reply<Page<VniView, VniCursor>>),
-    /// Makes or replaces a label.
-    PutLabel(Box<LabelSpec>, Reply<LabelView, OverlayError>),
+    /// Makes or replaces a label, which goes with the owner, if one is named.
+    PutLabel(
+        Box<LabelSpec>,
+        Option<OwnerName>,
+        Reply<LabelView, OverlayError>,
+    ),
     /// Removes a label.
     DeleteLabel(Label, Reply<(), OverlayError>),
     /// One label.
@@ -235,8 +239,8 @@ pub enum BridgeRequest {
     AddMember(DomainName, InterfaceName, Reply<DomainView, DomainError>),
     /// Takes a member out of a domain.
     RemoveMember(DomainName, InterfaceName, Reply<DomainView, DomainError>),
-    /// Sets and deletes stations; the answer is due when the workers see it.
-    ChangeFdb(Vec<FdbChange>, Reply<Refused>),
+    /// Sets and deletes stations; what is set goes with the owner, if one is named. The answer is due when the workers see it.
+    ChangeFdb(Vec<FdbChange>, Option<OwnerName>, Reply<Refused>),
     /// One page of stations, by the domain's number and address.
     ListFdb(
         StationFilter,
@@ -249,17 +253,25 @@ pub enum BridgeRequest {
         Option<InterfaceName>,
         Reply<u32, DomainError>,
     ),
-    /// Changes flood lists; the answer is due when the workers see it.
-    ChangeFlood(Vec<FloodChange>, Reply<Refused>),
+    /// Changes flood lists; what is added goes with the owner, if one is named. The answer is due when the workers see it.
+    ChangeFlood(Vec<FloodChange>, Option<OwnerName>, Reply<Refused>),
 }
 
 /// About Ethernet segments.
 #[derive(Debug)]
 pub enum SegmentRequest {
-    /// Makes a segment.
-    Create(Box<SegmentSpec>, Reply<SegmentView, SegmentError>),
-    /// Gives a segment another spec; the answer is due when the workers forward by it.
-    Change(Box<SegmentSpec>, Reply<SegmentView, SegmentError>),
+    /// Makes a segment, which goes with the owner, if one is named.
+    Create(
+        Box<SegmentSpec>,
+        Option<OwnerName>,
+        Reply<SegmentView, SegmentError>,
+    ),
+    /// Gives a segment another spec, in the same way; the answer is due when the workers forward by it.
+    Change(
+        Box<SegmentSpec>,
+        Option<OwnerName>,
+        Reply<SegmentView, SegmentError>,
+    ),
     /// Removes a segment.
     Delete(SegmentId, Reply<(), SegmentError>),
     /// One segment.
@@ -280,8 +292,12 @@ pub enum NeighbourRequest {
         Option<NeighbourCursor>,
         Reply<Page<NeighbourView, NeighbourCursor>, NeighbourError>,
     ),
-    /// Adds a permanent neighbour.
-    Add(NeighbourSpec, Reply<NeighbourView, NeighbourError>),
+    /// Adds a permanent neighbour, which goes with the owner, if one is named.
+    Add(
+        NeighbourSpec,
+        Option<OwnerName>,
+        Reply<NeighbourView, NeighbourError>,
+    ),
     /// Deletes a neighbour.
     Delete(InterfaceName, IpAddr, Reply<(), NeighbourError>),
     /// Deletes learned neighbours; the answer is how many.

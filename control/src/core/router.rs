@@ -16,6 +16,7 @@ use ferroute_dataplane::snapshot::cell::Publisher;
 use ipnet::IpNet;
 
 use super::baseline::Baselines;
+use super::belongings::Belongings;
 use super::bridge::Bridging;
 use super::forwarding::{Forwarding, Wish, next_hop_id};
 use super::handle::Events;
@@ -134,6 +135,8 @@ pub struct Router {
     pub(super) bridging: Bridging,
     pub(super) own: OwnSessions,
     pub(super) sessions: Sessions,
+    /// What goes with owners, besides routes.
+    pub(super) belongings: Belongings,
     /// The VRF in which each interface's own routes are.
     pub(super) route_vrf: HashMap<InterfaceId, VrfId>,
     /// Neighbours that have a host route, and its VRF.
@@ -205,6 +208,7 @@ impl Router {
             bridging,
             own,
             sessions: Sessions::default(),
+            belongings: Belongings::default(),
             route_vrf: HashMap::new(),
             neighbour_routes: BTreeMap::new(),
             changes: Vec::new(),
@@ -299,6 +303,10 @@ impl Router {
     pub(super) fn background(&mut self) -> bool {
         self.peak_routes = self.peak_routes.max(self.rib.len());
         self.rib.expire(self.now_ns());
+        if self.sweep_belongings() {
+            self.answer_swept();
+            return true;
+        }
         if !self.rib.has_work() {
             if !self.vrfs.resize() {
                 return self.pour();

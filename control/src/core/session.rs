@@ -32,6 +32,8 @@ pub struct Sessions {
     opened: u64,
     waiting: Vec<Waiting>,
     removing: Vec<(OwnerName, OwnerId, Reply<u64, OwnerError>)>,
+    /// Who waits for the end of a sweep whose routes are gone already, and how many these were.
+    swept: Vec<(Reply<u64, OwnerError>, u64)>,
 }
 
 impl Sessions {
@@ -87,6 +89,10 @@ impl Router {
             .rib
             .owner_connect(owner.as_str(), tenure, self.now_ns())
             .map_err(|e| refused(e, owner, epoch))?;
+        let view = self.rib.owner_by_id(connected.session.owner());
+        if view.is_some_and(|view| self.things_of(&view).1 > 0) {
+            self.rib.owner_replays(connected.session, self.now_ns());
+        }
         self.sessions.opened += 1;
         let session = SessionId(self.sessions.opened);
         self.sessions
@@ -153,10 +159,11 @@ impl Router {
                 } => {
                     self.hops.sweep_groups(owner, generation);
                     self.note_swept(owner, generation);
+                    self.belongings.leave(owner, generation);
                     let fits = |w: &mut Waiting| w.owner == owner && w.generation <= generation;
-                    for waiting in self.sessions.waiting.extract_if(.., fits) {
-                        drop(waiting.reply.send(Ok(routes)));
-                    }
+                    let waiting = self.sessions.waiting.extract_if(.., fits);
+                    let swept = waiting.map(|waiting| (waiting.reply, routes));
+                    self.sessions.swept.extend(swept);
                     if let Some(name) = self.owner_name(owner) {
                         self.tell_owner(name);
                     }
@@ -164,12 +171,13 @@ impl Router {
                 Finished::Expired { owner, routes } => {
                     self.hops.sweep_groups(owner, u32::MAX);
                     self.note_owner_gone(owner);
+                    self.belongings.leave(owner, u32::MAX);
                     for (name, _, reply) in self
                         .sessions
                         .removing
                         .extract_if(.., |(_, id, _)| *id == owner)
                     {
-                        drop(reply.send(Ok(routes)));
+                        self.sessions.swept.push((reply, routes));
                         let mut view = unknown(name);
                         view.state = OwnerState::Removed;
                         self.events.publish(Happening::Owner(view));
@@ -179,6 +187,16 @@ impl Router {
                     self.vrfs.left(vrf);
                     self.journal.note(&Record::VrfGone(vrf.get()));
                 }
+            }
+        }
+        self.answer_swept();
+    }
+
+    /// Answers those who wait for the end of a sweep, if nothing is left to be taken away.
+    pub(super) fn answer_swept(&mut self) {
+        if !self.belongings.has_left() {
+            for (reply, routes) in self.sessions.swept.drain(..) {
+                drop(reply.send(Ok(routes)));
             }
         }
     }
@@ -210,6 +228,7 @@ impl Router {
 
     fn owner_view(&self, view: &rib::OwnerView<'_>) -> Option<OwnerView> {
         let now_ns = self.now_ns();
+        let (things, stale_things) = self.things_of(view);
         let left = |until_ns: u64| Some(Duration::from_nanos(until_ns.saturating_sub(now_ns)));
         let (state, grace_left) = match view.state {
             rib::OwnerState::Persistent { .. } | rib::OwnerState::Live => (OwnerState::Live, None),
@@ -223,6 +242,8 @@ impl Router {
             routes: view.routes.into(),
             stale_routes: view.stale_routes.into(),
             next_hop_sets: self.hops.groups_of(view.id) as u64,
+            things,
+            stale_things,
             grace_left,
             persistent: matches!(view.state, rib::OwnerState::Persistent { .. }),
             ..unknown(view.name.parse().ok()?)
@@ -238,6 +259,8 @@ fn unknown(name: OwnerName) -> OwnerView {
         routes: 0,
         stale_routes: 0,
         next_hop_sets: 0,
+        things: 0,
+        stale_things: 0,
         grace_left: None,
         persistent: false,
     }

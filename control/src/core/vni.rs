@@ -5,18 +5,25 @@ use ferroute_dataplane::snapshot::endpoint::VniTarget as Leads;
 use ferroute_dataplane::wire::vxlan::Vni;
 
 use super::router::Router;
+use crate::model::belonging::Belonging;
 use crate::model::event::{Change, Happening};
 use crate::model::interface::InterfaceKind;
-use crate::model::name::InterfaceName;
+use crate::model::name::{InterfaceName, OwnerName};
 use crate::model::overlay::{OverlayError, VniCursor, VniKey, VniSpec, VniTarget, VniView};
 use crate::model::page::{PAGE_ITEMS, Page};
 
 impl Router {
-    /// Makes a VNI.
+    /// Makes a VNI, in somebody's name or nobody's.
     ///
     /// # Errors
     /// [`OverlayError`]; nothing was made then.
-    pub(super) fn create_vni(&mut self, spec: &VniSpec) -> Result<VniView, OverlayError> {
+    pub(super) fn create_vni(
+        &mut self,
+        spec: &VniSpec,
+        owner: Option<OwnerName>,
+    ) -> Result<VniView, OverlayError> {
+        let speaker = self.speaker(owner);
+        let speaker = speaker.map_err(|owner| OverlayError::UnknownOwner { owner })?;
         let VniKey { endpoint, vni } = spec.key;
         let (id, on) = self.overlay.endpoints.named(&endpoint)?;
         if on.vnis.contains_key(&vni) {
@@ -49,15 +56,28 @@ impl Router {
         if let Some(on) = self.overlay.endpoints.get_mut(id) {
             on.vnis.insert(vni, target);
         }
+        self.own(Belonging::Vni(spec.key), speaker, false);
         self.vni_changed(id);
         self.tell_vni(Change::Added, spec.key)
     }
 
-    /// Moves a VNI to another VRF, or gives it another router MAC.
+    /// Moves a VNI to another VRF, or gives it another router MAC, in somebody's name or nobody's. Nobody is told of a change to
+    /// what it is.
     ///
     /// # Errors
     /// [`OverlayError`]; it is as it was then.
-    pub(super) fn change_vni(&mut self, spec: &VniSpec) -> Result<VniView, OverlayError> {
+    pub(super) fn change_vni(
+        &mut self,
+        spec: &VniSpec,
+        owner: Option<OwnerName>,
+    ) -> Result<VniView, OverlayError> {
+        let speaker = self.speaker(owner);
+        let speaker = speaker.map_err(|owner| OverlayError::UnknownOwner { owner })?;
+        let view = self.vni_view(spec.key)?;
+        if view.spec.target.is_as(&spec.target) {
+            self.own(Belonging::Vni(spec.key), speaker, true);
+            return Ok(view);
+        }
         let (id, target) = self.find_vni(spec.key)?;
         let vni = spec.key.vni;
         let (
@@ -77,6 +97,7 @@ impl Router {
             interface.vrf = vrf;
             interface.mac = Some(*router_mac);
         }
+        self.own(Belonging::Vni(spec.key), speaker, true);
         self.sync_interface(interface);
         self.tell_interface(Change::Changed, interface);
         self.vni_changed(id);
@@ -101,6 +122,7 @@ impl Router {
         if let Some(on) = self.overlay.endpoints.get_mut(id) {
             on.vnis.remove(&key.vni);
         }
+        self.disown(&Belonging::Vni(key));
         self.vni_changed(id);
         match target {
             Leads::Routed(interface) => self.drop_interface(interface),

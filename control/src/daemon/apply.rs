@@ -149,7 +149,7 @@ pub async fn apply(config: &Config, core: &CoreHandle) -> Result<(), Vec<ApplyEr
         };
         errors.note(
             || format!("neighbours[{place}]"),
-            core.call(|reply| NeighbourRequest::Add(spec, reply).into())
+            core.call(|reply| NeighbourRequest::Add(spec, None, reply).into())
                 .await,
         );
     }
@@ -334,7 +334,7 @@ async fn overlays(config: &Config, core: &CoreHandle, errors: &mut Errors) {
         // The configuration's check lets no other form pass.
         if let Some(spec) = vni.spec() {
             let made = core
-                .call(|reply| OverlayRequest::CreateVni(spec, reply).into())
+                .call(|reply| OverlayRequest::CreateVni(spec, None, reply).into())
                 .await;
             let interface = match made.as_ref().map(|view| &view.spec.target) {
                 Ok(VniTarget::Routed { interface, .. }) => *interface,
@@ -349,7 +349,7 @@ async fn overlays(config: &Config, core: &CoreHandle, errors: &mut Errors) {
         match label.spec().map(Box::new) {
             Ok(spec) => {
                 let made = core
-                    .call(|reply| OverlayRequest::PutLabel(spec, reply).into())
+                    .call(|reply| OverlayRequest::PutLabel(spec, None, reply).into())
                     .await;
                 let interface = made.as_ref().ok().and_then(|view| view.interface);
                 errors.note(field, made);

@@ -42,11 +42,11 @@ pub enum Command {
     Want(NeighbourKey),
     /// This neighbour is no gateway any more.
     Unwant(NeighbourKey),
-    /// Set a neighbour for good.
+    /// Set a neighbour for good; answers whether it was so set before.
     AddPermanent(
         NeighbourKey,
         Mac,
-        oneshot::Sender<Result<(), ConfiguredFull>>,
+        oneshot::Sender<Result<bool, ConfiguredFull>>,
     ),
     /// An earlier process knew this neighbour: take it as such, to be probed when it is used.
     Remember(NeighbourKey, Mac),

@@ -33,7 +33,7 @@ pub(super) fn system(to: &mut Exposition, view: &SystemView) {
     );
 }
 
-const OWNER_GAUGES: [Column<OwnerView, u64>; 2] = [
+const OWNER_GAUGES: [Column<OwnerView, u64>; 4] = [
     ("ferroute_owner_routes", "Routes that an owner has.", |o| {
         o.routes
     }),
@@ -41,6 +41,16 @@ const OWNER_GAUGES: [Column<OwnerView, u64>; 2] = [
         "ferroute_owner_stale_routes",
         "Routes of an owner that is gone, or back and has not repeated them yet.",
         |o| o.stale_routes,
+    ),
+    (
+        "ferroute_owner_things",
+        "Neighbours, stations, ends of flood lists, segments, labels and VNIs that an owner has.",
+        |o| o.things,
+    ),
+    (
+        "ferroute_owner_stale_things",
+        "Those of an owner that is gone, or back and has not repeated them yet.",
+        |o| o.stale_things,
     ),
 ];
 

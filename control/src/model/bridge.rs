@@ -1,6 +1,6 @@
 //! Bridge domains, and the stations in them.
 
-use super::name::{DomainName, EndpointName, InterfaceName, VrfName};
+use super::name::{DomainName, EndpointName, InterfaceName, OwnerName, VrfName};
 use super::port::Traffic;
 use super::reason::reasons;
 use super::segment::SegmentId;
@@ -337,6 +337,8 @@ pub struct StationView {
     pub idle_seconds: u16,
     /// It moved too often.
     pub damped: bool,
+    /// The owner with whom goes what counts of it, if any.
+    pub owner: Option<OwnerName>,
 }
 
 /// Why something happened to a station.
@@ -374,6 +376,9 @@ reasons! {
         /// No domain has the name.
         UnknownDomain { /// The name.
             domain: DomainName } = "UNKNOWN_DOMAIN", NotFound, "there is no bridge domain {domain}";
+        /// No owner has the name.
+        UnknownOwner { /// The name.
+            owner: OwnerName } = "UNKNOWN_OWNER", NotFound, "there is no owner {owner}";
         /// Another domain has the name.
         DomainTaken { /// The name.
             domain: DomainName } = "DOMAIN_TAKEN", AlreadyExists, "there is a bridge domain {domain} already";

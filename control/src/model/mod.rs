@@ -4,6 +4,7 @@
 //! or configuration once, at the edge, and are valid from then on: the core checks them against its
 //! state, never against themselves.
 
+pub mod belonging;
 pub mod bridge;
 pub mod event;
 pub mod interface;

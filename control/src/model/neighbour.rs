@@ -1,6 +1,6 @@
 //! Neighbours as clients see them.
 
-use super::name::{InterfaceName, VrfName};
+use super::name::{InterfaceName, OwnerName, VrfName};
 use super::prefix::Family;
 use super::reason::reasons;
 pub use crate::neighbour::NeighbourState;
@@ -36,6 +36,8 @@ pub struct NeighbourView {
     pub confirmed: Option<Duration>,
     /// Packets that wait for its Ethernet address.
     pub held_packets: u32,
+    /// The owner with whom it goes, if any.
+    pub owner: Option<OwnerName>,
 }
 
 /// Which neighbours; what is given must match.
@@ -67,6 +69,9 @@ reasons! {
         /// The interface has no link.
         InterfaceKind { /// The interface.
             interface: InterfaceName } = "INTERFACE_KIND", Precondition, "interface {interface} has no link and so no neighbours";
+        /// No owner has the name.
+        UnknownOwner { /// The name.
+            owner: OwnerName } = "UNKNOWN_OWNER", NotFound, "there is no owner {owner}";
         /// The address is the router's own.
         OwnAddress { /// The address.
             address: IpAddr } = "ADDRESS_INVALID", Precondition, "{address} is an address of the router itself";

@@ -1,7 +1,7 @@
 //! Tunnel endpoints, VNIs, labels, and the tunnels that next hops make.
 
 use super::interface::InterfaceCounters;
-use super::name::{DomainName, EndpointName, InterfaceName, VrfName};
+use super::name::{DomainName, EndpointName, InterfaceName, OwnerName, VrfName};
 use super::nexthop::NextHops;
 use super::port::Traffic;
 use super::reason::reasons;
@@ -180,6 +180,26 @@ pub enum VniTarget {
     },
 }
 
+impl VniTarget {
+    /// Whether it is the same to packets, whatever its interface is called.
+    #[must_use]
+    pub fn is_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Routed {
+                    vrf, router_mac, ..
+                },
+                Self::Routed {
+                    vrf: other_vrf,
+                    router_mac: other_mac,
+                    ..
+                },
+            ) => (vrf, router_mac) == (other_vrf, other_mac),
+            _ => self == other,
+        }
+    }
+}
+
 /// A VNI as it is.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct VniView {
@@ -272,6 +292,9 @@ reasons! {
         /// No VRF has the name.
         UnknownVrf { /// The name.
             vrf: VrfName } = "UNKNOWN_VRF", NotFound, "there is no VRF {vrf}";
+        /// No owner has the name.
+        UnknownOwner { /// The name.
+            owner: OwnerName } = "UNKNOWN_OWNER", NotFound, "there is no owner {owner}";
         /// An endpoint has no address, or two of a family.
         AddressMissing = "ADDRESS_MISSING", Invalid, "an endpoint has one address of each family at most, and one at least";
         /// No interface of the VRF has the address.

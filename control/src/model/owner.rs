@@ -74,6 +74,10 @@ pub struct OwnerView {
     pub stale_routes: u64,
     /// Next hop sets that it has.
     pub next_hop_sets: u64,
+    /// Neighbours, stations, ends of flood lists, segments, labels and VNIs that it has.
+    pub things: u64,
+    /// Of these: stale.
+    pub stale_things: u64,
     /// Time until the stale routes are swept, when a sweep is pending.
     pub grace_left: Option<Duration>,
     /// Whether its routes outlive its streams.

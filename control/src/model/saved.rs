@@ -7,6 +7,7 @@ use super::number::{Choice, Mtu};
 use super::overlay::{EndpointSpec, LabelSpec, VniKey, VniSpec};
 use super::port::PortSpec;
 use super::prefix::InterfaceAddress;
+use super::segment::{SegmentId, SegmentSpec};
 use super::vrf::VrfSpec;
 use ferroute_dataplane::mac::Mac;
 use ferroute_dataplane::wire::mpls::Label;
@@ -34,6 +35,8 @@ pub enum ThingKey {
     Label(Label),
     /// A bridge domain; with it go its stations and its flood list.
     Domain(DomainName),
+    /// An Ethernet segment.
+    Segment(SegmentId),
     /// A station of a domain.
     Station(DomainName, Mac),
     /// A remote end of a flood list.
@@ -56,6 +59,7 @@ mod kind {
     pub(super) const STATION: u8 = 10;
     pub(super) const FLOOD: u8 = 11;
     pub(super) const TWIN: u8 = 12;
+    pub(super) const SEGMENT: u8 = 13;
 }
 
 /// What a key is of.
@@ -79,6 +83,8 @@ pub enum ThingKind {
     Label,
     /// [`ThingKey::Neighbour`].
     Neighbour,
+    /// [`ThingKey::Segment`].
+    Segment,
     /// [`ThingKey::Station`].
     Station,
     /// [`ThingKey::Flood`].
@@ -132,6 +138,7 @@ impl ThingKey {
                 below(Self::Domain(*name).bytes(), kind::FLOOD, &rest)
             }
             Self::Twin(name) => named(kind::TWIN, name.as_str()),
+            Self::Segment(id) => [&[kind::SEGMENT][..], &id.octets()].concat(),
         }
     }
 }
@@ -152,6 +159,7 @@ impl ThingKind {
             (kind::ENDPOINT, None) => Self::Endpoint,
             (kind::ENDPOINT, Some(kind::VNI)) => Self::Vni,
             (kind::LABEL, _) => Self::Label,
+            (kind::SEGMENT, _) => Self::Segment,
             (kind::DOMAIN, None) => Self::Domain,
             (kind::DOMAIN, Some(kind::STATION)) => Self::Station,
             (kind::DOMAIN, Some(kind::FLOOD)) => Self::Flood,
@@ -189,6 +197,8 @@ pub enum Thing {
     Label(Box<LabelSpec>),
     /// A bridge domain.
     Domain(Box<DomainSpec>),
+    /// An Ethernet segment.
+    Segment(Box<SegmentSpec>),
     /// A station.
     Station(SavedStation),
     /// A remote end of a flood list.

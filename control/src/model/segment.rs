@@ -1,7 +1,7 @@
 //! Ethernet segments: the links by which one host or switch is attached to several routers (RFC 7432 section 5).
 
 use super::bridge::RemoteEnd;
-use super::name::{DomainName, InterfaceName};
+use super::name::{DomainName, InterfaceName, OwnerName};
 use super::reason::reasons;
 use std::fmt;
 use std::net::IpAddr;
@@ -200,6 +200,9 @@ reasons! {
         /// No segment has the number.
         UnknownSegment { /// The number.
             segment: SegmentId } = "UNKNOWN_SEGMENT", NotFound, "there is no Ethernet segment {segment}";
+        /// No owner has the name.
+        UnknownOwner { /// The name.
+            owner: OwnerName } = "UNKNOWN_OWNER", NotFound, "there is no owner {owner}";
         /// Another segment has the number.
         SegmentTaken { /// The number.
             segment: SegmentId } = "SEGMENT_TAKEN", AlreadyExists, "there is an Ethernet segment {segment} already";

@@ -134,7 +134,7 @@ impl<P> NeighbourTable<P> {
         self.told_full.remove(&interface);
     }
 
-    /// Sets a neighbour's address for good.
+    /// Sets a neighbour's address for good. Answers whether it was so set before.
     ///
     /// # Errors
     /// [`ConfiguredFull`]; nothing changed then.
@@ -144,8 +144,9 @@ impl<P> NeighbourTable<P> {
         mac: Mac,
         now_ns: u64,
         effects: &mut Vec<Effect<P>>,
-    ) -> Result<(), ConfiguredFull> {
-        if !self.store.get(&key).is_some_and(Entry::is_permanent) {
+    ) -> Result<bool, ConfiguredFull> {
+        let known = self.store.get(&key).is_some_and(Entry::is_permanent);
+        if !known {
             self.check_configured(key.interface)?;
         }
         if self.store.get(&key).is_none() {
@@ -156,7 +157,7 @@ impl<P> NeighbourTable<P> {
             );
         }
         self.enter(&key, Phase::Permanent { mac }, now_ns, effects);
-        Ok(())
+        Ok(known)
     }
 
     /// Takes a neighbour up that was known to an earlier process, as a hint: it is believed and verified when used. On an

@@ -19,6 +19,17 @@ impl Rib {
         self.owners.connect(name, tenure, now_ns)
     }
 
+    /// The owner of a session has more from before than routes: that stays until the end of RIB too, and for its grace time at
+    /// most.
+    pub fn owner_replays(&mut self, session: Session, now_ns: u64) {
+        if let Some(owner) = self.owners.of(session)
+            && owner.state == OwnerState::Live
+        {
+            let until_ns = now_ns.saturating_add(owner.grace_ns);
+            owner.state = OwnerState::Replaying { until_ns };
+        }
+    }
+
     /// Ends a session. The owner's routes stay for its grace time, unless it is persistent.
     pub fn owner_gone(&mut self, session: Session, now_ns: u64) {
         let Some(owner) = self.owners.of(session) else {

@@ -133,6 +133,8 @@ pub struct OwnerView<'a> {
     pub state: OwnerState,
     /// Its last epoch; 0 if it never had one.
     pub epoch: u64,
+    /// Its own count of its epochs.
+    pub generation: u32,
     /// How long its routes stay without it, in nanoseconds.
     pub grace_ns: u64,
     /// How many routes it has.

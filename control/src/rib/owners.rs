@@ -127,6 +127,7 @@ impl Owners {
             name: &owner.name,
             state: owner.state,
             epoch: owner.epoch(),
+            generation: owner.generation,
             grace_ns: owner.grace_ns,
             routes: owner.routes,
             stale_routes: if gone { owner.routes } else { owner.old_routes },

@@ -110,8 +110,11 @@ impl Api {
     /// The router refuses.
     pub fn create_vni(&mut self, spec: v1::VniSpec) -> Result<(), PerfError> {
         let spec = Some(spec);
-        self.call(self.overlay().create_vni(v1::CreateVniRequest { spec }))
-            .map(drop)
+        self.call(self.overlay().create_vni(v1::CreateVniRequest {
+            spec,
+            ..v1::CreateVniRequest::default()
+        }))
+        .map(drop)
     }
 
     /// Removes a VNI of the default endpoint.
@@ -132,8 +135,11 @@ impl Api {
     /// The router refuses.
     pub fn put_label(&mut self, spec: v1::LabelSpec) -> Result<(), PerfError> {
         let spec = Some(spec);
-        self.call(self.overlay().put_label(v1::PutLabelRequest { spec }))
-            .map(drop)
+        self.call(self.overlay().put_label(v1::PutLabelRequest {
+            spec,
+            ..v1::PutLabelRequest::default()
+        }))
+        .map(drop)
     }
 
     /// What happens to a packet with this destination.

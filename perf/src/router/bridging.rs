@@ -93,7 +93,10 @@ impl Api {
             })),
         };
         let changes = stations.map(put).collect();
-        let request = v1::ChangeFdbRequest { changes };
+        let request = v1::ChangeFdbRequest {
+            changes,
+            ..v1::ChangeFdbRequest::default()
+        };
         let refused = self.call(self.domains().change_fdb(request))?.refused;
         match refused.first() {
             None => Ok(()),

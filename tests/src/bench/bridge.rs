@@ -94,14 +94,14 @@ impl Bench {
             },
             ..vni_spec(vni, "x", [2, 0, 0, 0, 0, 1])
         };
-        self.call(|reply| OverlayRequest::CreateVni(spec, reply).into())
+        self.call(|reply| OverlayRequest::CreateVni(spec, None, reply).into())
             .unwrap_or_else(|e| panic!("VNI {vni}: {e}"));
         self
     }
 
     /// Changes the FDB; answers what was refused.
     pub fn fdb(&mut self, changes: Vec<FdbChange>) -> Vec<(usize, DomainError)> {
-        self.call(|reply| BridgeRequest::ChangeFdb(changes, reply).into())
+        self.call(|reply| BridgeRequest::ChangeFdb(changes, None, reply).into())
             .unwrap_or_else(|never| match never {})
     }
 
@@ -147,7 +147,7 @@ impl Bench {
         };
         let changes = ends.iter().map(change).collect();
         let refused = self
-            .call(|reply| BridgeRequest::ChangeFlood(changes, reply).into())
+            .call(|reply| BridgeRequest::ChangeFlood(changes, None, reply).into())
             .unwrap_or_else(|never| match never {});
         assert!(refused.is_empty(), "{refused:?}");
         self

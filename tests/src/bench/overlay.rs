@@ -89,7 +89,7 @@ impl Bench {
     /// # Errors
     /// The core's refusal.
     pub fn try_vni(&mut self, spec: VniSpec) -> Result<(), OverlayError> {
-        let made = self.call(|reply| OverlayRequest::CreateVni(spec, reply).into());
+        let made = self.call(|reply| OverlayRequest::CreateVni(spec, None, reply).into());
         made.map(drop)
     }
 
@@ -132,7 +132,7 @@ impl Bench {
             payload,
             ttl_mode: Mode::Pipe,
         };
-        let made = self.call(|reply| OverlayRequest::PutLabel(Box::new(spec), reply).into());
+        let made = self.call(|reply| OverlayRequest::PutLabel(Box::new(spec), None, reply).into());
         made.map(drop)
     }
 

@@ -41,7 +41,7 @@ impl Bench {
     /// # Errors
     /// The core's refusal.
     pub fn try_segment(&mut self, spec: SegmentSpec) -> Result<SegmentView, SegmentError> {
-        self.call(|reply| SegmentRequest::Create(Box::new(spec), reply).into())
+        self.call(|reply| SegmentRequest::Create(Box::new(spec), None, reply).into())
     }
 
     /// Gives a segment another spec.
@@ -49,7 +49,7 @@ impl Bench {
     /// # Errors
     /// The core's refusal.
     pub fn change_segment(&mut self, spec: SegmentSpec) -> Result<SegmentView, SegmentError> {
-        self.call(|reply| SegmentRequest::Change(Box::new(spec), reply).into())
+        self.call(|reply| SegmentRequest::Change(Box::new(spec), None, reply).into())
     }
 
     /// Removes a segment.

@@ -380,7 +380,7 @@ impl Bench {
             address: address.parse().expect("an address"),
             mac: Mac::new(mac),
         };
-        let added = self.call(|reply| NeighbourRequest::Add(spec, reply).into());
+        let added = self.call(|reply| NeighbourRequest::Add(spec, None, reply).into());
         added.unwrap_or_else(|e| panic!("neighbour {address}: {e}"));
         self
     }

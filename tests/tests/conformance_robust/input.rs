@@ -202,7 +202,7 @@ fn wrong_ports_interfaces_vrfs_and_neighbours_are_refused_with_their_reason() {
         address: "10.0.0.1".parse().unwrap(),
         mac: Mac::new(GATEWAY_MAC),
     };
-    let refused = bench.call(|reply| NeighbourRequest::Add(own, reply).into());
+    let refused = bench.call(|reply| NeighbourRequest::Add(own, None, reply).into());
     assert!(matches!(refused, Err(NeighbourError::OwnAddress { .. })));
     let sent = bench.receive("p0", &datagram(FAR).frame());
     assert_eq!(sent[0].frame[..6], GATEWAY_MAC);

@@ -337,6 +337,9 @@ impl From<StationView> for pb::Station {
             sequence: view.sequence,
             idle_seconds: view.idle_seconds.into(),
             damped: view.damped,
+            owner: view
+                .owner
+                .map_or_else(String::new, |owner| owner.to_string()),
         }
     }
 }

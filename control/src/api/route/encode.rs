@@ -116,6 +116,8 @@ impl From<OwnerView> for pb::Owner {
             next_hop_sets: owner.next_hop_sets,
             grace_left_ns: owner.grace_left.map(nanoseconds),
             persistent: owner.persistent,
+            things: owner.things,
+            stale_things: owner.stale_things,
         }
     }
 }

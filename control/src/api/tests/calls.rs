@@ -272,6 +272,7 @@ async fn a_permanent_neighbour_is_added_and_shown() {
                 address,
                 mac,
             },
+            owner,
             reply,
         )) => {
             let state = NeighbourState::Permanent;
@@ -284,6 +285,7 @@ async fn a_permanent_neighbour_is_added_and_shown() {
                 router,
                 confirmed,
                 held_packets,
+                owner,
             };
             reply.send(Ok(view)).unwrap();
         }
@@ -295,6 +297,7 @@ async fn a_permanent_neighbour_is_added_and_shown() {
         interface: "uplink".to_owned(),
         address: vec![10, 0, 0, 9].into(),
         mac: vec![2, 0, 0, 0, 0, 9].into(),
+        owner: "evpn".to_owned(),
     };
     let neighbour = neighbours.add(good.clone()).await.unwrap().into_inner();
     assert_eq!(neighbour.state(), pb::NeighbourState::Permanent);
@@ -302,6 +305,17 @@ async fn a_permanent_neighbour_is_added_and_shown() {
         (neighbour.address, neighbour.mac),
         (good.address.clone(), good.mac.clone())
     );
+    assert_eq!(neighbour.owner, "evpn");
+    for (owner, reason) in [("connected", "OWNER_RESERVED"), ("a b", "NAME_CHARACTER")] {
+        let error = neighbours
+            .add(pb::AddNeighbourRequest {
+                owner: owner.to_owned(),
+                ..good.clone()
+            })
+            .await
+            .unwrap_err();
+        assert_eq!(details(&error).1, reason);
+    }
     for mac in [vec![], vec![1, 0, 0, 0, 0, 9], vec![0; 6], vec![2; 7]] {
         let error = neighbours
             .add(pb::AddNeighbourRequest {

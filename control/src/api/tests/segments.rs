@@ -24,7 +24,7 @@ fn spec() -> pb::SegmentSpec {
 #[tokio::test]
 async fn b_08_a_segment_reaches_the_core_as_it_is_said() {
     let lab = Lab::new(|request| {
-        let Request::Segment(SegmentRequest::Create(spec, reply)) = request else {
+        let Request::Segment(SegmentRequest::Create(spec, _, reply)) = request else {
             panic!("{request:?}");
         };
         assert_eq!(spec.redundancy, Redundancy::SingleActive);
@@ -42,7 +42,10 @@ async fn b_08_a_segment_reaches_the_core_as_it_is_said() {
     .await;
     let mut client = SegmentServiceClient::new(lab.channel.clone());
     let spec = Some(spec());
-    let request = pb::CreateSegmentRequest { spec: spec.clone() };
+    let request = pb::CreateSegmentRequest {
+        spec: spec.clone(),
+        owner: String::new(),
+    };
     let made = client.create_segment(request).await.unwrap().into_inner();
     assert_eq!(made.spec, spec, "as it was said");
 }
@@ -121,12 +124,15 @@ async fn b_08_what_is_no_segment_is_refused_with_its_field() {
     ];
     for (spec, field) in bad {
         let spec = Some(spec);
-        let request = pb::ChangeSegmentRequest { spec };
+        let request = pb::ChangeSegmentRequest {
+            spec,
+            owner: String::new(),
+        };
         let status = client.change_segment(request).await.unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument);
         assert_eq!(details(&status).3.as_deref(), Some(field));
     }
-    let request = pb::ChangeSegmentRequest { spec: None };
+    let request = pb::ChangeSegmentRequest::default();
     let status = client.change_segment(request).await.unwrap_err();
     assert_eq!(details(&status).3.as_deref(), Some("spec"));
 }
@@ -134,7 +140,7 @@ async fn b_08_what_is_no_segment_is_refused_with_its_field() {
 #[tokio::test]
 async fn b_08_a_station_behind_a_segment_need_not_name_a_remote_end() {
     let lab = Lab::new(|request| {
-        let Request::Bridge(BridgeRequest::ChangeFdb(changes, reply)) = request else {
+        let Request::Bridge(BridgeRequest::ChangeFdb(changes, _, reply)) = request else {
             panic!("{request:?}");
         };
         let place = |change: &FdbChange| match change {
@@ -169,7 +175,10 @@ async fn b_08_a_station_behind_a_segment_need_not_name_a_remote_end() {
     };
     let changes = vec![put(remote.clone()), put(primary)];
     client
-        .change_fdb(pb::ChangeFdbRequest { changes })
+        .change_fdb(pb::ChangeFdbRequest {
+            changes,
+            ..pb::ChangeFdbRequest::default()
+        })
         .await
         .unwrap();
     for (bad, field) in [
@@ -183,7 +192,10 @@ async fn b_08_a_station_behind_a_segment_need_not_name_a_remote_end() {
         ),
     ] {
         let changes = vec![put(bad)];
-        let request = pb::ChangeFdbRequest { changes };
+        let request = pb::ChangeFdbRequest {
+            changes,
+            ..pb::ChangeFdbRequest::default()
+        };
         let status = client.change_fdb(request).await.unwrap_err();
         assert_eq!(details(&status).3.as_deref(), Some(field));
     }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
@@ -43,6 +43,8 @@ enum Wish<K: Kept> {
 struct Counts {
     given: AtomicU64,
     failed: AtomicU64,
+    /// Wishes of which nothing is left to be done.
+    done: AtomicU64,
 }
 
 /// Keeps the things of a kind. The task ends when this is dropped.
@@ -50,12 +52,13 @@ struct Counts {
 pub(in crate::bridge) struct Keeper<K: Kept> {
     // Each change costs one small message, and who makes them bounds them: the kernel its neighbours, a file its VNIs.
     wishes: mpsc::UnboundedSender<Wish<K>>,
+    said: AtomicU64,
     counts: Arc<Counts>,
 }
 
 impl<K: Kept> Keeper<K> {
-    /// Starts the task.
-    pub(in crate::bridge) fn start(kind: K) -> Self {
+    /// Starts the task, which says `settled` whenever nothing is left to be done.
+    pub(in crate::bridge) fn start(kind: K, settled: Arc<Notify>) -> Self {
         let (wishes, received) = mpsc::unbounded_channel();
         let counts = Arc::new(Counts::default());
         let task = Task {
@@ -64,9 +67,16 @@ impl<K: Kept> Keeper<K> {
             channel: None,
             known: BTreeMap::new(),
             queue: VecDeque::new(),
+            taken: 0,
+            settled,
         };
         tokio::spawn(task.run(received));
-        Self { wishes, counts }
+        let said = AtomicU64::new(0);
+        Self {
+            wishes,
+            said,
+            counts,
+        }
     }
 
     /// The thing shall be this, or be gone.
@@ -90,7 +100,13 @@ impl<K: Kept> Keeper<K> {
         (load(&self.counts.given), load(&self.counts.failed))
     }
 
+    /// Whether the router was told all that was wished so far, and answered.
+    pub(in crate::bridge) fn is_settled(&self) -> bool {
+        self.counts.done.load(Ordering::Relaxed) == self.said.load(Ordering::Relaxed)
+    }
+
     fn say(&self, wish: Wish<K>) {
+        self.said.fetch_add(1, Ordering::Relaxed);
         // The task lives as long as this does.
         let _ = self.wishes.send(wish);
     }
@@ -123,6 +139,9 @@ struct Task<K: Kept> {
     channel: Option<Channel>,
     known: BTreeMap<K::Key, State<K::Value>>,
     queue: VecDeque<K::Key>,
+    /// Wishes that were taken so far.
+    taken: u64,
+    settled: Arc<Notify>,
 }
 
 impl<K: Kept> Task<K> {
@@ -138,10 +157,15 @@ impl<K: Kept> Task<K> {
                 self.take(wish);
             }
             self.work().await;
+            if self.queue.is_empty() {
+                self.counts.done.store(self.taken, Ordering::Relaxed);
+                self.settled.notify_one();
+            }
         }
     }
 
     fn take(&mut self, wish: Wish<K>) {
+        self.taken += 1;
         match wish {
             // What was never given is not ours to take: the router's own things stay.
             Wish::Thing(key, None) if !self.known.contains_key(&key) => {}

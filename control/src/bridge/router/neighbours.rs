@@ -2,7 +2,7 @@
 
 use super::keeper::Kept;
 use crate::bridge::table::octets;
-use crate::model::name::InterfaceName;
+use crate::model::name::{InterfaceName, OwnerName};
 use ferroute_dataplane::mac::Mac;
 use ferroute_proto::v1;
 use ferroute_proto::v1::neighbour_service_client::NeighbourServiceClient;
@@ -13,7 +13,10 @@ use tonic::{Code, Status};
 
 /// Neighbours: each has an Ethernet address.
 #[derive(Debug)]
-pub(in crate::bridge) struct Neighbours;
+pub(in crate::bridge) struct Neighbours {
+    /// The owner with whom they go.
+    pub(in crate::bridge) owner: OwnerName,
+}
 
 impl Kept for Neighbours {
     type Key = (InterfaceName, IpAddr);
@@ -34,6 +37,7 @@ impl Kept for Neighbours {
                     interface,
                     address,
                     mac,
+                    owner: self.owner.to_string(),
                 };
                 client.add(request).await.map(drop)
             }

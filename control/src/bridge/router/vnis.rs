@@ -2,7 +2,7 @@
 
 use super::keeper::Kept;
 use crate::bridge::table::octets;
-use crate::model::name::{DomainName, VrfName};
+use crate::model::name::{DomainName, OwnerName, VrfName};
 use ferroute_dataplane::mac::Mac;
 use ferroute_proto::v1;
 use ferroute_proto::v1::overlay_service_client::OverlayServiceClient;
@@ -24,54 +24,6 @@ pub(in crate::bridge) enum Vni {
     },
     /// Its frames are bridged in this domain.
     Bridged(DomainName),
-}
-
-/// VNIs on the endpoint `default`. They stay when nobody wants them any more: packets that are under way go by them.
-#[derive(Debug)]
-pub(in crate::bridge) struct Vnis {
-    /// Addresses of the endpoint, which is made if it is not there; none: others make it.
-    pub(in crate::bridge) addresses: Vec<IpAddr>,
-}
-
-impl Kept for Vnis {
-    type Key = u32;
-    type Value = Vni;
-
-    async fn call(&self, channel: Channel, vni: u32, wanted: Option<Vni>) -> Result<(), Status> {
-        let Some(wanted) = wanted else {
-            return Ok(());
-        };
-        let mut client = OverlayServiceClient::new(channel);
-        let request = v1::GetVniRequest {
-            vni,
-            ..v1::GetVniRequest::default()
-        };
-        let known = match client.get_vni(request).await {
-            Ok(known) => known.into_inner().spec.and_then(|spec| spec.target),
-            Err(status) if status.code() == Code::NotFound => {
-                self.endpoint(&mut client).await?;
-                None
-            }
-            Err(status) => return Err(status),
-        };
-        if known.as_ref().is_some_and(|known| wanted.is(known)) {
-            return Ok(());
-        }
-        let spec = Some(v1::VniSpec {
-            vni,
-            endpoint: String::new(),
-            target: Some(wanted.target()),
-        });
-        match known {
-            None => {
-                client.create_vni(v1::CreateVniRequest { spec }).await?;
-            }
-            Some(_) => {
-                client.change_vni(v1::ChangeVniRequest { spec }).await?;
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Vni {
@@ -100,7 +52,71 @@ impl Vni {
     }
 }
 
+/// VNIs on the endpoint `default`. They stay as long as their owner when nobody wants them any more: packets that are under way
+/// go by them.
+#[derive(Debug)]
+pub(in crate::bridge) struct Vnis {
+    /// The owner with whom they go.
+    pub(in crate::bridge) owner: OwnerName,
+    /// Addresses of the endpoint, which is made if it is not there; none: others make it.
+    pub(in crate::bridge) addresses: Vec<IpAddr>,
+}
+
+impl Kept for Vnis {
+    type Key = u32;
+    type Value = Vni;
+
+    async fn call(&self, channel: Channel, vni: u32, wanted: Option<Vni>) -> Result<(), Status> {
+        match wanted {
+            Some(wanted) => self.put(channel, vni, wanted, true).await,
+            None => Ok(()),
+        }
+    }
+}
+
 impl Vnis {
+    /// Has the router have a VNI. `again` says that it is to hear of it also if it has it, so that it does not go.
+    pub(in crate::bridge) async fn put(
+        &self,
+        channel: Channel,
+        vni: u32,
+        wanted: Vni,
+        again: bool,
+    ) -> Result<(), Status> {
+        let mut client = OverlayServiceClient::new(channel);
+        let request = v1::GetVniRequest {
+            vni,
+            ..v1::GetVniRequest::default()
+        };
+        let known = match client.get_vni(request).await {
+            Ok(known) => known.into_inner().spec.and_then(|spec| spec.target),
+            Err(status) if status.code() == Code::NotFound => {
+                self.endpoint(&mut client).await?;
+                None
+            }
+            Err(status) => return Err(status),
+        };
+        let is_new = known.is_none();
+        let as_wanted = known.filter(|known| wanted.is(known));
+        if as_wanted.is_some() && !again {
+            return Ok(());
+        }
+        let spec = Some(v1::VniSpec {
+            vni,
+            endpoint: String::new(),
+            target: Some(as_wanted.unwrap_or_else(|| wanted.target())),
+        });
+        let owner = self.owner.to_string();
+        let done = if is_new {
+            let request = v1::CreateVniRequest { spec, owner };
+            client.create_vni(request).await
+        } else {
+            let request = v1::ChangeVniRequest { spec, owner };
+            client.change_vni(request).await
+        };
+        done.map(drop)
+    }
+
     /// Makes the endpoint if there is none. One that an operator made stays as it is.
     async fn endpoint(&self, client: &mut OverlayServiceClient<Channel>) -> Result<(), Status> {
         if self.addresses.is_empty() {

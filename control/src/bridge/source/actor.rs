@@ -22,8 +22,9 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 /// Routes of one batch.
@@ -106,8 +107,11 @@ pub(in crate::bridge) fn start(
         });
     }
     let (questions, asked) = mpsc::channel(4);
-    let stations = Stations::start(&config, tunnels).map_err(cannot_follow(&config))?;
-    tokio::spawn(Source::new(config, router, tunnels, stations).run(kernel, zebra, asked));
+    let settled = Arc::new(Notify::new());
+    let stations =
+        Stations::start(&config, tunnels, Arc::clone(&settled)).map_err(cannot_follow(&config))?;
+    let source = Source::new(config, router, tunnels, stations, settled);
+    tokio::spawn(source.run(kernel, zebra, asked));
     Ok(questions)
 }
 
@@ -174,6 +178,8 @@ pub(super) struct Source {
     pub(super) labels: Keeper<Labels>,
     /// Those of bridged VNIs, if it has any.
     pub(super) stations: Option<Stations>,
+    /// Told when the keepers or the stations have nothing left to say.
+    settled: Arc<Notify>,
     pub(super) fdb: Generations<FdbKey, FdbEntry>,
     /// Next hop objects that forwarding databases may lead to.
     pub(super) fdb_hops: Generations<u32, ()>,
@@ -200,7 +206,9 @@ impl Source {
         router: PathBuf,
         tunnels: Option<&Tunnels>,
         stations: Option<Stations>,
+        settled: Arc<Notify>,
     ) -> Self {
+        let owner = config.owner;
         let meaning = match config.kind {
             Kind::Kernel => Meaning::Kernel,
             Kind::Fpm => Meaning::Fpm,
@@ -243,15 +251,20 @@ impl Source {
             names_changed: false,
             links: Generations::default(),
             neighbours: Generations::default(),
-            keeper: Keeper::start(Neighbours),
-            vnis: Keeper::start(Vnis {
-                addresses: tunnels
-                    .map(|tunnels| tunnels.address.ip())
-                    .into_iter()
-                    .collect(),
-            }),
-            labels: Keeper::start(Labels),
+            keeper: Keeper::start(Neighbours { owner }, Arc::clone(&settled)),
+            vnis: Keeper::start(
+                Vnis {
+                    owner,
+                    addresses: tunnels
+                        .map(|tunnels| tunnels.address.ip())
+                        .into_iter()
+                        .collect(),
+                },
+                Arc::clone(&settled),
+            ),
+            labels: Keeper::start(Labels { owner }, Arc::clone(&settled)),
             stations,
+            settled,
             fdb: Generations::default(),
             fdb_hops: Generations::default(),
             fpm_fdb: Generations::default(),
@@ -289,6 +302,7 @@ impl Source {
                 event = self.link.event() => self.routed(event).await,
                 Some(said) = kernel.recv() => self.hear_kernel(said),
                 Some(said) = zebra.recv() => self.hear_zebra(said),
+                () = self.settled.notified(), if !self.end_of_rib => {}
                 () = sleep_until(deadline) => self.tick(),
             }
         }
@@ -326,6 +340,7 @@ impl Source {
             return;
         };
         let done = self.complete && self.in_flight.is_empty() && self.table.is_settled();
+        let done = done && self.things_are_said();
         if failed.is_none() && done && !self.end_of_rib {
             self.end_of_rib = true;
             failed = session.send(What::EndOfRib(v1::EndOfRib { id: END })).err();
@@ -334,6 +349,15 @@ impl Source {
             let event = self.link.fail(error);
             self.down(event);
         }
+    }
+
+    /// Whether the router was told what goes with the owner besides routes.
+    fn things_are_said(&self) -> bool {
+        self.heard.dumps > 0
+            && self.keeper.is_settled()
+            && self.vnis.is_settled()
+            && self.labels.is_settled()
+            && self.stations.as_ref().is_none_or(Stations::is_settled)
     }
 
     /// How much was said to the router that it has not acknowledged.

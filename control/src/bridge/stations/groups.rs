@@ -52,6 +52,8 @@ pub(super) struct Groups {
     hops: BTreeMap<u32, FdbHop>,
     /// What the router has, by group.
     told: BTreeMap<u32, v1::SegmentSpec>,
+    /// Groups of which the router was told in this session, and so knows them to be there still.
+    confirmed: BTreeSet<u32>,
     /// Groups that the router did not take, or not give back, and why.
     failed: BTreeMap<u32, String>,
     /// The router may have to be told something.
@@ -97,6 +99,11 @@ impl Groups {
         matches!(before, Some(FdbHop::Group(_))) && !is_group
     }
 
+    /// There is a new session with the router: what it has from us is to be said once more, or it goes.
+    pub(super) fn begin_session(&mut self) {
+        self.confirmed.clear();
+    }
+
     /// The router's side begins anew: it has these segments, of which some are ours.
     pub(super) fn router_has(&mut self, segments: impl IntoIterator<Item = v1::SegmentSpec>) {
         let numbering = self.numbering;
@@ -124,8 +131,8 @@ impl Groups {
         });
         let words = specs.filter_map(|(group, spec)| match self.told.get(&group) {
             None => Some((group, Word::Create(spec))),
-            Some(told) if *told != spec => Some((group, Word::Change(spec))),
-            Some(_) => None,
+            Some(told) if *told == spec && self.confirmed.contains(&group) => None,
+            Some(_) => Some((group, Word::Change(spec))),
         });
         words
             .filter(|(group, _)| !self.failed.contains_key(group))
@@ -164,8 +171,14 @@ impl Groups {
     /// The router took this.
     pub(super) fn told(&mut self, group: u32, word: Word) {
         match word {
-            Word::Create(spec) | Word::Change(spec) => drop(self.told.insert(group, spec)),
-            Word::Delete(_) => drop(self.told.remove(&group)),
+            Word::Create(spec) | Word::Change(spec) => {
+                self.told.insert(group, spec);
+                self.confirmed.insert(group);
+            }
+            Word::Delete(_) => {
+                self.told.remove(&group);
+                self.confirmed.remove(&group);
+            }
         }
     }
 
@@ -302,7 +315,15 @@ mod tests {
         groups.router_has([taken, spec(11, &[1]), spec(13, &[1]), foreign]);
         let words = said(&mut groups);
         let gone = Word::Delete(Numbering::of("zebra").segment(13));
-        assert_eq!(words, [(10, Word::Change(spec(10, &[1]))), (13, gone)]);
+        // The one that is as it is to be is said once, so that it does not go with the end of what the bridge says.
+        let ours = [10, 11].map(|group| (group, Word::Change(spec(group, &[1]))));
+        assert_eq!(words, [&ours[..], &[(13, gone)]].concat());
+        let there = [spec(10, &[1]), spec(11, &[1])];
+        groups.router_has(there.clone());
+        assert_eq!(said(&mut groups), []);
+        groups.begin_session();
+        groups.router_has(there);
+        assert_eq!(said(&mut groups), ours);
     }
 
     #[test]

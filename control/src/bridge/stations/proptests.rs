@@ -7,7 +7,7 @@ use super::tests::{NETDEVS, PORT, VXLAN, end, entry, mac, station, told};
 use crate::bridge::netlink::update::FdbUpdate;
 use ferroute_dataplane::mac::Mac;
 use proptest::prelude::*;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ enum Event {
     Hears(usize, usize),
     /// The bridge says what it has to say.
     Settles,
+    /// There is another session with the router, whose side is read anew.
+    Session,
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -32,6 +34,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => station.prop_map(Event::Aged),
         3 => (0..4_usize, 0..4_usize).prop_map(|(kernel, router)| Event::Hears(kernel, router)),
         4 => Just(Event::Settles),
+        1 => Just(Event::Session),
     ]
 }
 
@@ -44,6 +47,8 @@ struct World {
     notices: VecDeque<FdbUpdate>,
     router: BTreeMap<Mac, Station>,
     events: VecDeque<(Mac, Option<Station>)>,
+    /// Stations that the router was told of in this session.
+    repeated: BTreeSet<Mac>,
 }
 
 impl World {
@@ -96,6 +101,16 @@ impl World {
                 }
             }
             Event::Settles => self.settle(),
+            Event::Session => {
+                self.events.clear();
+                self.repeated.clear();
+                self.segment.begin_session();
+                self.segment.forget_router(false);
+                for (mac, station) in &self.router {
+                    self.segment.router_station(*mac, Some(*station));
+                }
+                self.segment.look_at_all();
+            }
         }
     }
 
@@ -159,6 +174,7 @@ impl World {
     fn tell(&mut self, word: ToRouter) {
         match word {
             ToRouter::Remote(mac, at, sequence) => {
+                self.repeated.insert(mac);
                 let before = self.router.get(&mac).copied();
                 let stays =
                     before.is_some_and(|b| b.whose == Whose::Member && b.sequence >= sequence);
@@ -173,13 +189,16 @@ impl World {
                 let moved = before.is_some_and(|b| b.whose == Whose::Member) && !stays;
                 self.set(mac, Some(now), moved);
             }
-            ToRouter::Forget(mac) => match self.router.get(&mac).copied() {
-                Some(known) if known.whose == Whose::Member => {
-                    let remote = None;
-                    self.set(mac, Some(Station { remote, ..known }), false);
+            ToRouter::Forget(mac) => {
+                self.repeated.remove(&mac);
+                match self.router.get(&mac).copied() {
+                    Some(known) if known.whose == Whose::Member => {
+                        let remote = None;
+                        self.set(mac, Some(Station { remote, ..known }), false);
+                    }
+                    _ => self.set(mac, None, false),
                 }
-                _ => self.set(mac, None, false),
-            },
+            }
             ToRouter::Flood(..) | ToRouter::Neighbour(..) => {}
         }
     }
@@ -211,6 +230,7 @@ proptest! {
             let remote = known.and_then(|known| known.remote).map(|told| told.place.end);
             let wanted = world.remotes.get(&mac).copied().map(End::Remote);
             prop_assert_eq!(remote, wanted, "remote of {}", mac);
+            prop_assert_eq!(world.repeated.contains(&mac), remote.is_some(), "{} repeated", mac);
             let here = known.is_some_and(|known| known.whose == Whose::Member);
             let local = world.places.get(&mac) == Some(&PORT);
             prop_assert_eq!(here, local, "place of {}", mac);

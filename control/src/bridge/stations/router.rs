@@ -5,7 +5,7 @@ use super::segment::{End, Known, Place, Station, ToRouter, Told, Whose};
 use crate::bridge::router::keeper::Kept;
 use crate::bridge::router::neighbours::Neighbours;
 use crate::bridge::table::octets;
-use crate::model::name::InterfaceName;
+use crate::model::name::{InterfaceName, OwnerName};
 use crate::model::segment::SegmentId;
 use ferroute_dataplane::mac::Mac;
 use ferroute_proto::v1;
@@ -72,18 +72,23 @@ pub(super) async fn segments(channel: Channel) -> Result<Vec<v1::SegmentSpec>, S
     Ok(all)
 }
 
-/// Tells the router of a segment.
-pub(super) async fn tell_segment(channel: Channel, word: groups::Word) -> Result<(), Status> {
+/// Tells the router of a segment, in the name of an owner of routes.
+pub(super) async fn tell_segment(
+    channel: Channel,
+    owner: OwnerName,
+    word: groups::Word,
+) -> Result<(), Status> {
+    let owner = owner.to_string();
     let mut client = SegmentServiceClient::new(channel);
     match word {
         groups::Word::Create(spec) => {
             let spec = Some(spec);
-            let request = v1::CreateSegmentRequest { spec };
+            let request = v1::CreateSegmentRequest { spec, owner };
             client.create_segment(request).await.map(drop)
         }
         groups::Word::Change(spec) => {
             let spec = Some(spec);
-            let request = v1::ChangeSegmentRequest { spec };
+            let request = v1::ChangeSegmentRequest { spec, owner };
             client.change_segment(request).await.map(drop)
         }
         groups::Word::Delete(id) => {
@@ -164,12 +169,13 @@ fn mac(octets: &[u8]) -> Option<Mac> {
     octets.try_into().ok().map(Mac::new)
 }
 
-/// Says words to the router; answers what it said to each.
+/// Says words to the router in the name of an owner of routes; answers what it said to each.
 ///
 /// # Errors
 /// There is no router any more.
 pub(super) async fn tell(
     channel: &Channel,
+    owner: OwnerName,
     words: &[Said],
     gateway: impl Fn(&str) -> Option<InterfaceName>,
 ) -> Result<Vec<Result<(), String>>, Status> {
@@ -200,13 +206,19 @@ pub(super) async fn tell(
     let mut client = BridgeDomainServiceClient::new(channel.clone());
     if !flood.changes.is_empty() {
         let changes = flood.changes;
-        let request = v1::ChangeFloodRequest { changes };
+        let request = v1::ChangeFloodRequest {
+            changes,
+            owner: owner.to_string(),
+        };
         let answer = client.change_flood(request).await?.into_inner();
         refused(&flood.places, answer.refused);
     }
     if !fdb.changes.is_empty() {
         let changes = fdb.changes;
-        let request = v1::ChangeFdbRequest { changes };
+        let request = v1::ChangeFdbRequest {
+            changes,
+            owner: owner.to_string(),
+        };
         let answer = client.change_fdb(request).await?.into_inner();
         refused(&fdb.places, answer.refused);
     }
@@ -216,7 +228,7 @@ pub(super) async fn tell(
             continue;
         };
         let key = (interface, address);
-        match Neighbours.call(channel.clone(), key, mac).await {
+        match (Neighbours { owner }).call(channel.clone(), key, mac).await {
             Err(status) if status.code() == Code::Unavailable => return Err(status),
             Err(status) => answers[place] = Err(status.message().to_owned()),
             Ok(()) => {}

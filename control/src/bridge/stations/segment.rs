@@ -48,6 +48,18 @@ pub(super) enum ToRouter {
     Neighbour(IpAddr, Option<Mac>),
 }
 
+impl ToRouter {
+    /// What it is about, and whether that is to be there.
+    const fn about(&self) -> (Key, bool) {
+        match *self {
+            Self::Flood(end, there) => (Key::End(end), there),
+            Self::Remote(mac, ..) => (Key::Station(mac), true),
+            Self::Forget(mac) => (Key::Station(mac), false),
+            Self::Neighbour(address, mac) => (Key::Address(address), mac.is_some()),
+        }
+    }
+}
+
 /// What the kernel is to be told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum ToKernel {
@@ -169,6 +181,8 @@ pub(super) struct Segment {
     dirty: BTreeSet<Key>,
     /// Keys of which something was refused, and why.
     failed: BTreeMap<Key, String>,
+    /// What the router was told in this session, and so knows to be there still.
+    confirmed: BTreeSet<Key>,
 }
 
 impl Segment {
@@ -287,6 +301,11 @@ impl Segment {
         self.dirty.insert(Key::Address(address));
     }
 
+    /// There is a new session with the router: what it has from us is to be said once more, or it goes.
+    pub(super) fn begin_session(&mut self) {
+        self.confirmed.clear();
+    }
+
     /// The router's side begins anew: nothing is known of it.
     pub(super) fn forget_router(&mut self, gateway: bool) {
         self.router = Router {
@@ -397,7 +416,8 @@ impl Segment {
                 let wanted = self.kernel.flood.contains(&end);
                 let word = ToRouter::Flood(end, wanted);
                 let differs = wanted != self.router.flood.contains(&end);
-                (differs.then_some(word), None)
+                let is_due = differs || wanted && !self.confirmed.contains(&key);
+                (is_due.then_some(word), None)
             }
             Key::Station(mac) => self.station_words(mac),
             Key::Address(address) => self.address_words(address),
@@ -413,19 +433,23 @@ impl Segment {
         let place = self.kernel.remotes.get(&mac);
         let had = known.and_then(|known| Some(known.remote?.place));
         let lapsed = self.kernel.lapsed.contains(&mac);
+        let moves = place.is_some_and(|place| lapsed || had != Some(*place));
         let to_router = match place {
-            Some(place) if lapsed || had != Some(*place) => {
+            Some(place) if moves => {
                 let sequence = known.map_or(0, |known| match known.whose {
                     Whose::Member => known.sequence.saturating_add(1),
                     Whose::Remote | Whose::Gateway => known.sequence,
                 });
                 Some(ToRouter::Remote(mac, *place, sequence))
             }
+            Some(place) if !self.confirmed.contains(&Key::Station(mac)) => {
+                let told = known.and_then(|known| known.remote);
+                told.map(|told| ToRouter::Remote(mac, *place, told.sequence))
+            }
             None if had.is_some() => Some(ToRouter::Forget(mac)),
             _ => None,
         };
-        // What the daemons said is first to be known to the router: it may know better.
-        let moves = matches!(to_router, Some(ToRouter::Remote(..)));
+        // What the daemons said anew is first to be known to the router: it may know better.
         let local = known.is_some_and(|known| known.whose == Whose::Member);
         let to_kernel = self.kernel.netdevs.port.and_then(|port| {
             let there = self.kernel.places.get(&mac) == Some(&port);
@@ -442,8 +466,9 @@ impl Segment {
             _ => None,
         });
         let had = known.filter(|known| known.permanent).map(|k| k.mac);
-        let to_router =
-            (self.router.gateway && remote != had).then_some(ToRouter::Neighbour(address, remote));
+        let confirmed = remote.is_none() || self.confirmed.contains(&Key::Address(address));
+        let to_router = (self.router.gateway && !(remote == had && confirmed))
+            .then_some(ToRouter::Neighbour(address, remote));
         let local = known.filter(|known| {
             let station = self.router.stations.get(&known.mac);
             !known.permanent && station.is_some_and(|s| s.whose == Whose::Member)
@@ -457,16 +482,27 @@ impl Segment {
 
     /// The router took this.
     pub(super) fn told_router(&mut self, word: ToRouter) {
+        let (key, there) = word.about();
+        match there {
+            true => self.confirmed.insert(key),
+            false => self.confirmed.remove(&key),
+        };
         match word {
             ToRouter::Flood(end, true) => drop(self.router.flood.insert(end)),
             ToRouter::Flood(end, false) => drop(self.router.flood.remove(&end)),
             ToRouter::Remote(mac, place, sequence) => {
                 self.kernel.lapsed.remove(&mac);
+                let told = Told { place, sequence };
+                let known = self.router.stations.get(&mac);
+                if known.is_some_and(|known| known.remote == Some(told)) {
+                    // It had been told so before.
+                    return;
+                }
                 // It is there now; should a frame have come in at a member since, the router says so.
                 let station = Station {
                     whose: Whose::Remote,
                     sequence,
-                    remote: Some(Told { place, sequence }),
+                    remote: Some(told),
                 };
                 self.router_station(mac, Some(station));
             }

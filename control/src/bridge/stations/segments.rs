@@ -17,6 +17,8 @@ pub(super) const NO_SESSION: &str = "no session with the router";
 pub(super) struct Served {
     pub(super) config: L2vni,
     pub(super) segment: Segment,
+    /// The router has heard of the VNI in this session.
+    pub(super) said: bool,
     /// The gateway of its domain, if it has one; or why the router does not have the VNI.
     pub(super) router: Result<Option<InterfaceName>, String>,
 }
@@ -54,6 +56,7 @@ impl Segments {
         let served = l2vnis.iter().map(|l2vni| Served {
             config: l2vni.clone(),
             segment: Segment::new(numbering),
+            said: false,
             router: Err(NO_SESSION.to_owned()),
         });
         let vnis = l2vnis.iter().map(|l2vni| l2vni.vni.get());

@@ -7,15 +7,16 @@ use super::segment::{Counts, Key, ToKernel, ToRouter};
 use super::segments::{NO_SESSION, Segments, Served};
 use crate::bridge::config::{Source, Tunnels};
 use crate::bridge::netlink::update::Update;
-use crate::bridge::router::keeper::Kept;
 use crate::bridge::router::vnis::{Vni, Vnis};
+use crate::model::name::OwnerName;
 use ferroute_proto::v1;
 use ferroute_proto::v1::event::What;
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep_until};
 use tonic::transport::Channel;
 use tonic::{Code, Status, Streaming};
@@ -70,25 +71,33 @@ pub(in crate::bridge) struct Stations {
     // What the kernel says is bounded by the follower, which waits for the source; the task is faster than both.
     words: mpsc::UnboundedSender<Word>,
     state: Arc<Mutex<State>>,
+    /// Sessions with the router so far.
+    sessions: AtomicU64,
+    /// The last of them in which the router was told everything.
+    done: Arc<AtomicU64>,
 }
 
 impl Stations {
-    /// Starts the task for the VNIs of a source; none if it has none.
+    /// Starts the task for the VNIs of a source; none if it has none. It says `settled` when the router was told everything.
     ///
     /// # Errors
     /// The kernel of the source's namespace cannot be written to.
     pub(in crate::bridge) fn start(
         source: &Source,
         tunnels: Option<&Tunnels>,
+        settled: Arc<Notify>,
     ) -> io::Result<Option<Self>> {
         if source.l2vnis.is_empty() {
             return Ok(None);
         }
         let (words, received) = mpsc::unbounded_channel();
         let state = Arc::new(Mutex::new(State::default()));
+        let done = Arc::new(AtomicU64::new(0));
         let task = Task {
+            owner: source.owner,
             kernel: Kernel::open(source.netns.as_ref())?,
             vnis: Vnis {
+                owner: source.owner,
                 addresses: tunnels.map(|t| t.address.ip()).into_iter().collect(),
             },
             segments: Segments::new(&source.l2vnis, Numbering::of(&source.owner.to_string())),
@@ -100,15 +109,32 @@ impl Stations {
             retry_at: Instant::now() + RETRY,
             vnis_at: None,
             state: Arc::clone(&state),
+            sessions: 0,
+            done: Arc::clone(&done),
+            settled,
         };
         tokio::spawn(task.run(received));
-        Ok(Some(Self { words, state }))
+        let sessions = AtomicU64::new(0);
+        Ok(Some(Self {
+            words,
+            state,
+            sessions,
+            done,
+        }))
     }
 
     /// Tells the task something.
     pub(in crate::bridge) fn say(&self, word: Word) {
+        if matches!(word, Word::Router(_)) {
+            self.sessions.fetch_add(1, Ordering::Relaxed);
+        }
         // The task lives as long as this does.
         let _ = self.words.send(word);
+    }
+
+    /// Whether the router was told everything in this session.
+    pub(in crate::bridge) fn is_settled(&self) -> bool {
+        self.done.load(Ordering::Relaxed) == self.sessions.load(Ordering::Relaxed)
     }
 
     /// The state.
@@ -120,6 +146,8 @@ impl Stations {
 
 #[derive(Debug)]
 struct Task {
+    /// With whom goes what the router is told.
+    owner: OwnerName,
     kernel: Kernel,
     vnis: Vnis,
     segments: Segments,
@@ -135,6 +163,9 @@ struct Task {
     /// When VNIs that were refused are to be tried again.
     vnis_at: Option<Instant>,
     state: Arc<Mutex<State>>,
+    sessions: u64,
+    done: Arc<AtomicU64>,
+    settled: Arc<Notify>,
 }
 
 impl Task {
@@ -159,7 +190,16 @@ impl Task {
                 self.read_router().await;
             }
             self.settle().await;
+            self.tell_done();
             self.show_at.get_or_insert(Instant::now() + SHOW);
+        }
+    }
+
+    /// Says when the router was told everything for the first time in a session.
+    fn tell_done(&self) {
+        let told = self.channel.is_some() && self.complete && self.read_at.is_none();
+        if told && self.done.swap(self.sessions, Ordering::Relaxed) != self.sessions {
+            self.settled.notify_one();
         }
     }
 
@@ -174,8 +214,14 @@ impl Task {
             Word::Kernel(update) => self.segments.hear(update),
             Word::Complete => self.complete = true,
             Word::Router(channel) => {
+                self.sessions += 1;
                 self.channel = Some(channel);
                 self.read_at = Some(Instant::now());
+                self.segments.groups.begin_session();
+                for served in &mut self.segments.served {
+                    served.segment.begin_session();
+                    served.said = false;
+                }
             }
         }
     }
@@ -204,8 +250,9 @@ impl Task {
         let refused = self.segments.served.iter().filter(|s| s.router.is_err());
         for served in refused {
             let (vni, domain) = (served.config.vni.get(), served.config.domain);
-            let wanted = Some(Vni::Bridged(domain));
-            if self.vnis.call(channel.clone(), vni, wanted).await.is_ok() {
+            let wanted = Vni::Bridged(domain);
+            let put = self.vnis.put(channel.clone(), vni, wanted, false);
+            if put.await.is_ok() {
                 self.read_at = Some(Instant::now());
             }
         }
@@ -297,8 +344,10 @@ impl Task {
         }
         for served in &mut self.segments.served {
             let (vni, domain) = (served.config.vni.get(), served.config.domain);
-            let wanted = Some(Vni::Bridged(domain));
-            served.router = match self.vnis.call(channel.clone(), vni, wanted).await {
+            let (wanted, again) = (Vni::Bridged(domain), !served.said);
+            let put = self.vnis.put(channel.clone(), vni, wanted, again).await;
+            served.said = put.is_ok();
+            served.router = match put {
                 Ok(()) => Ok(None),
                 Err(status) if status.code() == Code::Unavailable => return Err(status),
                 Err(status) => Err(status.message().to_owned()),
@@ -396,7 +445,7 @@ impl Task {
         let groups = &mut self.segments.groups;
         let mut any = false;
         for (group, word) in words {
-            match router::tell_segment(channel.clone(), word.clone()).await {
+            match router::tell_segment(channel.clone(), self.owner, word.clone()).await {
                 Ok(()) => {
                     groups.told(group, word);
                     any = true;
@@ -441,7 +490,7 @@ impl Task {
             let of = served.find(|served| served.config.domain.as_str() == domain)?;
             of.router.clone().ok().flatten()
         };
-        let answers = router::tell(channel, &said, gateway).await?;
+        let answers = router::tell(channel, self.owner, &said, gateway).await?;
         for ((place, key, word), answer) in words.iter().zip(answers) {
             let segment = &mut self.segments.served[*place].segment;
             match answer {

@@ -224,7 +224,7 @@ fn an_anycast_gateway_is_nobodys_station() {
 }
 
 #[test]
-fn after_a_restart_only_the_difference_is_said() {
+fn after_a_restart_what_is_there_is_said_as_it_is_and_once() {
     let mut segment = segment();
     for last in [1, 2, 3] {
         segment.fdb(&entry(VXLAN, mac(last).octets(), Some(end(1)), true));
@@ -243,6 +243,9 @@ fn after_a_restart_only_the_difference_is_said() {
     segment.look_at_all();
     let to_router = vec![
         ToRouter::Flood(end(7), false),
+        // As they are, so that they do not go with the end of what the bridge says.
+        ToRouter::Remote(mac(1), place(end(1)), 4),
+        ToRouter::Remote(mac(2), place(end(1)), 4),
         ToRouter::Remote(mac(3), place(end(1)), 0),
         ToRouter::Forget(mac(4)),
     ];
@@ -251,6 +254,13 @@ fn after_a_restart_only_the_difference_is_said() {
         ToKernel::Station(mac(9), false),
     ];
     assert_eq!(said(&mut segment), (to_router, to_kernel));
+    segment.look_at_all();
+    assert_eq!(said(&mut segment), (vec![], vec![]));
+    segment.begin_session();
+    segment.look_at_all();
+    let again = [1, 2, 3]
+        .map(|last| ToRouter::Remote(mac(last), place(end(1)), if last == 3 { 0 } else { 4 }));
+    assert_eq!(said(&mut segment), router(&again));
 }
 
 #[test]

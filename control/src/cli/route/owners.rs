@@ -43,6 +43,8 @@ pub(in crate::cli) struct OwnerRow {
     routes: u64,
     stale_routes: u64,
     next_hop_sets: u64,
+    things: u64,
+    stale_things: u64,
     grace_left_ns: Option<u64>,
     persistent: bool,
 }
@@ -56,6 +58,8 @@ impl From<v1::Owner> for OwnerRow {
             routes: owner.routes,
             stale_routes: owner.stale_routes,
             next_hop_sets: owner.next_hop_sets,
+            things: owner.things,
+            stale_things: owner.stale_things,
             grace_left_ns: owner.grace_left_ns,
             persistent: owner.persistent,
         }
@@ -80,6 +84,8 @@ impl Row for OwnerRow {
         "ROUTES",
         "STALE",
         "SETS",
+        "THINGS",
+        "STALE",
         "GRACE",
         "PERSISTENT",
     ];
@@ -92,6 +98,8 @@ impl Row for OwnerRow {
             self.routes.to_string(),
             self.stale_routes.to_string(),
             self.next_hop_sets.to_string(),
+            self.things.to_string(),
+            self.stale_things.to_string(),
             self.grace_left_ns.map_or_else(|| dash(""), age),
             yes(self.persistent),
         ]

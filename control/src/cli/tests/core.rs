@@ -286,6 +286,8 @@ fn owner_view() -> OwnerView {
         routes: 900,
         stale_routes: 5,
         next_hop_sets: 1,
+        things: 40,
+        stale_things: 7,
         grace_left: Some(Duration::from_secs(60)),
         persistent: false,
     }
@@ -408,6 +410,7 @@ fn neighbour(request: NeighbourRequest) {
         router: true,
         confirmed: Some(Duration::from_secs(5)),
         held_packets: 1,
+        owner: None,
     };
     match request {
         NeighbourRequest::List(_, _, reply) => yes(
@@ -417,7 +420,7 @@ fn neighbour(request: NeighbourRequest) {
                 next: None,
             },
         ),
-        NeighbourRequest::Add(_, reply) => yes(reply, view),
+        NeighbourRequest::Add(_, _, reply) => yes(reply, view),
         NeighbourRequest::Delete(_, _, reply) => yes(reply, ()),
         NeighbourRequest::Flush(_, reply) => yes(reply, 3),
     }

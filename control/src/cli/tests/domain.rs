@@ -48,6 +48,7 @@ fn stations() -> Vec<StationView> {
         sequence: 1,
         idle_seconds: 12,
         damped: true,
+        owner: None,
     };
     let remote = StationView {
         mac: Mac::new([2, 0, 0, 0, 0, 8]),
@@ -88,7 +89,7 @@ pub(super) fn answer(request: BridgeRequest) {
             let items = vec![domain()];
             drop(reply.send(Ok(Page { items, next })));
         }
-        Ask::ChangeFdb(_, reply) => {
+        Ask::ChangeFdb(_, _, reply) => {
             drop(reply.send(Ok(vec![(0, DomainError::NoVni { domain: name })])));
         }
         Ask::ListFdb(_, _, reply) => {
@@ -96,6 +97,6 @@ pub(super) fn answer(request: BridgeRequest) {
             drop(reply.send(Ok(Page { items, next: None })));
         }
         Ask::FlushFdb(_, _, reply) => drop(reply.send(Ok(2))),
-        Ask::ChangeFlood(_, reply) => drop(reply.send(Ok(Vec::new()))),
+        Ask::ChangeFlood(_, _, reply) => drop(reply.send(Ok(Vec::new()))),
     }
 }

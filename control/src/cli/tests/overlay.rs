@@ -137,12 +137,12 @@ pub(super) fn answer(request: OverlayRequest) {
             tunnels: 2,
         }))),
         Ask::ListEndpoints(reply) => drop(reply.send(Ok(vec![endpoint()]))),
-        Ask::CreateVni(_, reply) | Ask::ChangeVni(_, reply) | Ask::GetVni(_, reply) => {
+        Ask::CreateVni(_, _, reply) | Ask::ChangeVni(_, _, reply) | Ask::GetVni(_, reply) => {
             drop(reply.send(Ok(vni())))
         }
         Ask::DeleteVni(_, reply) => drop(reply.send(Ok(()))),
         Ask::ListVnis(_, reply) => drop(reply.send(page(vec![vni()]))),
-        Ask::PutLabel(spec, reply) => drop(reply.send(Ok(label(spec.label.get())))),
+        Ask::PutLabel(spec, _, reply) => drop(reply.send(Ok(label(spec.label.get())))),
         Ask::DeleteLabel(label, reply) => {
             drop(reply.send(Err(OverlayError::UnknownLabel { label })))
         }

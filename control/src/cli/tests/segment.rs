@@ -45,7 +45,7 @@ fn segment() -> SegmentView {
 pub(super) fn answer(request: SegmentRequest) {
     use SegmentRequest as Ask;
     match request {
-        Ask::Create(_, reply) | Ask::Change(_, reply) | Ask::Get(_, reply) => {
+        Ask::Create(_, _, reply) | Ask::Change(_, _, reply) | Ask::Get(_, reply) => {
             drop(reply.send(Ok(segment())));
         }
         Ask::Delete(segment, reply) => {

@@ -10,10 +10,12 @@ use super::domain::Domain;
 use super::segment::{PathKey, Segment};
 use crate::core::interface::Interface;
 use crate::core::router::Router;
+use crate::model::belonging::Belonging;
 use crate::model::event::{Change, Happening};
 use crate::model::interface::{InterfaceKind, VirtualKind};
-use crate::model::name::InterfaceName;
+use crate::model::name::{InterfaceName, OwnerName};
 use crate::model::page::{PAGE_ITEMS, Page};
+use crate::model::saved::ThingKey;
 use crate::model::segment::{
     Attachment, MAX_SEGMENTS, PathView, SegmentCursor, SegmentError, SegmentId, SegmentLeads,
     SegmentSpec, SegmentView,
@@ -21,15 +23,18 @@ use crate::model::segment::{
 use crate::nexthop::Via;
 
 impl Router {
-    /// Makes an Ethernet segment.
+    /// Makes an Ethernet segment, in somebody's name or nobody's.
     ///
     /// # Errors
     /// [`SegmentError`]; nothing was made then.
     pub(in crate::core) fn create_segment(
         &mut self,
         spec: SegmentSpec,
+        owner: Option<OwnerName>,
     ) -> Result<SegmentView, SegmentError> {
         let segment = spec.id;
+        let speaker = self.speaker(owner);
+        let speaker = speaker.map_err(|owner| SegmentError::UnknownOwner { owner })?;
         if self.bridging.segments.get(segment).is_some() {
             return Err(SegmentError::SegmentTaken { segment });
         }
@@ -38,23 +43,32 @@ impl Router {
                 limit: MAX_SEGMENTS,
             });
         }
-        self.put_segment(spec, Change::Added)
+        let view = self.put_segment(spec, Change::Added)?;
+        self.own(Belonging::Segment(segment), speaker, false);
+        Ok(view)
     }
 
-    /// Gives an Ethernet segment another spec. When this returns, the workers forward by it, whatever number of stations is
-    /// behind the segment.
+    /// Gives an Ethernet segment another spec, in somebody's name or nobody's. When this returns, the workers forward by it,
+    /// whatever number of stations is behind the segment. Nobody is told of a change to what it is.
     ///
     /// # Errors
     /// [`SegmentError`]; it is as it was then.
     pub(in crate::core) fn change_segment(
         &mut self,
         spec: SegmentSpec,
+        owner: Option<OwnerName>,
     ) -> Result<SegmentView, SegmentError> {
         let segment = spec.id;
-        if self.bridging.segments.get(segment).is_none() {
-            return Err(SegmentError::UnknownSegment { segment });
-        }
-        self.put_segment(spec, Change::Changed)
+        let speaker = self.speaker(owner);
+        let speaker = speaker.map_err(|owner| SegmentError::UnknownOwner { owner })?;
+        let before = self.bridging.segments.get(segment);
+        let before = before.ok_or(SegmentError::UnknownSegment { segment })?;
+        let view = match before.spec == spec && before.members.len() == spec.members.len() {
+            true => self.segment_view(segment)?,
+            false => self.put_segment(spec, Change::Changed)?,
+        };
+        self.own(Belonging::Segment(segment), speaker, true);
+        Ok(view)
     }
 
     /// Removes an Ethernet segment behind which no station is said to be.
@@ -72,6 +86,7 @@ impl Router {
         }
         let members = self.members_of(segment);
         self.bridging.segments.remove(segment);
+        self.disown(&Belonging::Segment(segment));
         self.follow_attachment(&members);
         self.tell_segment(Change::Removed, view);
         Ok(())
@@ -82,6 +97,7 @@ impl Router {
         if let Some(segment) = self.bridging.segments.leave(interface)
             && let Ok(view) = self.segment_view(segment)
         {
+            self.note_thing(&ThingKey::Segment(segment));
             self.tell_segment(Change::Changed, view);
         }
     }

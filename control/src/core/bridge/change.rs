@@ -7,16 +7,26 @@ use ferroute_dataplane::ids::{BridgeId, InterfaceId};
 use ferroute_dataplane::mac::Mac;
 
 use super::station::{Learned, Refusal, Remote, RemoteWay, Station};
+use crate::core::belongings::Speaker;
 use crate::core::router::Router;
+use crate::model::belonging::Belonging;
 use crate::model::bridge::{
     DomainError, FdbChange, Refused, RemoteEnd, RemotePlace, RemoteStation, StationCause,
     StationKind,
 };
-use crate::model::name::{DomainName, InterfaceName};
+use crate::model::name::{DomainName, InterfaceName, OwnerName};
 
 impl Router {
-    /// Sets and deletes stations. When this returns, the workers forward by them.
-    pub(in crate::core) fn change_fdb(&mut self, changes: &[FdbChange]) -> Refused {
+    /// Sets and deletes stations, in somebody's name or nobody's. When this returns, the workers forward by them.
+    pub(in crate::core) fn change_fdb(
+        &mut self,
+        changes: &[FdbChange],
+        owner: Option<OwnerName>,
+    ) -> Refused {
+        let speaker = match self.speaker(owner) {
+            Ok(speaker) => speaker,
+            Err(owner) => return no_owner(owner, changes.len()),
+        };
         let mut refused = Refused::new();
         // Ways first: workers must know them before the FDB names them.
         let mut ways = Vec::with_capacity(changes.len());
@@ -31,7 +41,7 @@ impl Router {
         self.finish();
         let mut idle = Vec::new();
         for (place, (change, way)) in changes.iter().zip(ways).enumerate() {
-            let done = way.and_then(|way| self.change_station(change, way, &mut idle));
+            let done = way.and_then(|way| self.change_station(change, way, speaker, &mut idle));
             if let Err(error) = done {
                 refused.push((place, error));
             }
@@ -71,6 +81,7 @@ impl Router {
         &mut self,
         change: &FdbChange,
         way: Option<RemoteWay>,
+        speaker: Option<Speaker>,
         idle: &mut Vec<RemoteWay>,
     ) -> Result<(), DomainError> {
         match (*change, way) {
@@ -87,7 +98,9 @@ impl Router {
                     Ok(before) => idle.extend(before),
                     Err(_) => idle.push(way),
                 }
-                done.map(drop)
+                let known = done?.is_some();
+                self.own(Belonging::Remote(domain, mac), speaker, known);
+                Ok(())
             }
             (
                 FdbChange::PutStatic {
@@ -96,7 +109,11 @@ impl Router {
                     interface,
                 },
                 _,
-            ) => self.put_static(domain, mac, interface),
+            ) => {
+                let known = self.put_static(domain, mac, interface)?;
+                self.own(Belonging::Static(domain, mac), speaker, known);
+                Ok(())
+            }
             (
                 FdbChange::Delete {
                     domain,
@@ -133,12 +150,13 @@ impl Router {
         Ok((FdbKey::new(id, mac), member))
     }
 
+    /// Answers whether it was at some member for good before.
     fn put_static(
         &mut self,
         name: DomainName,
         mac: Mac,
         interface: InterfaceName,
-    ) -> Result<(), DomainError> {
+    ) -> Result<bool, DomainError> {
         let (key, member) = self.station_at(name, mac, interface)?;
         let before = self.bridging.stations.get(key);
         if before.gateway.is_some() {
@@ -149,7 +167,8 @@ impl Router {
             learned: None,
             ..before
         };
-        self.put_station(key, &before, station)
+        self.put_station(key, &before, station)?;
+        Ok(before.fixed.is_some())
     }
 
     /// Answers what is not used any more.
@@ -274,4 +293,11 @@ impl Router {
         }
         Ok(u32::try_from(keys.len()).unwrap_or(u32::MAX))
     }
+}
+
+/// All changes of a request are refused: no owner has the name in which it speaks.
+pub(super) fn no_owner(owner: OwnerName, changes: usize) -> Refused {
+    (0..changes)
+        .map(|place| (place, DomainError::UnknownOwner { owner }))
+        .collect()
 }

@@ -12,6 +12,7 @@ use ferroute_dataplane::wire::vxlan::Vni;
 use super::audience::segmented;
 use super::station::{Learned, Station};
 use crate::core::router::Router;
+use crate::model::belonging::Belonging;
 use crate::model::bridge::{
     DomainError, DomainSpec, DomainView, StationCause, StationCounters, StationKind,
 };
@@ -325,6 +326,7 @@ impl Router {
         for (end, tunnel) in flood {
             self.hops.let_go_tunnel(tunnel);
             if let Some(name) = name {
+                self.disown(&Belonging::Flood(name, end));
                 self.note_thing(&ThingKey::Flood(name, end));
             }
         }

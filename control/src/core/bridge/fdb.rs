@@ -4,6 +4,7 @@ use ferroute_dataplane::fdb::{FdbError, FdbKey, Second};
 
 use super::station::{Learned, Station};
 use crate::core::router::Router;
+use crate::model::belonging::Belonging;
 use crate::model::bridge::{
     DomainError, RemotePlace, RemoteStation, StationCause, StationKind, StationView,
 };
@@ -35,8 +36,24 @@ impl Router {
         }
         self.bridging.stations.set(key, station);
         self.note_station(key, &station);
+        self.disown_parts(key, &before, &station);
         self.count_heard(key, &before, &station);
         Ok(())
+    }
+
+    /// What is not known of a station any more goes with nobody.
+    fn disown_parts(&mut self, key: FdbKey, before: &Station, station: &Station) {
+        let fixed = before.fixed.is_some() && station.fixed.is_none();
+        let remote = before.remote.is_some() && station.remote.is_none();
+        if let Some(domain) = self.bridging.get(key.bridge()).filter(|_| fixed || remote) {
+            let (name, mac) = (domain.name(), key.mac());
+            if fixed {
+                self.disown(&Belonging::Static(name, mac));
+            }
+            if remote {
+                self.disown(&Belonging::Remote(name, mac));
+            }
+        }
     }
 
     /// Why a station could not be written, to a client.
@@ -87,6 +104,11 @@ impl Router {
         let idle = idle.filter(|_| matches!(kind, StationKind::Learned | StationKind::Static));
         let interface = station.interface().and_then(|id| self.interfaces.get(id));
         let domain = self.bridging.get(key.bridge())?;
+        let part = match kind {
+            StationKind::Static => Some(Belonging::Static(domain.name(), key.mac())),
+            StationKind::Remote => Some(Belonging::Remote(domain.name(), key.mac())),
+            StationKind::Learned | StationKind::Gateway => None,
+        };
         let heard = station.learned.and_then(Learned::remote);
         let heard = heard.map(|address| RemoteStation {
             place: RemotePlace::End(domain.end_at(address)),
@@ -102,6 +124,7 @@ impl Router {
             sequence: station.sequence(),
             idle_seconds: idle.map_or(0, |entry| self.second().since(entry.used)),
             damped: station.is_damped(self.now_ns()),
+            owner: part.and_then(|part| self.owner_of(&part)),
         })
     }
 }

@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 
 use ferroute_dataplane::ids::{BridgeId, TunnelId};
 
+use super::change::no_owner;
+use crate::core::belongings::Speaker;
 use crate::core::router::Router;
+use crate::model::belonging::Belonging;
 use crate::model::bridge::{DomainError, FloodChange, Refused, RemoteEnd};
-use crate::model::name::DomainName;
+use crate::model::name::{DomainName, OwnerName};
 use crate::nexthop::{Encap, TunnelKey};
 
 impl Router {
@@ -54,13 +57,21 @@ impl Router {
         })
     }
 
-    /// Changes flood lists. When this returns, the workers flood by them.
-    pub(in crate::core) fn change_flood(&mut self, changes: &[FloodChange]) -> Refused {
+    /// Changes flood lists, in somebody's name or nobody's. When this returns, the workers flood by them.
+    pub(in crate::core) fn change_flood(
+        &mut self,
+        changes: &[FloodChange],
+        owner: Option<OwnerName>,
+    ) -> Refused {
+        let speaker = match self.speaker(owner) {
+            Ok(speaker) => speaker,
+            Err(owner) => return no_owner(owner, changes.len()),
+        };
         let mut refused = Refused::new();
         let mut touched = BTreeSet::new();
         let mut gone = Vec::new();
         for (place, change) in changes.iter().enumerate() {
-            match self.change_flood_end(change, &mut gone) {
+            match self.change_flood_end(change, speaker, &mut gone) {
                 Ok(id) => drop(touched.insert(id)),
                 Err(error) => refused.push((place, error)),
             }
@@ -84,6 +95,7 @@ impl Router {
     fn change_flood_end(
         &mut self,
         change: &FloodChange,
+        speaker: Option<Speaker>,
         gone: &mut Vec<TunnelId>,
     ) -> Result<BridgeId, DomainError> {
         let (id, domain) = self.bridging.named(&change.domain)?;
@@ -99,6 +111,11 @@ impl Router {
             if let Some(domain) = self.bridging.get_mut(id) {
                 domain.flood.insert(change.end, tunnel);
             }
+        }
+        let thing = Belonging::Flood(change.domain, change.end);
+        match change.remove {
+            true => self.disown(&thing),
+            false => self.own(thing, speaker, known),
         }
         Ok(id)
     }

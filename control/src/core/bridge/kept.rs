@@ -10,12 +10,18 @@ use crate::core::router::Router;
 use crate::model::bridge::{DomainError, RemoteEnd, StationCause};
 use crate::model::name::{DomainName, InterfaceName};
 use crate::model::saved::{SavedStation, Thing, ThingKey};
+use crate::model::segment::SegmentId;
 
 impl Bridging {
     /// Whether a domain floods to this end.
     pub(in crate::core) fn floods_to(&self, domain: &DomainName, end: &RemoteEnd) -> bool {
         let domain = self.named(domain);
         domain.is_ok_and(|(_, domain)| domain.flood.contains_key(end))
+    }
+
+    /// All Ethernet segments.
+    pub(in crate::core) fn segment_ids(&self) -> impl Iterator<Item = SegmentId> {
+        self.segments.after(None)
     }
 
     /// All domains with the ends to which they flood.

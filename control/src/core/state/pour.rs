@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use super::super::router::Router;
 use super::{number, owner_record, place, said};
 use crate::api::saved::encode;
+use crate::model::belonging::Belonging;
 use crate::model::saved::{SavedNeighbour, Thing, ThingKey};
 use crate::neighbour::{NeighbourKey, NeighbourState};
 use crate::nexthop::NextHopSetId;
@@ -27,6 +28,8 @@ pub(in crate::core) enum Pouring {
     Neighbours(Option<NeighbourKey>),
     /// Stations after this one.
     Stations(Option<FdbKey>),
+    /// Whose things are, after this one.
+    Belongings(Option<Belonging>),
     /// Owners and names of VRFs.
     Owners,
     /// Named sets from this number on.
@@ -53,6 +56,7 @@ impl Router {
             Pouring::Things(keys) => Some(self.pour_things(keys)),
             Pouring::Neighbours(after) => Some(self.pour_neighbours(after)),
             Pouring::Stations(after) => Some(self.pour_stations(after)),
+            Pouring::Belongings(after) => Some(self.pour_belongings(after)),
             Pouring::Owners => Some(self.pour_owners()),
             Pouring::Groups(from) => Some(self.pour_groups(from)),
             Pouring::Routes(vrf, family, after) => self.pour_routes(vrf, family, after),
@@ -116,6 +120,22 @@ impl Router {
         }
         match last {
             Some(last) => Pouring::Stations(Some(last)),
+            None => Pouring::Belongings(None),
+        }
+    }
+
+    fn pour_belongings(&mut self, after: Option<Belonging>) -> Pouring {
+        let some: Vec<_> = self.belongings.after(after).take(PIECE).collect();
+        for (thing, owner) in &some {
+            if let Some(name) = self.owner_name(*owner) {
+                self.journal.pour(&Record::Put {
+                    key: &thing.owner_key(),
+                    value: name.as_str().as_bytes(),
+                });
+            }
+        }
+        match some.last() {
+            Some((last, _)) => Pouring::Belongings(Some(*last)),
             None => Pouring::Owners,
         }
     }

@@ -13,8 +13,10 @@ use super::super::link::namespace_path;
 use super::super::router::Router;
 use crate::api::saved::{decode, decode_hops};
 use crate::exception::command::Command;
+use crate::model::belonging::Belonging;
 use crate::model::bridge::{FdbChange, FloodChange};
 use crate::model::interface::{InterfaceChange, InterfaceKind, InterfaceSpec};
+use crate::model::name::OwnerName;
 use crate::model::neighbour::NeighbourSpec;
 use crate::model::nexthop::NextHops;
 use crate::model::number::{Choice, NextHopSetId as SetNumber};
@@ -61,6 +63,16 @@ enum Now {
     Declared(NextHops),
 }
 
+/// The names of those with whom things went.
+struct Owners<'a>(&'a Saved);
+
+impl Owners<'_> {
+    fn of(&self, thing: Belonging) -> Option<OwnerName> {
+        let name = self.0.things.get(&thing.owner_key()[..])?;
+        std::str::from_utf8(name).ok()?.parse().ok()
+    }
+}
+
 impl Router {
     /// Takes up what the last router left, and begins to write. What is there now is the configuration's.
     pub(in crate::core) fn take_up(&mut self, restore: Restore) -> Restored {
@@ -68,10 +80,16 @@ impl Router {
         journal.configured(self.configured());
         self.poll_links();
         let mut restored = Restored::default();
+        // Things name their owners.
+        let sessions = self.restore_owners(&saved, &mut restored);
         self.restore_things(&saved, &journal, &mut restored);
         // Nothing is written before this: the file that is there stays in force until the new one is whole.
         self.journal = journal;
-        self.restore_routes(&saved, &mut restored);
+        for session in sessions.values() {
+            // From here on the journal takes its routes.
+            self.note_owner(session.owner());
+        }
+        self.restore_routes(&saved, sessions, &mut restored);
         self.finish();
         self.sweep_twins();
         let owners: Vec<_> = self.rib.owners().map(|view| view.id).collect();
@@ -128,6 +146,7 @@ impl Router {
         let (early, late): (Vec<_>, Vec<_>) = by_kind
             .into_iter()
             .partition(|(kind, _)| *kind < ThingKind::Neighbour);
+        let owners = Owners(saved);
         for thing in early.into_iter().flat_map(|(_, things)| things) {
             let waits = match &thing {
                 Thing::Interface(interface) => interface.kind.is_overlay(),
@@ -136,16 +155,16 @@ impl Router {
             };
             match waits {
                 true => later.push(thing),
-                false => self.restore_thing(thing, restored),
+                false => self.restore_thing(thing, &owners, restored),
             }
         }
         let late = late.into_iter().flat_map(|(_, things)| things);
         for thing in later.into_iter().chain(late) {
-            self.restore_thing(thing, restored);
+            self.restore_thing(thing, &owners, restored);
         }
     }
 
-    fn restore_thing(&mut self, thing: Thing, restored: &mut Restored) {
+    fn restore_thing(&mut self, thing: Thing, owners: &Owners<'_>, restored: &mut Restored) {
         match thing {
             Thing::Vrf(spec) => {
                 let name = spec.name;
@@ -159,26 +178,36 @@ impl Router {
             Thing::Address(name, address, _) => {
                 restored.note(address, self.add_address(name, address));
             }
-            Thing::Neighbour(neighbour) => self.restore_neighbour(neighbour, restored),
+            Thing::Neighbour(neighbour) => self.restore_neighbour(neighbour, owners, restored),
             Thing::Endpoint(spec) => restored.note(spec.name, self.create_endpoint(*spec)),
-            Thing::Vni(spec) => restored.note(spec.key.vni, self.create_vni(&spec)),
-            Thing::Label(spec) => restored.note(
-                format_args!("label {}", spec.label.get()),
-                self.put_label(*spec),
+            Thing::Vni(spec) => restored.note(
+                spec.key.vni,
+                self.create_vni(&spec, owners.of(Belonging::Vni(spec.key))),
             ),
+            Thing::Label(spec) => restored.note(format_args!("label {}", spec.label.get()), {
+                let owner = owners.of(Belonging::Label(spec.label));
+                self.put_label(*spec, owner)
+            }),
             Thing::Domain(mut spec) => {
                 spec.members
                     .retain(|name| self.interfaces.id(name).is_some());
                 restored.note(spec.name, self.create_domain(&spec));
             }
-            Thing::Station(station) => self.restore_station(&station, restored),
+            Thing::Segment(mut spec) => {
+                spec.members
+                    .retain(|name| self.interfaces.id(name).is_some());
+                let owner = owners.of(Belonging::Segment(spec.id));
+                restored.note(spec.id, self.create_segment(*spec, owner));
+            }
+            Thing::Station(station) => self.restore_station(&station, owners, restored),
             Thing::Flood(domain, end) => {
                 let change = FloodChange {
                     domain,
                     end,
                     remove: false,
                 };
-                restored.note_refused(domain, self.change_flood(&[change]));
+                let owner = owners.of(Belonging::Flood(domain, end));
+                restored.note_refused(domain, self.change_flood(&[change], owner));
             }
             // Twins are taken over when they are made.
             Thing::Twin(_) => {}
@@ -234,7 +263,12 @@ impl Router {
     }
 
     /// What was learned comes back as something to be probed.
-    fn restore_neighbour(&mut self, saved: SavedNeighbour, restored: &mut Restored) {
+    fn restore_neighbour(
+        &mut self,
+        saved: SavedNeighbour,
+        owners: &Owners<'_>,
+        restored: &mut Restored,
+    ) {
         let (interface, address, mac) = (saved.interface, saved.address, saved.mac);
         if saved.permanent {
             let spec = NeighbourSpec {
@@ -242,7 +276,8 @@ impl Router {
                 address,
                 mac,
             };
-            return restored.note(address, self.add_neighbour(spec));
+            let owner = owners.of(Belonging::Neighbour(interface, address));
+            return restored.note(address, self.add_neighbour(spec, owner));
         }
         match self.interfaces.named(&interface) {
             Some(on) if on.has_link() => {
@@ -254,7 +289,12 @@ impl Router {
         }
     }
 
-    fn restore_station(&mut self, saved: &SavedStation, restored: &mut Restored) {
+    fn restore_station(
+        &mut self,
+        saved: &SavedStation,
+        owners: &Owners<'_>,
+        restored: &mut Restored,
+    ) {
         let (domain, mac) = (saved.domain, saved.mac);
         let remote = saved.remote.map(|remote| FdbChange::PutRemote {
             domain,
@@ -266,9 +306,15 @@ impl Router {
             mac,
             interface,
         });
-        let changes: Vec<_> = remote.into_iter().chain(fixed).collect();
-        if !changes.is_empty() {
-            restored.note_refused(mac, self.change_fdb(&changes));
+        let parts = [
+            (remote, Belonging::Remote(domain, mac)),
+            (fixed, Belonging::Static(domain, mac)),
+        ];
+        for (change, part) in parts {
+            if let Some(change) = change {
+                let refused = self.change_fdb(&[change], owners.of(part));
+                restored.note_refused(mac, refused);
+            }
         }
         if let Some((interface, sequence)) = saved.learned {
             let done = self.remember_station(domain, mac, interface, sequence);
@@ -276,19 +322,26 @@ impl Router {
         }
     }
 
-    fn restore_routes(&mut self, saved: &Saved, restored: &mut Restored) {
-        let mut sessions: HashMap<u16, Session> = HashMap::new();
+    fn restore_owners(&mut self, saved: &Saved, restored: &mut Restored) -> HashMap<u16, Session> {
+        let mut sessions = HashMap::new();
         for (id, owner) in &saved.owners {
             match self.restore_owner(owner) {
                 Ok(session) => {
                     sessions.insert(*id, session);
                     restored.owners += 1;
-                    // From here on the journal takes its routes.
-                    self.note_owner(session.owner());
                 }
                 Err(error) => restored.refuse(&owner.name, &error),
             }
         }
+        sessions
+    }
+
+    fn restore_routes(
+        &mut self,
+        saved: &Saved,
+        sessions: HashMap<u16, Session>,
+        restored: &mut Restored,
+    ) {
         let vrfs: HashMap<u32, VrfId> = saved
             .vrfs
             .iter()

@@ -1,7 +1,8 @@
 //! What clients made other than routes: which of it a request may change, and what it is afterwards.
 
 use super::super::request::{
-    BridgeRequest, InterfaceRequest, OverlayRequest, PortRequest, Request, VrfRequest,
+    BridgeRequest, InterfaceRequest, OverlayRequest, PortRequest, Request, SegmentRequest,
+    VrfRequest,
 };
 use super::super::router::Router;
 use crate::api::saved::encode;
@@ -47,11 +48,11 @@ fn touched(request: &Request) -> Vec<ThingKey> {
                 vec![Key::Endpoint(spec.name)]
             }
             OverlayRequest::DeleteEndpoint(name, _) => vec![Key::Endpoint(*name)],
-            OverlayRequest::CreateVni(spec, _) | OverlayRequest::ChangeVni(spec, _) => {
+            OverlayRequest::CreateVni(spec, ..) | OverlayRequest::ChangeVni(spec, ..) => {
                 vec![Key::Vni(spec.key)]
             }
             OverlayRequest::DeleteVni(key, _) => vec![Key::Vni(*key)],
-            OverlayRequest::PutLabel(spec, _) => vec![Key::Label(spec.label)],
+            OverlayRequest::PutLabel(spec, ..) => vec![Key::Label(spec.label)],
             OverlayRequest::DeleteLabel(label, _) => vec![Key::Label(*label)],
             _ => Vec::new(),
         },
@@ -62,15 +63,21 @@ fn touched(request: &Request) -> Vec<ThingKey> {
             BridgeRequest::Delete(name, _)
             | BridgeRequest::AddMember(name, ..)
             | BridgeRequest::RemoveMember(name, ..) => vec![Key::Domain(*name)],
-            BridgeRequest::ChangeFlood(changes, _) => changes
+            BridgeRequest::ChangeFlood(changes, ..) => changes
                 .iter()
                 .map(|change| Key::Flood(change.domain, change.end))
                 .collect(),
             _ => Vec::new(),
         },
+        Request::Segment(request) => match request {
+            SegmentRequest::Create(spec, ..) | SegmentRequest::Change(spec, ..) => {
+                vec![Key::Segment(spec.id)]
+            }
+            SegmentRequest::Delete(id, _) => vec![Key::Segment(*id)],
+            _ => Vec::new(),
+        },
         Request::Route(_)
         | Request::NextHop(_)
-        | Request::Segment(_)
         | Request::Neighbour(_)
         | Request::Stats(_)
         | Request::Trace(_)
@@ -158,6 +165,7 @@ impl Router {
             ThingKey::Vni(key) => Thing::Vni(Box::new(self.vni_view(*key).ok()?.spec)),
             ThingKey::Label(label) => Thing::Label(Box::new(self.label_view(*label).ok()?.spec)),
             ThingKey::Domain(name) => Thing::Domain(Box::new(self.domain_view(name).ok()?.spec)),
+            ThingKey::Segment(id) => Thing::Segment(Box::new(self.segment_view(*id).ok()?.spec)),
             ThingKey::Flood(name, end) => {
                 let there = self.bridging.floods_to(name, end);
                 there.then_some(Thing::Flood(*name, *end))?
@@ -211,6 +219,7 @@ impl Router {
             keys.push(ThingKey::Domain(name));
             keys.extend(ends.map(|end| ThingKey::Flood(name, end)));
         }
+        keys.extend(self.bridging.segment_ids().map(ThingKey::Segment));
         keys
     }
 }

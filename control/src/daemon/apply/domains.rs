@@ -36,7 +36,7 @@ pub(super) async fn fill(place: usize, domain: &Domain, core: &CoreHandle, error
     let (places, changes): (Vec<_>, Vec<_>) = domain.flood_changes().unzip();
     for (changes, places) in changes.chunks(MAX_CHANGES).zip(places.chunks(MAX_CHANGES)) {
         let answer = core
-            .call(|reply| BridgeRequest::ChangeFlood(changes.to_vec(), reply).into())
+            .call(|reply| BridgeRequest::ChangeFlood(changes.to_vec(), None, reply).into())
             .await;
         errors.note_refused(
             |item| format!("domains[{place}].flood[{item}]"),
@@ -47,7 +47,7 @@ pub(super) async fn fill(place: usize, domain: &Domain, core: &CoreHandle, error
     let (places, changes): (Vec<_>, Vec<_>) = domain.fdb_changes().unzip();
     for (changes, places) in changes.chunks(MAX_CHANGES).zip(places.chunks(MAX_CHANGES)) {
         let answer = core
-            .call(|reply| BridgeRequest::ChangeFdb(changes.to_vec(), reply).into())
+            .call(|reply| BridgeRequest::ChangeFdb(changes.to_vec(), None, reply).into())
             .await;
         errors.note_refused(
             |item| format!("domains[{place}].fdb[{item}]"),

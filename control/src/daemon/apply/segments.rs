@@ -9,7 +9,7 @@ use crate::core::request::SegmentRequest;
 pub(super) async fn make(place: usize, segment: &Segment, core: &CoreHandle, errors: &mut Errors) {
     let spec = Box::new(segment.spec());
     let made = core
-        .call(|reply| SegmentRequest::Create(spec, reply).into())
+        .call(|reply| SegmentRequest::Create(spec, None, reply).into())
         .await;
     errors.note(|| format!("segments[{place}]"), made);
 }

@@ -66,16 +66,16 @@ fn answer(request: Request) -> String {
             drop(reply.send(Ok(named(*spec))));
             note
         }
-        Request::Bridge(BridgeRequest::ChangeFlood(changes, reply)) => {
+        Request::Bridge(BridgeRequest::ChangeFlood(changes, _, reply)) => {
             drop(reply.send(Ok(vec![])));
             format!("{changes:?}")
         }
-        Request::Bridge(BridgeRequest::ChangeFdb(changes, reply)) => {
+        Request::Bridge(BridgeRequest::ChangeFdb(changes, _, reply)) => {
             let domain = "blue".parse().unwrap();
             drop(reply.send(Ok(vec![(1, DomainError::NoVni { domain })])));
             format!("{changes:?}")
         }
-        Request::Segment(SegmentRequest::Create(spec, reply)) => {
+        Request::Segment(SegmentRequest::Create(spec, _, reply)) => {
             let note = format!("{spec:?}");
             drop(reply.send(Err(SegmentError::TooManySegments { limit: 1 })));
             note
@@ -90,21 +90,21 @@ fn answer(request: Request) -> String {
             drop(reply.send(made));
             note
         }
-        Request::Overlay(OverlayRequest::CreateVni(spec, reply)) => {
+        Request::Overlay(OverlayRequest::CreateVni(spec, _, reply)) => {
             let note = format!("{spec:?}");
             if let VniTarget::Routed { .. } = &spec.target {
                 drop(reply.send(Ok(with_interface(spec))));
             }
             note
         }
-        Request::Overlay(OverlayRequest::PutLabel(spec, reply)) => {
+        Request::Overlay(OverlayRequest::PutLabel(spec, _, reply)) => {
             let note = format!("{spec:?}");
             if let LabelTarget::Vrf(_) = &spec.target {
                 drop(reply.send(Ok(with_label_interface(*spec))));
             }
             note
         }
-        Request::Neighbour(NeighbourRequest::Add(spec, _)) => format!("{spec:?}"),
+        Request::Neighbour(NeighbourRequest::Add(spec, ..)) => format!("{spec:?}"),
         Request::Route(RouteRequest::Open(open, reply)) => {
             drop(reply.send(Ok(OwnerOpened {
                 session: SessionId(9),
