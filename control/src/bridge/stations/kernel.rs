@@ -1,6 +1,6 @@
 //! Writes to the kernel: stations and neighbours that the router knows.
 
-use super::segment::{Netdevs, ToKernel};
+use super::words::{Netdevs, ToKernel};
 use crate::bridge::namespace::inside;
 use crate::bridge::netlink::request;
 use crate::bridge::netlink::view::Messages;

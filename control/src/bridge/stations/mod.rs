@@ -8,7 +8,7 @@
 //!          ◀─ neighbours of br110, marked as ours ◀────── neighbours of the gateway   ┘
 //! ```
 //!
-//! [`segment`] knows what both sides have of one VNI and says what each is still to be told, [`segments`] which netdevs are whose,
+//! [`segment`] knows what both sides have of one VNI and says what each is still to be told, in the [`words`], [`segments`] which netdevs are whose,
 //! [`groups`] the hosts that are attached to several remote ends; none does I/O. [`task`] waits for both sides and tells them, over [`router`] and [`kernel`].
 //!
 //! Both sides may say of a station that it is with them; who said so last is right. The daemons' word is new when it names
@@ -17,10 +17,12 @@
 
 mod groups;
 mod kernel;
+mod report;
 mod router;
 mod segment;
 mod segments;
 mod task;
+mod words;
 
 pub(in crate::bridge) use task::{Stations, Word};
 

@@ -2,8 +2,9 @@
 //!
 //! The kernel and the router are played: each takes words as the real one does, and its notifications come late, in order.
 
-use super::segment::{End, Segment, Station, ToKernel, ToRouter, Told, Whose};
+use super::segment::Segment;
 use super::tests::{NETDEVS, PORT, VXLAN, end, entry, mac, station, told};
+use super::words::{End, Station, ToKernel, ToRouter, Told, Whose};
 use crate::bridge::netlink::update::FdbUpdate;
 use ferroute_dataplane::mac::Mac;
 use proptest::prelude::*;

@@ -5,8 +5,8 @@
 
 use super::groups::{Numbering, Word};
 use super::router::address;
-use super::segment::ToRouter;
 use super::segments::Segments;
+use super::words::ToRouter;
 use crate::bridge::config::L2vni;
 use crate::bridge::golden;
 use crate::bridge::netlink::update::{Protocol, Update};

@@ -1,7 +1,7 @@
 //! The router's side: what its domains have, and how it is told of changes.
 
 use super::groups;
-use super::segment::{End, Known, Place, Station, ToRouter, Told, Whose};
+use super::words::{End, Known, Place, Station, ToRouter, Told, Whose};
 use crate::bridge::router::keeper::Kept;
 use crate::bridge::router::neighbours::Neighbours;
 use crate::bridge::table::octets;

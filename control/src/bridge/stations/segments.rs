@@ -1,7 +1,8 @@
 //! The VNIs of a source, and which of the kernel's netdevs belong to which.
 
 use super::groups::{Groups, Numbering};
-use super::segment::{Netdevs, Segment};
+use super::segment::Segment;
+use super::words::Netdevs;
 use crate::bridge::config::L2vni;
 use crate::bridge::netlink::update::{LinkKind, LinkUpdate, Update};
 use crate::bridge::overlay::shadow::vni_of_stations_port;

@@ -2,9 +2,10 @@
 
 use super::groups::{self, Numbering};
 use super::kernel::Kernel;
+use super::report::State;
 use super::router::{self, Said};
-use super::segment::{Counts, Key, ToKernel, ToRouter};
 use super::segments::{NO_SESSION, Segments, Served};
+use super::words::{Key, ToKernel, ToRouter};
 use crate::bridge::config::{Source, Tunnels};
 use crate::bridge::netlink::update::Update;
 use crate::bridge::router::vnis::{Vni, Vnis};
@@ -32,8 +33,6 @@ const RETRY_VNIS: Duration = Duration::from_secs(1);
 const GATHER: Duration = Duration::from_millis(100);
 /// How old the state may be that people see: counting takes longer than most changes.
 const SHOW: Duration = Duration::from_millis(50);
-/// Problems that are told with the state.
-const MOST_PROBLEMS: usize = 100;
 
 /// What the task is told.
 #[derive(Debug)]
@@ -44,25 +43,6 @@ pub(in crate::bridge) enum Word {
     Complete,
     /// There is a new session with the router.
     Router(Channel),
-}
-
-/// The state, for people.
-#[derive(Clone, Debug, Default)]
-pub(in crate::bridge) struct State {
-    /// VNIs that are served.
-    pub(in crate::bridge) vnis: u64,
-    /// Remote ends of flood lists that the router has.
-    pub(in crate::bridge) ends: u64,
-    /// Stations behind remote ends that the router has.
-    pub(in crate::bridge) remote: u64,
-    /// Stations of the router that the kernel has.
-    pub(in crate::bridge) local: u64,
-    /// Ethernet segments that the router has for groups of remote ends.
-    pub(in crate::bridge) segments: u64,
-    /// What was refused by one of them.
-    pub(in crate::bridge) refused: u64,
-    /// Why, of the first of these.
-    pub(in crate::bridge) problems: Vec<String>,
 }
 
 /// The stations of a source. The task ends when this is dropped.
@@ -504,40 +484,7 @@ impl Task {
     /// Makes the state known.
     fn show(&mut self) {
         self.show_at = None;
-        let mut state = State::default();
-        for served in &self.segments.served {
-            let Counts {
-                ends,
-                remote,
-                local,
-                refused,
-            } = served.segment.counts();
-            state.ends += ends;
-            state.remote += remote;
-            state.local += local;
-            state.refused += refused;
-            let vni = served.config.vni.get();
-            match &served.router {
-                Ok(_) => state.vnis += 1,
-                Err(reason) => {
-                    state.refused += 1;
-                    state.problems.push(format!("VNI {vni}: {reason}"));
-                }
-            }
-            let problems = served.segment.refusals();
-            state.problems.extend(
-                problems
-                    .take(MOST_PROBLEMS)
-                    .map(|(key, why)| format!("VNI {vni}: {key}: {why}")),
-            );
-        }
-        let groups = &self.segments.groups;
-        state.segments = groups.len() as u64;
-        state.refused += groups.refusals().len() as u64;
-        let problems = groups.refusals();
-        (state.problems)
-            .extend(problems.map(|(group, why)| format!("next hop group {group}: {why}")));
-        state.problems.truncate(MOST_PROBLEMS);
+        let state = State::of(&self.segments);
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
     }
 }

@@ -1,9 +1,8 @@
 //! One VNI between the two sides, step by step.
 
 use super::groups::Numbering;
-use super::segment::{
-    End, Key, Known, Netdevs, Place, Segment, Station, ToKernel, ToRouter, Told, Whose,
-};
+use super::segment::Segment;
+use super::words::{End, Key, Known, Netdevs, Place, Station, ToKernel, ToRouter, Told, Whose};
 use crate::bridge::netlink::update::{
     Behind, FdbEntry, FdbKey, FdbUpdate, Neighbour, NeighbourState,
 };
