@@ -352,6 +352,7 @@ impl Router {
             }
         }
         self.write_overlay();
+        self.fulfil();
         self.plane.publish();
         let mut gone = Vec::new();
         for change in &changes {
@@ -370,7 +371,6 @@ impl Router {
                 self.write_fib(vrf, prefix, None);
             }
         }
-        self.fulfil();
     }
 
     fn write_fib(&mut self, id: VrfId, prefix: IpNet, next_hop: Option<NextHopId>) {
@@ -404,6 +404,7 @@ impl Router {
                 break;
             }
         }
+        self.fulfil();
         self.plane.publish();
         for retired in self.plane.reclaim() {
             match retired {
@@ -412,10 +413,10 @@ impl Router {
                 Retired::Tunnel(id) => self.hops.reuse_tunnel(id),
             }
         }
-        self.fulfil();
     }
 
-    /// Passes wishes for neighbours on.
+    /// Passes wishes for neighbours on. To be done before a snapshot is published: who sees an adjacency there has to know whose
+    /// it is.
     fn fulfil(&mut self) {
         for wish in self.forwarding.take_wishes() {
             match wish {

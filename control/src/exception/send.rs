@@ -161,12 +161,14 @@ impl ExceptionPath {
             None => Way::None,
         };
         match way {
-            Way::Adjacency(id) => {
-                if let Some(key) = self.keys.get(&id).copied() {
+            Way::Adjacency(id) => match self.keys.get(&id).copied() {
+                Some(key) => {
                     self.send_or_hold(snapshot, key, Some(id), packet, now_ns);
+                    true
                 }
-                true
-            }
+                // It is about to go.
+                None => self.send_by(snapshot, id, &packet),
+            },
             Way::Tunnel(id) => self.enter_tunnel(snapshot, id, &packet, now_ns),
             Way::Link(interface) => {
                 if let Some(to) = destination(&packet) {

@@ -138,10 +138,15 @@ impl ExceptionThread {
     fn take_punts(&mut self, injectors: &HashMap<PortId, Arc<InjectRing>>) -> bool {
         let mut any = false;
         for _ in 0..TURN {
+            let now_ns = self.now_ns();
+            let snapshot = self.reader.snapshot();
+            // What the core said before it published this snapshot comes first: it may be about neighbours that are new there.
+            if !self.commands.is_empty() {
+                return true;
+            }
             let Some(punt) = self.punts.pop() else { break };
             any = true;
-            let now_ns = self.now_ns();
-            self.path.punt(self.reader.snapshot(), &punt, now_ns);
+            self.path.punt(snapshot, &punt, now_ns);
             drop(punt);
             self.carry_out(injectors);
         }
