@@ -30,16 +30,53 @@ pub(super) fn open(family: c_int) -> Vec<Socket> {
 /// Runs a piece of a driver; its answer, and the sockets of a family that are new after it.
 pub(super) fn opened_by<T>(family: c_int, run: impl FnOnce() -> T) -> (T, Vec<Socket>) {
     let before = open(family);
+    let on_one = OneCpu::here();
     let answer = run();
+    drop(on_one);
     let mut now = open(family);
     now.retain(|socket| !before.contains(socket));
     (answer, now)
 }
 
+/// Keeps the calling thread on the CPU on which it is, as long as this lives: the kernel numbers inodes by CPU, so that those
+/// of one CPU rise.
+struct OneCpu {
+    before: libc::cpu_set_t,
+}
+
+impl OneCpu {
+    /// `None` where the kernel does not have it so; the thread may then go on to another CPU.
+    fn here() -> Option<Self> {
+        // SAFETY: a set of bits, of which all may be clear.
+        let mut before: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+        // SAFETY: the call writes one set, whose size it is told.
+        let known = unsafe { libc::sched_getaffinity(0, size_of_val(&before), &raw mut before) };
+        // SAFETY: asks for a number.
+        let cpu = usize::try_from(unsafe { libc::sched_getcpu() }).ok()?;
+        // SAFETY: as above.
+        let mut one: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+        if known != 0 || cpu >= libc::CPU_SETSIZE as usize {
+            return None;
+        }
+        // SAFETY: the set has room for the number.
+        unsafe { libc::CPU_SET(cpu, &mut one) };
+        // SAFETY: the call reads one set, whose size it is told.
+        let kept = unsafe { libc::sched_setaffinity(0, size_of_val(&one), &raw const one) };
+        (kept == 0).then_some(Self { before })
+    }
+}
+
+impl Drop for OneCpu {
+    fn drop(&mut self) {
+        // SAFETY: the call reads one set, whose size it is told. It is one that the thread had, so there is nothing to refuse.
+        unsafe { libc::sched_setaffinity(0, size_of_val(&self.before), &raw const self.before) };
+    }
+}
+
 /// Duplicates of the sockets of a device's receive queues, by the number of the queue, where the sockets that its driver
 /// `opened` leave no doubt: there is one for each queue, and they were made in the order of the queues. Both numbers of a
-/// socket, descriptor and inode, rise from one to the next, unless another thread closed something in between or this one
-/// changed its CPU; so they are believed where they agree.
+/// socket, descriptor and inode, rise from one to the next, unless another thread closed something in between; so they are
+/// believed where they agree.
 ///
 /// Sockets that are bound to an interface must be to the one with the index `if_index`.
 pub(super) fn of_queues(opened: &[Socket], queues: u16, if_index: u32) -> Vec<OwnedFd> {
