@@ -51,8 +51,7 @@ impl Router {
         spec: LabelSpec,
         owner: Option<OwnerName>,
     ) -> Result<LabelView, OverlayError> {
-        let speaker = self.speaker(owner);
-        let speaker = speaker.map_err(|owner| OverlayError::UnknownOwner { owner })?;
+        let speaker = self.speaker(owner)?;
         let label = spec.label;
         let (leads, written) = self.lead_label(&spec)?;
         if !self.overlay.labels.contains_key(&label) {

@@ -197,8 +197,7 @@ impl Router {
         spec: NeighbourSpec,
         owner: Option<OwnerName>,
     ) -> Result<NeighbourView, NeighbourError> {
-        let speaker = self.speaker(owner);
-        let speaker = speaker.map_err(|owner| NeighbourError::UnknownOwner { owner })?;
+        let speaker = self.speaker(owner)?;
         let interface = self.link_of(spec.interface)?;
         if interface
             .addresses

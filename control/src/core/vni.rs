@@ -22,8 +22,7 @@ impl Router {
         spec: &VniSpec,
         owner: Option<OwnerName>,
     ) -> Result<VniView, OverlayError> {
-        let speaker = self.speaker(owner);
-        let speaker = speaker.map_err(|owner| OverlayError::UnknownOwner { owner })?;
+        let speaker = self.speaker(owner)?;
         let VniKey { endpoint, vni } = spec.key;
         let (id, on) = self.overlay.endpoints.named(&endpoint)?;
         if on.vnis.contains_key(&vni) {
@@ -71,8 +70,7 @@ impl Router {
         spec: &VniSpec,
         owner: Option<OwnerName>,
     ) -> Result<VniView, OverlayError> {
-        let speaker = self.speaker(owner);
-        let speaker = speaker.map_err(|owner| OverlayError::UnknownOwner { owner })?;
+        let speaker = self.speaker(owner)?;
         let view = self.vni_view(spec.key)?;
         if view.spec.target.is_as(&spec.target) {
             self.own(Belonging::Vni(spec.key), speaker, true);

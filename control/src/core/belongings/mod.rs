@@ -13,15 +13,35 @@ mod register;
 
 use super::router::Router;
 use crate::model::belonging::Belonging;
-use crate::model::bridge::{FdbChange, FloodChange, StationKind};
+use crate::model::bridge::{DomainError, FdbChange, FloodChange, StationKind};
 use crate::model::name::{InterfaceName, OwnerName};
+use crate::model::neighbour::NeighbourError;
+use crate::model::overlay::OverlayError;
 use crate::model::saved::ThingKey;
+use crate::model::segment::SegmentError;
 use crate::rib::{OwnerId, OwnerView};
 
 pub(super) use register::Belongings;
 
 /// Things that are taken away in one go: well under ten milliseconds' worth.
 const PIECE: usize = 256;
+
+/// A client speaks in a name that no owner has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct UnknownOwner(OwnerName);
+
+/// Every operation in somebody's name has an error for a name that is nobody's.
+macro_rules! has_owners {
+    ($($error:ident),+) => {
+        $(impl From<UnknownOwner> for $error {
+            fn from(UnknownOwner(owner): UnknownOwner) -> Self {
+                Self::UnknownOwner { owner }
+            }
+        })+
+    };
+}
+
+has_owners!(DomainError, NeighbourError, OverlayError, SegmentError);
 
 /// In whose name a client speaks, now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,10 +52,13 @@ pub(super) struct Speaker {
 }
 
 impl Router {
-    /// Who it is that speaks in a name; nobody without one. The error is a name that no owner has.
-    pub(super) fn speaker(&self, name: Option<OwnerName>) -> Result<Option<Speaker>, OwnerName> {
+    /// Who it is that speaks in a name; nobody without one.
+    ///
+    /// # Errors
+    /// [`UnknownOwner`], which every operation in somebody's name has among its errors.
+    pub(super) fn speaker(&self, name: Option<OwnerName>) -> Result<Option<Speaker>, UnknownOwner> {
         let Some(name) = name else { return Ok(None) };
-        let view = self.rib.owner(name.as_str()).ok_or(name)?;
+        let view = self.rib.owner(name.as_str()).ok_or(UnknownOwner(name))?;
         Ok(Some(Speaker {
             owner: view.id,
             name,

@@ -33,8 +33,7 @@ impl Router {
         owner: Option<OwnerName>,
     ) -> Result<SegmentView, SegmentError> {
         let segment = spec.id;
-        let speaker = self.speaker(owner);
-        let speaker = speaker.map_err(|owner| SegmentError::UnknownOwner { owner })?;
+        let speaker = self.speaker(owner)?;
         if self.bridging.segments.get(segment).is_some() {
             return Err(SegmentError::SegmentTaken { segment });
         }
@@ -59,8 +58,7 @@ impl Router {
         owner: Option<OwnerName>,
     ) -> Result<SegmentView, SegmentError> {
         let segment = spec.id;
-        let speaker = self.speaker(owner);
-        let speaker = speaker.map_err(|owner| SegmentError::UnknownOwner { owner })?;
+        let speaker = self.speaker(owner)?;
         let before = self.bridging.segments.get(segment);
         let before = before.ok_or(SegmentError::UnknownSegment { segment })?;
         let view = match before.spec == spec && before.members.len() == spec.members.len() {

@@ -7,7 +7,7 @@ use ferroute_dataplane::ids::{BridgeId, InterfaceId};
 use ferroute_dataplane::mac::Mac;
 
 use super::station::{Learned, Refusal, Remote, RemoteWay, Station};
-use crate::core::belongings::Speaker;
+use crate::core::belongings::{Speaker, UnknownOwner};
 use crate::core::router::Router;
 use crate::model::belonging::Belonging;
 use crate::model::bridge::{
@@ -25,7 +25,7 @@ impl Router {
     ) -> Refused {
         let speaker = match self.speaker(owner) {
             Ok(speaker) => speaker,
-            Err(owner) => return no_owner(owner, changes.len()),
+            Err(unknown) => return refuse_all(unknown, changes.len()),
         };
         let mut refused = Refused::new();
         // Ways first: workers must know them before the FDB names them.
@@ -296,8 +296,6 @@ impl Router {
 }
 
 /// All changes of a request are refused: no owner has the name in which it speaks.
-pub(super) fn no_owner(owner: OwnerName, changes: usize) -> Refused {
-    (0..changes)
-        .map(|place| (place, DomainError::UnknownOwner { owner }))
-        .collect()
+pub(super) fn refuse_all(unknown: UnknownOwner, changes: usize) -> Refused {
+    (0..changes).map(|place| (place, unknown.into())).collect()
 }

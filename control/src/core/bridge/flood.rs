@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ferroute_dataplane::ids::{BridgeId, TunnelId};
 
-use super::change::no_owner;
+use super::change::refuse_all;
 use crate::core::belongings::Speaker;
 use crate::core::router::Router;
 use crate::model::belonging::Belonging;
@@ -65,7 +65,7 @@ impl Router {
     ) -> Refused {
         let speaker = match self.speaker(owner) {
             Ok(speaker) => speaker,
-            Err(owner) => return no_owner(owner, changes.len()),
+            Err(unknown) => return refuse_all(unknown, changes.len()),
         };
         let mut refused = Refused::new();
         let mut touched = BTreeSet::new();
