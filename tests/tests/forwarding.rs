@@ -247,3 +247,31 @@ fn a_withdrawn_route_stops_at_once() {
     let printed = lab.a.namespace().run(&ping).unwrap_err().to_string();
     assert!(printed.contains("Destination Net Unreachable"), "{printed}");
 }
+
+#[test]
+fn gateways_are_resolved_through_default_routes_as_the_file_says() {
+    let lab = TwoHosts::build().unwrap();
+    for (section, answer) in [
+        ("", "1 received"),
+        ("next_hops: { resolve_via_default: true }\n", "1 received"),
+        ("next_hops: { resolve_via_default: false }\n", "0 received"),
+    ] {
+        let router = lab.start(section).unwrap();
+        let host = lab.b.v4.host;
+        router
+            .cli(&format!("route add default via {host}"))
+            .unwrap();
+        // Only the default route covers the gateway.
+        let route = format!("route add {} via 192.0.2.77", lab.b.v4.prefix);
+        router.cli(&route).unwrap();
+        // Where the gateway is unresolved, its route gives way to this one.
+        router.cli("route add unreachable 10.2.0.0/15").unwrap();
+        let ping = format!("ping -n -c 1 -W 5 {}", lab.b.v4.behind);
+        let printed = match lab.a.namespace().run(&ping) {
+            Ok(printed) => printed,
+            Err(error) => error.to_string(),
+        };
+        assert!(printed.contains(answer), "{section}: {printed}");
+        router.stop().unwrap();
+    }
+}

@@ -76,6 +76,8 @@ pub struct Config {
     pub limits: limits::Limits,
     /// Routes of clients that went away.
     pub owners: routes::Owners,
+    /// Next hops of routes.
+    pub next_hops: routes::NextHopTracking,
     /// Routing tables besides the default one.
     pub vrfs: Vec<links::Vrf>,
     /// DPDK devices.

@@ -133,6 +133,23 @@ impl Default for Owners {
     }
 }
 
+/// How gateways of routes are resolved.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct NextHopTracking {
+    /// Whether a gateway that only a default route covers is reached through it. Without it such a gateway is unresolved, and its
+    /// routes give way to others.
+    pub resolve_via_default: bool,
+}
+
+impl Default for NextHopTracking {
+    fn default() -> Self {
+        Self {
+            resolve_via_default: true,
+        }
+    }
+}
+
 fn static_distance() -> Distance {
     Distance::MIN
 }

@@ -232,7 +232,7 @@ fn settings(boot: &Boot, config: ConfigView, ticks_hz: u64, seed: u64) -> Settin
     Settings {
         limits: boot.config.limits.rib(),
         max_sets: boot.config.limits.sets(),
-        resolve_via_default: true,
+        resolve_via_default: boot.config.next_hops.resolve_via_default,
         default_grace: Duration::from_secs(boot.config.owners.grace_seconds.get().into()),
         twins: boot.config.twin.enabled,
         twin_namespace: boot

@@ -40,12 +40,6 @@ impl Gateways {
         &mut self.entries[id.0]
     }
 
-    pub(super) fn ids(&self) -> impl Iterator<Item = GatewayId> {
-        self.by_vrf
-            .values()
-            .flat_map(|by_address| by_address.values().copied())
-    }
-
     /// The gateway's number, for one more user.
     pub(super) fn acquire(&mut self, gateway: Gateway, user: NextHopSetId) -> GatewayId {
         let by_address = self.by_vrf.entry(gateway.vrf).or_default();

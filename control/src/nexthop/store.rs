@@ -208,15 +208,6 @@ impl NextHops {
         }
     }
 
-    /// Says whether gateways are resolved through default routes.
-    pub fn set_resolve_via_default(&mut self, resolve: bool) {
-        if self.resolve_via_default != resolve {
-            self.resolve_via_default = resolve;
-            let all = self.gateways.ids().map(Node::Gateway).collect();
-            self.invalidate(all);
-        }
-    }
-
     /// Says that a route of this prefix came, went, or got another set or preference. The RIB does
     /// so for every route; it is cheap where no gateway lies in the prefix.
     pub fn note_changed(&mut self, vrf: VrfId, prefix: IpNet) {

@@ -50,7 +50,6 @@ enum Op {
         interface: InterfaceId,
         up: bool,
     },
-    ViaDefault(bool),
     Collect,
 }
 
@@ -145,7 +144,6 @@ fn op() -> impl Strategy<Value = Op> {
         3 => (1..3u32, set()).prop_map(|(number, set)| Op::PutGroup { number, set }),
         1 => (1..3u32).prop_map(|number| Op::RemoveGroup { number }),
         3 => (interface(), prop::bool::weighted(0.7)).prop_map(|(interface, up)| Op::Interface { interface, up }),
-        1 => any::<bool>().prop_map(Op::ViaDefault),
         1 => Just(Op::Collect),
     ]
 }
@@ -157,8 +155,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn resolution_follows_the_model(ops in prop::collection::vec((op(), any::<bool>()), 1..60)) {
-        let mut world = World::new();
+    fn resolution_follows_the_model(via_default in any::<bool>(), ops in prop::collection::vec((op(), any::<bool>()), 1..60)) {
+        let mut world = World::new(via_default);
         for (op, settle) in ops {
             world.step(op);
             if settle {

@@ -11,7 +11,7 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(via_default: bool) -> Self {
         let mut rib = Rib::new(Limits {
             per_vrf: 1000,
             total: 1000,
@@ -28,10 +28,10 @@ impl World {
             .to_vec();
         let mut world = Self {
             rib,
-            hops: NextHops::new(1000, true),
+            hops: NextHops::new(1000, via_default),
             sessions,
             model: Model {
-                via_default: true,
+                via_default,
                 ..Model::default()
             },
         };
@@ -172,10 +172,6 @@ impl World {
                 } else {
                     self.model.up.remove(&interface)
                 };
-            }
-            Op::ViaDefault(resolve) => {
-                self.hops.set_resolve_via_default(resolve);
-                self.model.via_default = resolve;
             }
             Op::Collect => {
                 let gone = self.hops.collect();
