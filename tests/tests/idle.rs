@@ -182,22 +182,50 @@ fn cables(wires: &Namespace) -> [[Interface; 2]; 2] {
     [[a, b], [c, d]]
 }
 
+/// A router on the near ends of two cables, asleep on its sockets, that forwards single packets from one far end to the other.
+struct OnSockets {
+    // Before the cables: the router lets go of its ends first.
+    router: Router,
+    what: String,
+    ours: [Interface; 2],
+    theirs: [Interface; 2],
+}
+
+impl OnSockets {
+    fn start(wires: &Namespace, driver: &str, what: &str) -> Self {
+        let [ours, theirs] = cables(wires);
+        let devices = [0, 1].map(|n| format!("net_{driver}{n},iface=w{n}"));
+        let config = between(devices.each_ref().map(String::as_str));
+        let lab = Self {
+            router: Router::start(wires, &config, &[]).unwrap(),
+            what: what.to_owned(),
+            ours,
+            theirs,
+        };
+        watch(&format!("two {what}s"), &lab.router, MOST_OF_SLEEP);
+        lab.is_woken("");
+        lab
+    }
+
+    /// Sockets wake the worker for each packet.
+    fn is_woken(&self, when: &str) {
+        wakes_by(&self.router, "socket");
+        let what = format!("from {0} to {0}{when}", self.what);
+        single_packets(&what, &self.router, &self.theirs, mac(&self.ours[0]));
+    }
+}
+
 #[test]
 fn a_worker_sleeps_until_its_packet_sockets_are_readable() {
     let wires = Namespace::new("wires").unwrap();
-    let [ours, theirs] = cables(&wires);
-    let config = between(["net_af_packet0,iface=w0", "net_af_packet1,iface=w1"]);
-    let router = Router::start(&wires, &config, &[]).unwrap();
-    wakes_by(&router, "socket");
-    watch("two packet sockets", &router, MOST_OF_SLEEP);
-    let what = "from packet socket to packet socket";
-    single_packets(what, &router, &theirs, mac(&ours[0]));
+    let lab = OnSockets::start(&wires, "af_packet", "packet socket");
+    let router = &lab.router;
     // An interface that was down wakes it as before; so does one whose carrier came later.
-    ours[0].set("down").unwrap();
-    theirs[1].set("down").unwrap();
-    watch("two links that are down", &router, MOST_OF_SLEEP);
-    ours[0].set("up").unwrap();
-    theirs[1].set("up").unwrap();
+    lab.ours[0].set("down").unwrap();
+    lab.theirs[1].set("down").unwrap();
+    watch("two links that are down", router, MOST_OF_SLEEP);
+    lab.ours[0].set("up").unwrap();
+    lab.theirs[1].set("up").unwrap();
     let up = |port: &str| {
         let shown = router.query(&format!("port show {port}")).unwrap();
         shown.to_string().contains(r#""link_up":true"#)
@@ -206,9 +234,8 @@ fn a_worker_sleeps_until_its_packet_sockets_are_readable() {
         Ok(Seen::when(up("p0") && up("p1"), String::new))
     })
     .unwrap();
-    let what = "the same after the links were down";
-    single_packets(what, &router, &theirs, mac(&ours[0]));
-    router.stop().unwrap();
+    lab.is_woken(" after the links were down");
+    lab.router.stop().unwrap();
 }
 
 #[test]
@@ -219,23 +246,16 @@ fn a_worker_sleeps_until_its_express_sockets_are_readable() {
         return;
     }
     let wires = Namespace::new("wires").unwrap();
-    let [ours, theirs] = cables(&wires);
-    let config = between(["net_af_xdp0,iface=w0", "net_af_xdp1,iface=w1"]);
-    let router = Router::start(&wires, &config, &[]).unwrap();
-    wakes_by(&router, "socket");
-    watch("two AF_XDP sockets", &router, MOST_OF_SLEEP);
-    let what = "from AF_XDP socket to AF_XDP socket";
-    single_packets(what, &router, &theirs, mac(&ours[0]));
+    let lab = OnSockets::start(&wires, "af_xdp", "AF_XDP socket");
+    let router = &lab.router;
     // What was given back is waited for no more, and what is taken again is.
     for _ in 0..2 {
         router.cli("port del p0").unwrap();
         router.cli("port add p0 net_af_xdp0,iface=w0").unwrap();
         router.cli("addr add 10.0.1.1/24 dev p0").unwrap();
     }
-    wakes_by(&router, "socket");
-    let what = "the same after the port was added again";
-    single_packets(what, &router, &theirs, mac(&ours[0]));
-    router.stop().unwrap();
+    lab.is_woken(" after the port was added again");
+    lab.router.stop().unwrap();
 }
 
 #[test]

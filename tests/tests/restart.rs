@@ -7,9 +7,26 @@ mod model;
 #[path = "restart/owned.rs"]
 mod owned;
 
+use ferroute_control::core::request::SystemRequest;
+use ferroute_control::core::state::Restore;
+use ferroute_control::state::{Journal, open};
+use ferroute_tests::bench::Bench;
 use ferroute_tests::{LabError, Router, TwoHosts};
 use serde_json::{Map, Value};
 use std::fs;
+use std::path::Path;
+
+/// A router takes up what was left in a file, refusing none of it, and writes there itself from now on if it is to.
+fn take_up(bench: &mut Bench, path: &Path, writes: bool) {
+    let (saved, journal) = open(path);
+    let journal = if writes { journal } else { Journal::off() };
+    let restore = Box::new(Restore { saved, journal });
+    let done = bench.call(|reply| SystemRequest::Restore(restore, reply).into());
+    assert_eq!(done.unwrap().refused, 0);
+    if writes {
+        bench.wait_until("the file is there", |_| path.exists());
+    }
+}
 
 /// What clients can list of all that they can make.
 const LISTS: [&str; 12] = [

@@ -1,10 +1,10 @@
 //! Random things that clients do to a router; the next one has the same.
 
+use super::take_up;
 use ferroute_control::core::handle::Session;
 use ferroute_control::core::request::{
-    InterfaceRequest, NeighbourRequest, NextHopRequest, RouteRequest, SystemRequest, VrfRequest,
+    InterfaceRequest, NeighbourRequest, NextHopRequest, RouteRequest, VrfRequest,
 };
-use ferroute_control::core::state::Restore;
 use ferroute_control::model::neighbour::{NeighbourFilter, NeighbourState};
 use ferroute_control::model::nexthop::{NextHopSet, NextHops};
 use ferroute_control::model::owner::{OwnerLife, OwnerOpen};
@@ -12,7 +12,6 @@ use ferroute_control::model::route::{
     BatchPolicy, RouteBatch, RouteChange, RouteFilter, RouteTarget,
 };
 use ferroute_control::model::vrf::VrfSpec;
-use ferroute_control::state::{Journal, open};
 use ferroute_tests::bench::Bench;
 use ferroute_tests::bench::world::{announce, target, withdraw};
 use proptest::prelude::*;
@@ -96,14 +95,7 @@ fn router(path: &Path, writes: bool) -> Bench {
         &["10.0.1.1/24", "2001:db8:a::1/64"],
     );
     bench.port("p1", [2, 0, 0, 0, 0, 2], &["10.0.2.1/24"]);
-    let (saved, journal) = open(path);
-    let journal = if writes { journal } else { Journal::off() };
-    let restore = Box::new(Restore { saved, journal });
-    let done = bench.call(|reply| SystemRequest::Restore(restore, reply).into());
-    assert_eq!(done.unwrap().refused, 0);
-    if writes {
-        bench.wait_until("the file is there", |_| path.exists());
-    }
+    take_up(&mut bench, path, writes);
     bench
 }
 

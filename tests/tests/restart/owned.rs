@@ -1,17 +1,16 @@
 //! Random words of owners on neighbours, stations, flood lists, segments, labels and VNIs, against the plainest account of whose is what;
 //! the next router takes it up as it was.
 
+use super::take_up;
 use ferroute_control::core::handle::Session;
 use ferroute_control::core::request::{
-    BridgeRequest, NeighbourRequest, OverlayRequest, RouteRequest, SegmentRequest, SystemRequest,
+    BridgeRequest, NeighbourRequest, OverlayRequest, RouteRequest, SegmentRequest,
 };
-use ferroute_control::core::state::Restore;
 use ferroute_control::model::bridge::{FdbChange, FloodChange, RemotePlace, RemoteStation};
 use ferroute_control::model::name::OwnerName;
 use ferroute_control::model::neighbour::{NeighbourFilter, NeighbourSpec};
 use ferroute_control::model::overlay::{LabelSpec, LabelTarget, VniSpec, VniTarget};
 use ferroute_control::model::owner::{OwnerLife, OwnerOpen};
-use ferroute_control::state::{Journal, open};
 use ferroute_dataplane::mac::Mac;
 use ferroute_dataplane::snapshot::label::Payload;
 use ferroute_dataplane::snapshot::tunnel::Mode;
@@ -164,14 +163,7 @@ impl World {
             .domain(domain_spec("blue", &["p0"]))
             .bridged_vni(100, "blue")
             .domain(domain_spec("other", &[]));
-        let (saved, journal) = open(path);
-        let journal = if writes { journal } else { Journal::off() };
-        let restore = Box::new(Restore { saved, journal });
-        let done = bench.call(|reply| SystemRequest::Restore(restore, reply).into());
-        assert_eq!(done.unwrap().refused, 0);
-        if writes {
-            bench.wait_until("the file is there", |_| path.exists());
-        }
+        take_up(&mut bench, path, writes);
         Self {
             bench,
             runtime: Builder::new_current_thread().build().unwrap(),
