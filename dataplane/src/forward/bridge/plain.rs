@@ -44,10 +44,10 @@ impl Forwarder {
         members: &[InterfaceId],
         first: usize,
     ) -> usize {
-        let Some((member, longest)) = members.first().map(|id| (*id, limits(snapshot, *id))) else {
+        let Some(&member) = members.first() else {
             return 0;
         };
-        let Some((port, longest)) = longest else {
+        let Some((port, longest)) = limits(snapshot, member) else {
             return 0;
         };
         let Some(Some(tx)) = self.tx.get_mut(port.index()) else {
