@@ -311,12 +311,6 @@ impl Rib {
         self.routes == 0
     }
 
-    /// How many routes a VRF has, both families together; 0 if it does not exist.
-    #[must_use]
-    pub fn vrf_len(&self, vrf: VrfId) -> usize {
-        self.vrfs.get(&vrf).map_or(0, |vrf| vrf.routes)
-    }
-
     /// The route of exactly this prefix that is in the FIB.
     #[must_use]
     pub fn installed(&self, vrf: VrfId, prefix: IpNet) -> Option<Best> {

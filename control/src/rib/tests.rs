@@ -114,8 +114,8 @@ fn a_full_table_refuses_the_next_route_and_keeps_what_it_has() {
     assert_eq!(
         (
             world.rib.len(),
-            world.rib.vrf_len(VRF),
-            world.rib.vrf_len(OTHER)
+            world.list(VRF).len(),
+            world.list(OTHER).len()
         ),
         (3, 2, 1)
     );

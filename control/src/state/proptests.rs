@@ -271,7 +271,7 @@ impl Picture {
             .map(|route| ((route.vrf, route.prefix, route.owner), route))
             .collect();
         assert_eq!(found, routes.collect());
-        assert_eq!(saved.route_count(), self.routes.len());
+        assert_eq!(saved.routes().count(), self.routes.len());
     }
 }
 

@@ -186,12 +186,6 @@ impl Saved {
         v4.chain(v6)
     }
 
-    /// How many routes there are.
-    #[must_use]
-    pub fn route_count(&self) -> usize {
-        self.ipv4.len() + self.ipv6.len()
-    }
-
     /// Whether there is nothing in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {

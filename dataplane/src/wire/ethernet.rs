@@ -198,14 +198,6 @@ impl VlanTag {
         }
     }
 
-    /// The same tag with a priority code point of 0 to 7 (higher bits are ignored).
-    #[inline(always)]
-    #[must_use]
-    pub const fn with_priority(mut self, priority: u8) -> Self {
-        self.control[0] = self.control[0] & 0x1f | (priority & 7) << 5;
-        self
-    }
-
     /// The VLAN; `None` for 0 (priority only) and the reserved 4095.
     #[inline(always)]
     #[must_use]
@@ -348,7 +340,8 @@ mod tests {
     #[test]
     fn emits_what_it_parses() {
         let header = EthernetHeader::new(A, B, EtherType::VLAN);
-        let tag = VlanTag::new(VlanId::new(7).unwrap(), EtherType::ARP).with_priority(5);
+        let mut tag = VlanTag::new(VlanId::new(7).unwrap(), EtherType::ARP);
+        tag.control[0] |= 5 << 5;
         assert_eq!(
             (tag.raw_vlan(), tag.priority(), tag.ethertype()),
             (7, 5, EtherType::ARP)
