@@ -5,10 +5,12 @@
 
 use std::fmt;
 
+use bytemuck::{Pod, Zeroable};
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident($repr:ty)) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Pod, Zeroable)]
         #[repr(transparent)]
         pub struct $name($repr);
 

@@ -27,7 +27,7 @@ pub mod thread;
 
 pub use eal::{Eal, EalError};
 pub use error::Errno;
-pub use mbuf::Mbuf;
+pub use mbuf::{Mbuf, RxFields};
 pub use mempool::{MbufSource, Mempool, MempoolError, PoolExhausted};
 pub use port::{
     AttachError, ConfigureError, Link, Port, PortConfig, PortError, PortInfo, PortStats, Queues,

@@ -1,5 +1,6 @@
 //! One burst and what is known of each packet in it.
 
+use bytemuck::{Pod, Zeroable};
 use dpdk_sys::Mbuf;
 
 use super::bridge;
@@ -11,8 +12,9 @@ use crate::wire::Header;
 use crate::wire::ethernet::EthernetHeader;
 
 /// What is unusual about a packet. Most have none of it, which is one compare.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Flags(u8);
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Pod, Zeroable)]
+#[repr(transparent)]
+pub(super) struct Flags(u32);
 
 impl Flags {
     /// The frame was addressed to a group.
@@ -41,8 +43,9 @@ impl Flags {
     }
 }
 
-/// What `input` found out about a packet, for the stages after it.
-#[derive(Clone, Copy, Debug, Default)]
+/// What `input` found out about a packet, for the stages after it: four words, which are often written together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Pod, Zeroable)]
+#[repr(C)]
 pub(super) struct Facts {
     /// The interface that took it.
     pub(super) interface: InterfaceId,
@@ -139,6 +142,22 @@ impl<K: Key> Lane<K> {
         self.found.len = place + 1;
     }
 
+    /// The keys of the next eight places, if so many are free: what is written there counts from [`Lane::push_eight`] on.
+    #[inline(always)]
+    pub(super) fn next_eight(&mut self) -> Option<&mut [K; 8]> {
+        self.keys.get_mut(self.found.len..)?.first_chunk_mut()
+    }
+
+    /// Adds eight packets, at `slot` and behind it, with the keys of [`Lane::next_eight`].
+    #[inline(always)]
+    pub(super) fn push_eight(&mut self, slot: usize) {
+        let places = self.found.slots.get_mut(self.found.len..);
+        if let Some(places) = places.and_then(|places| places.first_chunk_mut()) {
+            *places = [0, 1, 2, 3, 4, 5, 6, 7].map(|i| slot as u8 + i);
+            self.found.len += places.len();
+        }
+    }
+
     /// Adds the packet at `slot`, to be looked up in any trie.
     pub(super) fn push_to(&mut self, slot: usize, key: K, view: View) {
         if !self.mixed && !view.is_of_trie(self.view) {
@@ -171,6 +190,13 @@ impl<K: Key> Lane<K> {
             (len, false) => lookup_lane(arena, self.view, &self.keys, next_hops, len),
             (len, true) => lookup_lane(arena, &self.views[..], &self.keys, next_hops, len),
         }
+    }
+
+    /// Slots and keys, in order.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> Vec<(u8, K)> {
+        let slots = self.found.slots().iter().copied();
+        slots.zip(self.keys).collect()
     }
 
     /// What was looked up.

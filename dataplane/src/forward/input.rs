@@ -1,5 +1,7 @@
 //! First stage: Ethernet, interface, and the validation of the IP header.
 
+use std::ops::Range;
+
 use dpdk_sys::Mbuf;
 
 use super::batch::{Batch, Facts, Flags};
@@ -40,7 +42,7 @@ pub(super) enum Verdict {
 #[derive(Clone)]
 pub(super) struct Ingress<'s> {
     /// What holds for every plain packet of the interface.
-    facts: Facts,
+    pub(super) facts: Facts,
     mac: Mac,
     /// The bridge domain whose member or gateway it is.
     bridge: Option<BridgeId>,
@@ -50,8 +52,11 @@ pub(super) struct Ingress<'s> {
     mpls: bool,
 }
 
+/// What is known of a burst's port.
+pub(super) type Inputs<'a, 's> = (&'s Snapshot, &'a PortMap, &'a Untagged<'s>);
+
 /// The interface of untagged frames, or on whom their drop is counted, and why.
-type Untagged<'s> = Result<Ingress<'s>, (InterfaceId, DropReason)>;
+pub(super) type Untagged<'s> = Result<Ingress<'s>, (InterfaceId, DropReason)>;
 
 impl<'s> Ingress<'s> {
     fn new(
@@ -135,24 +140,54 @@ impl Forwarder {
         let all = (snapshot, map, &untagged);
         match (routed, ingress.and_then(|i| i.bridge)) {
             (Some(ingress), _) => {
-                let (mac, facts) = (ingress.mac.bits(), ingress.facts);
+                let common = (ingress.mac.bits(), ingress.facts);
                 match FarRoot::of(&snapshot.arena, view4) {
-                    Some(root) => self.take_each(all, count, now_ticks, move |batch, slot| {
-                        batch.take_plain(slot, mac, facts, |key| root.expect(key))
-                    }),
-                    None => self.take_each(all, count, now_ticks, move |batch, slot| {
-                        batch.take_plain(slot, mac, facts, |_| {})
-                    }),
+                    Some(root) => {
+                        self.take_routed(all, count, now_ticks, common, |key| root.expect(key))
+                    }
+                    None => self.take_routed(all, count, now_ticks, common, |_| {}),
                 }
             }
             (None, Some(bridge)) => {
                 let facts = ingress.map(|i| i.facts).unwrap_or_default();
-                self.take_each(all, count, now_ticks, move |batch, slot| {
+                self.take_each(all, 0..count, now_ticks, move |batch, slot| {
                     batch.take_bridged(slot, facts, bridge)
                 });
             }
-            (None, None) => self.take_each(all, count, now_ticks, |_, _| None),
+            (None, None) => self.take_each(all, 0..count, now_ticks, |_, _| None),
         }
+    }
+
+    /// Takes packets for a routed interface, of which `common` has the address and what plain packets have in common: eight
+    /// at a time where the CPU can, the others one by one. The keys of IPv4 lookups are shown to `expect`.
+    #[inline(always)]
+    fn take_routed(
+        &mut self,
+        all: Inputs<'_, '_>,
+        count: usize,
+        now_ticks: u64,
+        common: (u64, Facts),
+        expect: impl Fn(u32) + Copy,
+    ) {
+        let taken = self.take_eights(all, count, now_ticks, common, expect);
+        if taken < count {
+            self.take_singly(all, taken..count, now_ticks, common, expect);
+        }
+    }
+
+    /// Takes packets as [`Forwarder::take_routed`] does, but one by one.
+    #[inline(never)]
+    pub(super) fn take_singly(
+        &mut self,
+        all: Inputs<'_, '_>,
+        slots: Range<usize>,
+        now_ticks: u64,
+        (mac_bits, common): (u64, Facts),
+        expect: impl Fn(u32) + Copy,
+    ) {
+        self.take_each(all, slots, now_ticks, move |batch, slot| {
+            batch.take_plain(slot, mac_bits, common, expect)
+        });
     }
 
     /// Offers each packet to `take`, which answers the frame's length in bytes, and examines those that it leaves.
@@ -161,16 +196,22 @@ impl Forwarder {
     #[inline(always)]
     fn take_each(
         &mut self,
-        (snapshot, map, untagged): (&Snapshot, &PortMap, &Untagged<'_>),
-        count: usize,
+        (snapshot, map, untagged): Inputs<'_, '_>,
+        slots: Range<usize>,
         now_ticks: u64,
         take: impl Fn(&mut Batch, usize) -> Option<usize>,
     ) {
         let (mut packets, mut bytes) = (0, 0);
-        for packet in self.batch.packets.iter().take(count.min(AHEAD)).flatten() {
+        let end = slots.end.min(BURST);
+        for packet in self.batch.packets[..end]
+            .iter()
+            .skip(slots.start)
+            .take(AHEAD)
+            .flatten()
+        {
             packet.prefetch_header();
         }
-        for slot in 0..count.min(BURST) {
+        for slot in slots.start..end {
             if let Some(Some(ahead)) = self.batch.packets.get(slot + AHEAD) {
                 ahead.prefetch_header();
             }
@@ -306,7 +347,7 @@ impl Batch {
     /// Takes the packet at `slot` into its lane if it is plain, and answers the frame's length in bytes. What all plain packets
     /// have in common comes as values, so that it stays in registers. The key of an IPv4 lookup is shown to `expect`.
     #[inline(always)]
-    fn take_plain(
+    pub(super) fn take_plain(
         &mut self,
         slot: usize,
         mac_bits: u64,

@@ -20,6 +20,7 @@ mod clamp;
 mod decap;
 mod decap_plain;
 mod egress;
+mod eight;
 pub mod encap;
 mod encap_plain;
 mod input;

@@ -34,7 +34,7 @@ mod tests;
 
 pub use data::{NoRoom, TooShort};
 pub(crate) use heap::may_exist as any_on_heap;
-pub use meta::{L3Offload, L4Offload, TxOffload};
+pub use meta::{L3Offload, L4Offload, RxFields, TxOffload};
 pub use segments::Segments;
 
 use crate::raw;

@@ -329,3 +329,26 @@ fn a_copy_has_the_bytes_of_every_segment_and_is_its_own() {
     assert_eq!((copy.len(), ours[0], theirs[0]), (4_008, b'H', b'h'));
     assert_eq!(ours[1..], theirs[1..]);
 }
+
+#[test]
+fn fields_that_are_read_together_say_what_each_alone_does() {
+    let is_plain = |packet: &Mbuf| {
+        packet.rx_fields().front & crate::RxFields::PLAIN_MASK == crate::RxFields::PLAIN
+    };
+    let length = |packet: &Mbuf| {
+        let back = packet.rx_fields().back.to_ne_bytes();
+        let word = &back[4 * crate::RxFields::LENGTH_WORD..][..2];
+        usize::from(u16::from_ne_bytes(word.try_into().unwrap()))
+    };
+    let mut packet = Mbuf::from_heap(&[7; 333]);
+    packet.set_port(u16::MAX);
+    packet.set_rss_hash(Some(u32::MAX));
+    assert!(is_plain(&packet));
+    assert_eq!(length(&packet), 333);
+    packet.set_vlan_stripped(Some(0xffff));
+    assert!(!is_plain(&packet));
+    assert_eq!(length(&packet), 333);
+    let chain = Mbuf::heap_chain(&[&[1; 100], &[2; 50]]);
+    assert!(!is_plain(&chain));
+    assert_eq!(length(&chain), 100);
+}

@@ -1,0 +1,442 @@
+//! Eight frames with AVX2: which of them are plain packets for an interface.
+//!
+//! What makes a packet plain is said by `Batch::take_plain`, which looks at one after the other. Here the headers of eight are
+//! turned over, so that a register has the same word of all of them, and each check is made once for all.
+
+use std::arch::x86_64::*;
+
+use bytemuck::must_cast;
+use dpdk_sys::{Mbuf, RxFields};
+
+use crate::forward::Forwarder;
+use crate::forward::batch::{Batch, Facts};
+use crate::forward::input::{Inputs, trim};
+use crate::ids::BURST;
+use crate::wire::Header;
+use crate::wire::ethernet::EthernetHeader;
+use crate::wire::ipv4::Ipv4Header;
+use crate::wire::ipv6::Ipv6Header;
+
+/// How many frames are looked at together.
+pub(super) const WIDTH: usize = 8;
+/// As far as frames are looked at, in bytes: to the end of an IPv6 header.
+const REACH: usize = EthernetHeader::LEN + Ipv6Header::LEN;
+/// Where an IPv6 destination starts in a frame.
+const IPV6_DESTINATION: usize = EthernetHeader::LEN + 24;
+
+/// Eight frames.
+type Eight = [Option<Mbuf>; WIDTH];
+
+/// What was found out about eight frames. The first has the lowest bit.
+struct Judged {
+    /// Which are plain IPv4 packets.
+    ipv4: u8,
+    /// Which are plain IPv6 packets.
+    ipv6: u8,
+    /// Whether one of these has padding behind it.
+    has_padding: bool,
+    /// The length of each frame in bytes.
+    frame_bytes: __m256i,
+}
+
+/// Whether the CPU has what is needed.
+#[inline(always)]
+pub(super) fn is_possible() -> bool {
+    is_x86_feature_detected!("avx2")
+}
+
+/// Looks at eight frames for the interface with an Ethernet address, and writes down the facts of those that are plain, which have
+/// the rest in common, and where each goes, by its family. `None` if one of the frames is none with which this can be done: it is
+/// short, in several pieces, of a VLAN or by its first octets for somebody else.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn judge(
+    frames: &Eight,
+    facts: &mut [Facts; WIDTH],
+    ipv4_keys: &mut [u32; WIDTH],
+    ipv6_keys: &mut [u128; WIDTH],
+    mac_bits: u64,
+    common: Facts,
+) -> Option<Judged> {
+    let to = mac_bits as u16;
+    let [a, b, c, d, e, f, g, h] = frames;
+    let seen = [
+        see(a, to)?,
+        see(b, to)?,
+        see(c, to)?,
+        see(d, to)?,
+        see(e, to)?,
+        see(f, to)?,
+        see(g, to)?,
+        see(h, to)?,
+    ];
+    if !are_plain(each(&seen, Seen::front_fields)) {
+        return None;
+    }
+    // From the third octet of the frame on, so that the words of an IPv4 header are whole.
+    let [to, from, from_and_type, ip_0] = turn(each(&seen, Seen::octets::<2>));
+    let [ip_1, ip_2, ip_3, ip_4] = turn(each(&seen, Seen::octets::<18>));
+    let length = turn(each(&seen, Seen::back_fields))[RxFields::LENGTH_WORD];
+    let frame_bytes = _mm256_and_si256(length, all(0xffff));
+    let carried = _mm256_sub_epi32(frame_bytes, all(EthernetHeader::LEN as u32));
+
+    let ours = _mm256_cmpeq_epi32(to, all((mac_bits >> 16) as u32));
+    let link = _mm256_and_si256(ours, is_station(from, from_and_type));
+    // The EtherType beside the octet of the version.
+    let kind = _mm256_blend_epi16::<0b1010_1010>(ip_0, from_and_type);
+
+    let mut ip_bytes = _mm256_shuffle_epi8(ip_0, big_endian::<2>());
+    let mut ttl = _mm256_slli_epi32::<24>(ip_2);
+    let is_ipv4 = every([
+        link,
+        is(kind, 0xffff_00ff, 0x0008_0045),
+        _mm256_cmpgt_epi32(ip_bytes, all(Ipv4Header::LEN as u32 - 1)),
+        is_right_checksum([ip_0, ip_1, ip_2, ip_3, ip_4]),
+        are_unicast(ip_3, ip_4),
+    ]);
+    let is_ipv4 = _mm256_andnot_si256(_mm256_cmpgt_epi32(ip_bytes, carried), is_ipv4);
+    let (mut ipv4, mut ipv6) = (u8::MAX, 0);
+    if _mm256_testc_si256(is_ipv4, all(u32::MAX)) == 0 {
+        let is_ipv6 = every([
+            link,
+            is(kind, 0xffff_00f0, 0xdd86_0060),
+            // Global unicast, 2000::/3.
+            is(ip_2, 0xe0, 0x20),
+        ]);
+        let payload_bytes = _mm256_shuffle_epi8(ip_1, big_endian::<0>());
+        let ipv6_bytes = _mm256_add_epi32(payload_bytes, all(Ipv6Header::LEN as u32));
+        ip_bytes = _mm256_blendv_epi8(ip_bytes, ipv6_bytes, is_ipv6);
+        ttl = _mm256_blendv_epi8(ttl, _mm256_and_si256(ip_1, all(0xff00_0000)), is_ipv6);
+        let is_ipv6 = _mm256_andnot_si256(_mm256_cmpgt_epi32(ip_bytes, carried), is_ipv6);
+        (ipv4, ipv6) = (signs(is_ipv4), signs(is_ipv6));
+        for (i, (key, frame)) in ipv6_keys.iter_mut().zip(&seen).enumerate() {
+            *key = frame.octets::<IPV6_DESTINATION>().swap_bytes();
+            ipv6 &= !(u8::from(*key >> 125 != 1) << i);
+        }
+    }
+    *ipv4_keys = must_cast(_mm256_shuffle_epi8(ip_4, swapped()));
+    // Length, offset and TTL are the third word of the facts. No flag is the fourth.
+    let lengths = _mm256_or_si256(ip_bytes, all((EthernetHeader::LEN as u32) << 16));
+    *facts = with(common, _mm256_or_si256(lengths, ttl));
+    Some(Judged {
+        ipv4,
+        ipv6,
+        has_padding: _mm256_testz_si256(_mm256_cmpgt_epi32(carried, ip_bytes), all(u32::MAX)) == 0,
+        frame_bytes,
+    })
+}
+
+/// What is looked at of a frame.
+#[derive(Clone, Copy)]
+struct Seen<'f> {
+    head: &'f [u8; REACH],
+    fields: RxFields,
+}
+
+/// A frame that is long enough, and by its first octets for the router.
+#[inline(always)]
+fn see(frame: &Option<Mbuf>, to: u16) -> Option<Seen<'_>> {
+    let mbuf = frame.as_ref()?;
+    let head: &[u8; REACH] = mbuf.data().first_chunk()?;
+    let [a, b, ..] = *head;
+    (u16::from_le_bytes([a, b]) == to).then(|| Seen {
+        head,
+        fields: mbuf.rx_fields(),
+    })
+}
+
+impl Seen<'_> {
+    /// Sixteen octets of the frame from a place on.
+    #[inline(always)]
+    fn octets<const AT: usize>(&self) -> u128 {
+        let octets = self.head.get(AT..).and_then(<[u8]>::first_chunk);
+        octets.map_or(0, |octets| u128::from_le_bytes(*octets))
+    }
+
+    #[inline(always)]
+    fn front_fields(&self) -> u128 {
+        self.fields.front
+    }
+
+    #[inline(always)]
+    fn back_fields(&self) -> u128 {
+        self.fields.back
+    }
+}
+
+/// The same of each frame. (What the library has for this is not made one with its caller, which has another instruction set.)
+#[inline(always)]
+fn each<'f>(
+    [a, b, c, d, e, f, g, h]: &[Seen<'f>; WIDTH],
+    of: impl Fn(&Seen<'f>) -> u128,
+) -> [u128; WIDTH] {
+    [of(a), of(b), of(c), of(d), of(e), of(f), of(g), of(h)]
+}
+
+/// Whether all are in one piece, and no tag was taken off one.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn are_plain(fronts: [u128; WIDTH]) -> bool {
+    let plain: __m128i = must_cast(RxFields::PLAIN);
+    let mut other = _mm_setzero_si128();
+    for front in fronts {
+        other = _mm_or_si128(other, _mm_xor_si128(must_cast(front), plain));
+    }
+    _mm_testz_si128(other, must_cast(RxFields::PLAIN_MASK)) == 1
+}
+
+/// From four words of each frame to a register for each word, in the order of the frames.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn turn([a, b, c, d, e, f, g, h]: [u128; WIDTH]) -> [__m256i; 4] {
+    let (a, b) = (pair(a, e), pair(b, f));
+    let (c, d) = (pair(c, g), pair(d, h));
+    let (low_ab, high_ab) = (_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
+    let (low_cd, high_cd) = (_mm256_unpacklo_epi32(c, d), _mm256_unpackhi_epi32(c, d));
+    [
+        _mm256_unpacklo_epi64(low_ab, low_cd),
+        _mm256_unpackhi_epi64(low_ab, low_cd),
+        _mm256_unpacklo_epi64(high_ab, high_cd),
+        _mm256_unpackhi_epi64(high_ab, high_cd),
+    ]
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn pair(low: u128, high: u128) -> __m256i {
+    _mm256_setr_m128i(must_cast(low), must_cast(high))
+}
+
+impl Forwarder {
+    /// See [`Forwarder::take_eights`].
+    #[target_feature(enable = "avx2")]
+    pub(super) fn take_eights_with_avx2(
+        &mut self,
+        all: Inputs<'_, '_>,
+        count: usize,
+        now_ticks: u64,
+        (mac_bits, common): (u64, Facts),
+        expect: impl Fn(u32) + Copy,
+    ) -> usize {
+        let whole = count.min(BURST) / WIDTH * WIDTH;
+        let (mut packets, mut bytes) = (0, _mm256_setzero_si256());
+        prefetch(&self.batch.packets);
+        for first in (0..whole).step_by(WIDTH) {
+            prefetch(&self.batch.packets[first + WIDTH..]);
+            match self.batch.take_eight(first, mac_bits, common, expect) {
+                Some(frame_bytes) => {
+                    packets += WIDTH as u64;
+                    bytes = _mm256_add_epi32(bytes, frame_bytes);
+                }
+                None => {
+                    let slots = first..first + WIDTH;
+                    self.take_singly(all, slots, now_ticks, (mac_bits, common), expect);
+                }
+            }
+        }
+        let counters = self.counters.interface(common.interface);
+        let bytes: [u32; WIDTH] = must_cast(bytes);
+        counters
+            .rx
+            .add(packets, bytes.into_iter().map(u64::from).sum());
+        whole
+    }
+}
+
+impl Batch {
+    /// Takes the eight packets from slot `first` on into their lanes if all are plain, and answers the length of each frame in
+    /// bytes.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    pub(super) fn take_eight(
+        &mut self,
+        first: usize,
+        mac_bits: u64,
+        common: Facts,
+        expect: impl Fn(u32),
+    ) -> Option<__m256i> {
+        let frames: &Eight = self.packets.get(first..)?.first_chunk()?;
+        let facts = self.facts.get_mut(first..)?.first_chunk_mut()?;
+        let (v4, v6) = (self.ipv4.next_eight()?, self.ipv6.next_eight()?);
+        let judged = judge(frames, facts, v4, v6, mac_bits, common)?;
+        match (judged.ipv4, judged.ipv6) {
+            (u8::MAX, _) => {
+                v4.iter().copied().for_each(expect);
+                self.ipv4.push_eight(first);
+            }
+            (_, u8::MAX) => self.ipv6.push_eight(first),
+            (ipv4, ipv6) if ipv4 | ipv6 == u8::MAX => self.push_mixed(first, ipv4, expect),
+            _ => return None,
+        }
+        if judged.has_padding {
+            self.trim_eight(first);
+        }
+        Some(judged.frame_bytes)
+    }
+
+    /// Adds eight packets, of which some are of IPv4, with the keys that were written for both families.
+    #[inline(never)]
+    fn push_mixed(&mut self, first: usize, ipv4: u8, expect: impl Fn(u32)) {
+        let (Some(v4), Some(v6)) = (self.ipv4.next_eight(), self.ipv6.next_eight()) else {
+            return;
+        };
+        let (v4, v6) = (*v4, *v6);
+        for i in 0..WIDTH {
+            if ipv4 >> i & 1 == 1 {
+                expect(v4[i]);
+                self.ipv4.push(first + i, v4[i]);
+            } else {
+                self.ipv6.push(first + i, v6[i]);
+            }
+        }
+    }
+
+    /// Takes the padding off eight packets.
+    #[inline(never)]
+    fn trim_eight(&mut self, first: usize) {
+        let packets = self
+            .packets
+            .iter_mut()
+            .zip(&self.facts)
+            .skip(first)
+            .take(WIDTH);
+        for (packet, facts) in packets {
+            if let Some(mbuf) = packet {
+                trim(mbuf, facts);
+            }
+        }
+    }
+}
+
+/// Asks for the headers of the first eight packets.
+#[inline(always)]
+fn prefetch(packets: &[Option<Mbuf>]) {
+    if let Some(eight) = packets.first_chunk::<WIDTH>() {
+        for packet in eight.iter().flatten() {
+            packet.prefetch_header();
+        }
+    }
+}
+
+/// Whether the source address of the link, of which the last two octets stand in the lower half of `rest`, is a station's.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn is_station(first: __m256i, rest: __m256i) -> __m256i {
+    let any = _mm256_or_si256(first, _mm256_slli_epi32::<16>(rest));
+    let none = _mm256_cmpeq_epi32(any, _mm256_setzero_si256());
+    _mm256_andnot_si256(none, is(first, 1, 0))
+}
+
+/// The facts of eight packets, with the third word of each.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn with(common: Facts, thirds: __m256i) -> [Facts; WIDTH] {
+    let [front, _]: [i64; 2] = must_cast(common);
+    let (front, none) = (_mm256_set1_epi64x(front), _mm256_setzero_si256());
+    let (low, high) = (
+        _mm256_unpacklo_epi32(thirds, none),
+        _mm256_unpackhi_epi32(thirds, none),
+    );
+    let (a, b) = (
+        _mm256_unpacklo_epi64(front, low),
+        _mm256_unpackhi_epi64(front, low),
+    );
+    let (c, d) = (
+        _mm256_unpacklo_epi64(front, high),
+        _mm256_unpackhi_epi64(front, high),
+    );
+    must_cast([
+        _mm256_permute2x128_si256::<0x20>(a, b),
+        _mm256_permute2x128_si256::<0x20>(c, d),
+        _mm256_permute2x128_si256::<0x31>(a, b),
+        _mm256_permute2x128_si256::<0x31>(c, d),
+    ])
+}
+
+/// Whether the ten halves of five words add up to the sum of a header whose checksum is right (RFC 1071). In that sum the order
+/// of octets does not matter.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn is_right_checksum(words: [__m256i; 5]) -> __m256i {
+    let mut sum = _mm256_setzero_si256();
+    for word in words {
+        let lower = _mm256_blend_epi16::<0b1010_1010>(word, _mm256_setzero_si256());
+        sum = _mm256_add_epi32(sum, _mm256_add_epi32(lower, _mm256_srli_epi32::<16>(word)));
+    }
+    let folded = _mm256_add_epi32(
+        _mm256_and_si256(sum, all(0xffff)),
+        _mm256_srli_epi32::<16>(sum),
+    );
+    _mm256_cmpeq_epi32(folded, all(0xffff))
+}
+
+/// Whether two IPv4 addresses are hosts': not of 0/8, 127/8, or 224/3.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn are_unicast(one: __m256i, other: __m256i) -> __m256i {
+    let both = _mm256_blend_epi16::<0b1010_1010>(one, _mm256_slli_epi32::<16>(other));
+    let nets = _mm256_and_si256(both, all(0x00ff_00ff));
+    let within = _mm256_and_si256(
+        _mm256_cmpgt_epi16(nets, _mm256_setzero_si256()),
+        _mm256_cmpgt_epi16(all(0x00e0_00e0), nets),
+    );
+    let loopback = _mm256_cmpeq_epi16(nets, all(0x007f_007f));
+    // Both halves of the word.
+    _mm256_cmpeq_epi32(_mm256_andnot_si256(loopback, within), all(u32::MAX))
+}
+
+/// Where the bits of `mask` are those of `value`.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn is(words: __m256i, mask: u32, value: u32) -> __m256i {
+    _mm256_cmpeq_epi32(_mm256_and_si256(words, all(mask)), all(value))
+}
+
+/// Where all are.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn every<const N: usize>(conditions: [__m256i; N]) -> __m256i {
+    let mut together = _mm256_set1_epi32(-1);
+    for condition in conditions {
+        together = _mm256_and_si256(together, condition);
+    }
+    together
+}
+
+/// Takes two octets from the place `AT` of each word on as a number.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn big_endian<const AT: u32>() -> __m256i {
+    let first = 0x8080_0001 + 0x0101 * AT;
+    _mm256_setr_epi32(
+        first.cast_signed(),
+        (first + 0x0404).cast_signed(),
+        (first + 0x0808).cast_signed(),
+        (first + 0x0c0c).cast_signed(),
+        first.cast_signed(),
+        (first + 0x0404).cast_signed(),
+        (first + 0x0808).cast_signed(),
+        (first + 0x0c0c).cast_signed(),
+    )
+}
+
+/// Takes the octets of each word in network order.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn swapped() -> __m256i {
+    let (low, high) = (0x0405_0607_0001_0203, 0x0c0d_0e0f_0809_0a0b);
+    _mm256_setr_epi64x(low, high, low, high)
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn all(word: u32) -> __m256i {
+    _mm256_set1_epi32(word.cast_signed())
+}
+
+/// The sign bits of the words.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn signs(words: __m256i) -> u8 {
+    _mm256_movemask_ps(_mm256_castsi256_ps(words)) as u8
+}
