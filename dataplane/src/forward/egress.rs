@@ -3,8 +3,9 @@
 use dpdk_sys::Mbuf;
 
 use super::Forwarder;
-use super::batch::Batch;
+use super::batch::{Batch, Facts};
 use super::bridge::Origin;
+use super::tx::TxPort;
 use crate::ids::{AdjacencyId, BURST, PortId};
 use crate::snapshot::Snapshot;
 use crate::snapshot::nexthop::{Adjacency, AdjacencyState};
@@ -32,28 +33,19 @@ impl Forwarder {
         if adjacency.state != AdjacencyState::Resolved {
             return 0;
         }
+        let tx: &mut TxPort = tx;
         tx.make_room(slots.len(), &self.counters);
-        let Batch { packets, facts, .. } = &mut *self.batch;
-        let (mut sent, mut bytes) = (0, 0);
-        for slot in slots {
-            let slot = usize::from(*slot) % BURST;
-            let facts = &facts[slot];
-            let clear =
-                (facts.ip_bytes <= adjacency.mtu_bytes) & (facts.ttl > 1) & facts.flags.is_empty();
-            let Some(mbuf) = packets[slot].as_mut().filter(|_| clear) else {
-                break;
-            };
-            let ip_bytes = u64::from(facts.ip_bytes);
-            if !rewrite::<FAMILY>(mbuf, facts.l3_offset.into(), adjacency) {
-                break;
-            }
-            // Only now is it taken: what cannot be sent stays where it is.
-            let Some(mbuf) = packets[slot].take() else {
-                break;
-            };
-            tx.push(mbuf);
-            bytes += ip_bytes;
-            sent += 1;
+        let batch = &mut *self.batch;
+        let (mut sent, mut bytes) = match plain_link::<FAMILY>(adjacency) {
+            Some(link) => batch.hand_over(slots, tx, adjacency.mtu_bytes, |mbuf, l3| {
+                (l3 == EthernetHeader::LEN) && exchange_link_header::<FAMILY>(mbuf, link)
+            }),
+            None => (0, 0),
+        };
+        if let rest @ [_, ..] = &slots[sent..] {
+            let more = batch.hand_over_tagged::<FAMILY>(rest, tx, adjacency);
+            sent += more.0;
+            bytes += more.1;
         }
         if sent > 0 {
             bytes += sent as u64 * u64::from(adjacency.header_len);
@@ -88,7 +80,7 @@ impl Forwarder {
         let Some(mbuf) = self.batch.packets[slot].as_mut().filter(|_| clear) else {
             return false;
         };
-        if !rewrite::<FAMILY>(mbuf, facts.l3_offset.into(), adjacency) {
+        if !replace_link_header::<FAMILY>(mbuf, facts.l3_offset.into(), adjacency) {
             return false;
         }
         let bytes = mbuf.len() as u64;
@@ -108,28 +100,83 @@ impl Forwarder {
     }
 }
 
-/// Exchanges the link header and ages the packet. False when there is no room for the header.
-#[inline(always)]
-fn rewrite<const FAMILY: u8>(mbuf: &mut Mbuf, l3: usize, adjacency: &Adjacency) -> bool {
-    let new = usize::from(adjacency.header_len);
-    if (l3 == EthernetHeader::LEN) & (new == EthernetHeader::LEN) {
-        let Some((link, packet)) = mbuf.data_mut().split_first_chunk_mut() else {
-            return false;
-        };
-        let [addresses @ .., _, _, _, _, _, _] = &adjacency.header;
-        *link = plain_link::<FAMILY>(addresses);
-        return age::<FAMILY>(packet);
+impl Batch {
+    /// Moves the packets at `slots` into a transmit buffer with room for them, with `rewrite`, which is told where the network
+    /// header starts. Ends before the first with anything unusual, longer than `longest` bytes, or that `rewrite` refuses. Returns
+    /// how many were moved, and the bytes of their IP packets.
+    #[inline(always)]
+    fn hand_over(
+        &mut self,
+        slots: &[u8],
+        tx: &mut TxPort,
+        longest: u16,
+        rewrite: impl Fn(&mut Mbuf, usize) -> bool,
+    ) -> (usize, u64) {
+        let (mut sent, mut bytes) = (0, 0);
+        for slot in slots {
+            let slot = usize::from(*slot) % BURST;
+            let facts = &self.facts[slot];
+            let Facts {
+                ip_bytes,
+                l3_offset,
+                ..
+            } = *facts;
+            if !((ip_bytes <= longest) & facts.flags.is_empty()) {
+                break;
+            }
+            let Some(mut mbuf) = self.packets[slot].take() else {
+                break;
+            };
+            if !rewrite(&mut mbuf, l3_offset.into()) {
+                // What cannot be sent stays where it was.
+                self.packets[slot] = Some(mbuf);
+                break;
+            }
+            tx.push(mbuf);
+            bytes += u64::from(ip_bytes);
+            sent += 1;
+        }
+        (sent, bytes)
     }
-    replace_link_header::<FAMILY>(mbuf, l3, adjacency)
-        && mbuf.data_mut().get_mut(new..).is_some_and(age::<FAMILY>)
+
+    /// The same for packets that have a tag, or get one.
+    #[inline(never)]
+    fn hand_over_tagged<const FAMILY: u8>(
+        &mut self,
+        slots: &[u8],
+        tx: &mut TxPort,
+        adjacency: &Adjacency,
+    ) -> (usize, u64) {
+        self.hand_over(slots, tx, adjacency.mtu_bytes, |mbuf, l3| {
+            replace_link_header::<FAMILY>(mbuf, l3, adjacency)
+        })
+    }
 }
 
-/// The link header without a tag.
+/// The whole link header of an adjacency, if it has no tag.
 #[inline(always)]
-const fn plain_link<const FAMILY: u8>(addresses: &[u8; 12]) -> [u8; EthernetHeader::LEN] {
-    let [a, b, c, d, e, f, g, h, i, j, k, l] = *addresses;
+fn plain_link<const FAMILY: u8>(adjacency: &Adjacency) -> Option<[u8; EthernetHeader::LEN]> {
+    let [a, b, c, d, e, f, g, h, i, j, k, l, ..] = adjacency.header;
     let [m, n] = ethertype::<FAMILY>();
-    [a, b, c, d, e, f, g, h, i, j, k, l, m, n]
+    let is_plain = usize::from(adjacency.header_len) == EthernetHeader::LEN;
+    is_plain.then_some([a, b, c, d, e, f, g, h, i, j, k, l, m, n])
+}
+
+/// Ages the packet, and puts a link header without a tag in the place of another. False, and nothing was done, when it may not be
+/// sent.
+#[inline(always)]
+fn exchange_link_header<const FAMILY: u8>(
+    mbuf: &mut Mbuf,
+    link: [u8; EthernetHeader::LEN],
+) -> bool {
+    let parts = mbuf.data_mut().split_first_chunk_mut();
+    parts.is_some_and(|(old, packet)| {
+        let is_aged = age::<FAMILY>(packet);
+        if is_aged {
+            *old = link;
+        }
+        is_aged
+    })
 }
 
 /// Takes one from the TTL or hop limit; in IPv4 the checksum follows (RFC 1624). False when it ran
@@ -153,7 +200,8 @@ const fn ethertype<const FAMILY: u8>() -> [u8; 2] {
     kind.get().to_be_bytes()
 }
 
-/// Puts a link header of another length than the old one, or a tagged one, in front; false when there is no room.
+/// Ages the packet, and puts a link header of another length than the old one, or a tagged one, in front. False, and nothing was
+/// done, when it may not be sent or there is no room.
 #[inline(never)]
 fn replace_link_header<const FAMILY: u8>(
     mbuf: &mut Mbuf,
@@ -161,6 +209,10 @@ fn replace_link_header<const FAMILY: u8>(
     adjacency: &Adjacency,
 ) -> bool {
     let new = usize::from(adjacency.header_len).min(adjacency.header.len());
+    let has_room = mbuf.headroom() + l3 >= new;
+    if !has_room || !mbuf.data_mut().get_mut(l3..).is_some_and(age::<FAMILY>) {
+        return false;
+    }
     let fits = if new > l3 {
         mbuf.prepend(new - l3).is_ok()
     } else {

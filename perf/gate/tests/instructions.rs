@@ -88,60 +88,60 @@ fn hold(load: &str, bound: u64) {
 
 #[test]
 fn ipv4_to_one_neighbour() {
-    hold("ipv4", 245);
+    hold("ipv4", 172);
 }
 
 #[test]
 fn ipv4_over_one_route() {
-    hold("ipv4-one", 225);
+    hold("ipv4-one", 147);
 }
 
 #[test]
 fn ipv4_to_one_host_behind_all_lengths() {
-    hold("ipv4-chain", 235);
+    hold("ipv4-chain", 161);
 }
 
 #[test]
 fn ipv4_to_where_no_route_leads() {
-    hold("ipv4-missing", 415);
+    hold("ipv4-missing", 364);
 }
 
 #[test]
 fn ipv4_to_many_neighbours() {
-    hold("ipv4-hops", 320);
+    hold("ipv4-hops", 264);
 }
 
 #[test]
 fn ipv4_over_a_group() {
-    hold("ipv4-group", 418);
+    hold("ipv4-group", 365);
 }
 
 #[test]
 fn ipv6_to_one_neighbour() {
-    hold("ipv6", 260);
+    hold("ipv6", 221);
 }
 
 #[test]
 fn ipv4_into_vxlan() {
-    hold("vxlan-encap", 545);
+    hold("vxlan-encap", 505);
 }
 
 #[test]
 fn ipv4_out_of_vxlan() {
-    hold("vxlan-decap", 590);
+    hold("vxlan-decap", 521);
 }
 
 #[test]
 fn ipv4_into_labels_over_udp() {
-    hold("mplsudp-encap", 545);
+    hold("mplsudp-encap", 500);
 }
 
 #[test]
 fn ipv4_out_of_labels_over_udp() {
-    hold("mplsudp-decap", 610);
+    hold("mplsudp-decap", 547);
 }
 
 #[test]
 fn frames_through_a_bridge_domain() {
-    hold("bridge", 338);
+    hold("bridge", 336);
 }
