@@ -152,3 +152,20 @@ fn a_port_leaves_the_kernels_interface_below_it_as_it_was() {
     assert!(!is_promiscuous());
     router.stop().unwrap();
 }
+
+#[test]
+fn rings_that_only_the_device_string_sizes_are_not_said_to_be_sized() {
+    let lab = TwoHosts::build().unwrap();
+    let router = lab.start("").unwrap();
+    lab.add_routes(&router).unwrap();
+    let stream = Stream::start(&lab);
+    for words in [
+        "port set p1 --rx-descriptors 256",
+        "port set p1 --tx-descriptors 256",
+    ] {
+        let refused = router.cli(words).unwrap_err().to_string();
+        assert!(refused.contains("framecnt="), "{refused}");
+    }
+    stream.end();
+    router.stop().unwrap();
+}

@@ -246,6 +246,10 @@ impl Hardware for DpdkHardware {
         let workers = self.workers.len();
         self.bound(port)?.port.can_configure()?;
         let info = self.bound(port)?.port.info()?;
+        let sizes_rings = shape.rx_descriptors.is_some() || shape.tx_descriptors.is_some();
+        if sizes_rings && info.has_fixed_rings() {
+            return Err(HardwareError::FixedRings);
+        }
         let pollers = self.poller_count(shape);
         let mut config = PortConfig {
             rx_queues: queue_count(shape.rx_queues, info.max_rx_queues, pollers)?,

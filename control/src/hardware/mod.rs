@@ -122,6 +122,11 @@ pub enum HardwareError {
         /// How many it has.
         most: u16,
     },
+    /// The device has rings that were sized when it was made.
+    #[error(
+        "the queues of packet sockets have no descriptors to be set: name framecnt= and framesz= with the device"
+    )]
+    FixedRings,
     /// A worker polls as many queues as it can.
     #[error("worker {0} polls as many queues as it can")]
     WorkerFull(WorkerIndex),
@@ -149,6 +154,7 @@ impl HardwareError {
             Self::NoPort(_)
                 | Self::NoWorker(_)
                 | Self::TooManyQueues { .. }
+                | Self::FixedRings
                 | Self::Configure(ConfigureError::OnlyOnce)
         )
     }

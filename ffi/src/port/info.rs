@@ -123,6 +123,15 @@ pub struct PortInfo {
     pub tx_offloads: TxOffloads,
 }
 
+impl PortInfo {
+    /// Whether the device string alone says how large its rings are: the driver of packet sockets takes any number of descriptors and
+    /// does nothing with it.
+    #[must_use]
+    pub fn has_fixed_rings(&self) -> bool {
+        self.driver == "net_af_packet"
+    }
+}
+
 /// The state of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Link {
