@@ -114,6 +114,10 @@ impl Eal {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        // DPDK's own thread for interrupts outlives its clean-up, and so does a socket on which memif listened: an event then
+        // reads memory that is gone. So the thread is kept busy.
+        // SAFETY: DPDK is initialized; the call waits a second at most.
+        unsafe { raw::shim_park_interrupts() };
         // SAFETY: every port, pool and registered thread holds an `Eal`, so none is left. The one
         // exception, a pool whose buffers are still out, leaks its handle on purpose.
         unsafe { raw::rte_eal_cleanup() };

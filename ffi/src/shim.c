@@ -1,7 +1,11 @@
 #define _GNU_SOURCE
 #include "shim.h"
 
+#include <semaphore.h>
 #include <stddef.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
 
 #define SAME(theirs, ours) \
 	_Static_assert(offsetof(struct rte_mbuf, theirs) == offsetof(struct shim_mbuf, ours), \
@@ -86,6 +90,82 @@ int shim_log_stream(void (*sink)(uint32_t level, const char *text, size_t length
 	log_sink = sink;
 	/* The stream is never closed: any thread may log until the process ends. */
 	return rte_openlog_stream(stream);
+}
+
+/* Something that is done on DPDK's thread for interrupts. */
+struct errand {
+	int (*what)(uint16_t);
+	uint16_t port;
+	int result;
+	int fd;
+	sem_t done;
+};
+
+static void run_errand(void *arg)
+{
+	struct errand *errand = arg;
+	eventfd_t one;
+
+	if (eventfd_read(errand->fd, &one) == 0) {
+		errand->result = errand->what(errand->port);
+		sem_post(&errand->done);
+	}
+}
+
+/* A source of interrupts that is readable from the start. */
+static struct rte_intr_handle *source(int fd, rte_intr_callback_fn callback, void *arg)
+{
+	struct rte_intr_handle *handle = rte_intr_instance_alloc(RTE_INTR_INSTANCE_F_PRIVATE);
+
+	if (handle != NULL && rte_intr_fd_set(handle, fd) == 0 &&
+	    rte_intr_type_set(handle, RTE_INTR_HANDLE_EXT) == 0 &&
+	    rte_intr_callback_register(handle, callback, arg) == 0)
+		return handle;
+	rte_intr_instance_free(handle);
+	return NULL;
+}
+
+int shim_on_interrupts(int (*what)(uint16_t), uint16_t port)
+{
+	struct errand errand = {.what = what, .port = port, .fd = eventfd(1, EFD_CLOEXEC)};
+	struct rte_intr_handle *handle = NULL;
+
+	if (errand.fd >= 0 && sem_init(&errand.done, 0, 0) == 0)
+		handle = source(errand.fd, run_errand, &errand);
+	if (handle == NULL) {
+		errand.result = what(port);
+	} else {
+		while (sem_wait(&errand.done) != 0)
+			;
+		rte_intr_callback_unregister_sync(handle, run_errand, &errand);
+		rte_intr_instance_free(handle);
+	}
+	if (errand.fd >= 0)
+		close(errand.fd);
+	return errand.result;
+}
+
+static sem_t parked;
+
+static void park(void *unused)
+{
+	(void)unused;
+	sem_post(&parked);
+	for (;;)
+		pause();
+}
+
+void shim_park_interrupts(void)
+{
+	struct timespec limit;
+
+	/* Its file and handle stay until the process ends. */
+	if (sem_init(&parked, 0, 0) != 0 || clock_gettime(CLOCK_REALTIME, &limit) != 0 ||
+	    source(eventfd(1, EFD_CLOEXEC), park, NULL) == NULL)
+		return;
+	limit.tv_sec += 1;
+	while (sem_timedwait(&parked, &limit) != 0 && errno == EINTR)
+		;
 }
 
 struct rte_mbuf *shim_mbuf_alloc(struct rte_mempool *pool)

@@ -16,6 +16,7 @@
 #include <rte_ethdev.h>
 #include <rte_fib.h>
 #include <rte_fib6.h>
+#include <rte_interrupts.h>
 #include <rte_lcore.h>
 #include <rte_log.h>
 #include <rte_mbuf.h>
@@ -103,6 +104,11 @@ struct shim_link {
 };
 
 int shim_errno(void);
+
+/* Calls with a port on DPDK's thread for interrupts, so that no callback runs meanwhile; returns what that does. */
+int shim_on_interrupts(int (*what)(uint16_t), uint16_t port);
+/* Keeps that thread busy until the process ends; waits a second at most until it is. */
+void shim_park_interrupts(void);
 unsigned int shim_lcore_id(void);
 unsigned int shim_socket_id(void);
 uint64_t shim_tsc(void);

@@ -6,9 +6,13 @@ use crate::eal::Eal;
 use crate::mempool::Mempool;
 use crate::raw;
 use std::collections::BTreeSet;
+use std::ffi::c_int;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+
+/// The driver of shared memory between processes.
+const MEMIF_DRIVER: &str = "net_memif";
 
 /// A claimed DPDK port. The last handle to drop it closes the device.
 #[derive(Debug)]
@@ -120,11 +124,30 @@ impl Device {
     pub(super) fn stop(&mut self) -> Result<(), PortError> {
         if *self.running.get_mut() {
             // SAFETY: the port exists, and no thread polls it.
-            PortError::check(unsafe { raw::rte_eth_dev_stop(self.id) })?;
+            PortError::check(unsafe { self.undisturbed(raw::rte_eth_dev_stop) })?;
             *self.running.get_mut() = false;
             self.wakes.take();
         }
         Ok(())
+    }
+
+    /// Calls DPDK for the port. The driver of memif takes down what its callbacks use without waiting for one that runs, so for
+    /// its ports the call is made on the thread on which they run.
+    ///
+    /// # Safety
+    ///
+    /// That of the call with this port.
+    unsafe fn undisturbed(&self, call: unsafe extern "C" fn(u16) -> c_int) -> c_int {
+        let driver = super::info::raw_info(self.id).ok();
+        // SAFETY: null, or a constant string of the driver.
+        let driver = driver.map(|info| unsafe { super::info::text(info.driver_name) });
+        if driver.as_deref() == Some(MEMIF_DRIVER) {
+            // SAFETY: the caller's promise; that thread calls nothing else for a port.
+            unsafe { raw::shim_on_interrupts(Some(call), self.id) }
+        } else {
+            // SAFETY: the caller's promise.
+            unsafe { call(self.id) }
+        }
     }
 
     /// Stops and closes the port, gives up its claim, and removes the device if none of its other
@@ -147,7 +170,7 @@ impl Device {
         self.wakes.take();
         self.rx_sockets.clear();
         // SAFETY: the port exists, is stopped as far as its driver could, and no handle is left.
-        let closed = PortError::check(unsafe { raw::rte_eth_dev_close(self.id) });
+        let closed = PortError::check(unsafe { self.undisturbed(raw::rte_eth_dev_close) });
         claimed.remove(&self.id);
         let mut removed = Ok(0);
         if let Some(device) = device
