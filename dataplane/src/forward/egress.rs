@@ -37,13 +37,13 @@ impl Forwarder {
         tx.make_room(slots.len(), &self.counters);
         let batch = &mut *self.batch;
         let (mut sent, mut bytes) = match plain_link::<FAMILY>(adjacency) {
-            Some(link) => batch.hand_over(slots, tx, adjacency.mtu_bytes, |mbuf, l3| {
+            Some(link) => batch.load(slots, tx, adjacency.mtu_bytes, |mbuf, l3| {
                 (l3 == EthernetHeader::LEN) && exchange_link_header::<FAMILY>(mbuf, link)
             }),
             None => (0, 0),
         };
         if let rest @ [_, ..] = &slots[sent..] {
-            let more = batch.hand_over_tagged::<FAMILY>(rest, tx, adjacency);
+            let more = batch.load_tagged::<FAMILY>(rest, tx, adjacency);
             sent += more.0;
             bytes += more.1;
         }
@@ -105,7 +105,7 @@ impl Batch {
     /// header starts. Ends before the first with anything unusual, longer than `longest` bytes, or that `rewrite` refuses. Returns
     /// how many were moved, and the bytes of their IP packets.
     #[inline(always)]
-    fn hand_over(
+    fn load(
         &mut self,
         slots: &[u8],
         tx: &mut TxPort,
@@ -141,13 +141,13 @@ impl Batch {
 
     /// The same for packets that have a tag, or get one.
     #[inline(never)]
-    fn hand_over_tagged<const FAMILY: u8>(
+    fn load_tagged<const FAMILY: u8>(
         &mut self,
         slots: &[u8],
         tx: &mut TxPort,
         adjacency: &Adjacency,
     ) -> (usize, u64) {
-        self.hand_over(slots, tx, adjacency.mtu_bytes, |mbuf, l3| {
+        self.load(slots, tx, adjacency.mtu_bytes, |mbuf, l3| {
             replace_link_header::<FAMILY>(mbuf, l3, adjacency)
         })
     }

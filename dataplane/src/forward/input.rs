@@ -42,7 +42,7 @@ pub(super) enum Verdict {
 #[derive(Clone)]
 pub(super) struct Ingress<'s> {
     /// What holds for every plain packet of the interface.
-    pub(super) facts: Facts,
+    facts: Facts,
     mac: Mac,
     /// The bridge domain whose member or gateway it is.
     bridge: Option<BridgeId>,
@@ -52,11 +52,28 @@ pub(super) struct Ingress<'s> {
     mpls: bool,
 }
 
-/// What is known of a burst's port.
-pub(super) type Inputs<'a, 's> = (&'s Snapshot, &'a PortMap, &'a Untagged<'s>);
+/// What is known of a burst before one of its packets is looked at.
+#[derive(Clone, Copy)]
+pub(super) struct Arrival<'a, 's> {
+    snapshot: &'s Snapshot,
+    map: &'a PortMap,
+    untagged: &'a Untagged<'s>,
+    now_ticks: u64,
+}
+
+/// What plain packets of a routed interface have in common.
+#[derive(Clone, Copy)]
+pub(super) struct Plain<E> {
+    /// The interface's Ethernet address ([`Mac::bits`]).
+    pub(super) mac_bits: u64,
+    /// The facts of all, but for what is each packet's own.
+    pub(super) facts: Facts,
+    /// Is shown the keys of IPv4 lookups.
+    pub(super) expect: E,
+}
 
 /// The interface of untagged frames, or on whom their drop is counted, and why.
-pub(super) type Untagged<'s> = Result<Ingress<'s>, (InterfaceId, DropReason)>;
+type Untagged<'s> = Result<Ingress<'s>, (InterfaceId, DropReason)>;
 
 impl<'s> Ingress<'s> {
     fn new(
@@ -137,56 +154,76 @@ impl Forwarder {
         let (view4, view6) = routed.map_or_else(Default::default, |i| (i.view4, i.view6));
         self.batch.ipv4.start(view4);
         self.batch.ipv6.start(view6);
-        let all = (snapshot, map, &untagged);
+        let arrival = Arrival {
+            snapshot,
+            map,
+            untagged: &untagged,
+            now_ticks,
+        };
         match (routed, ingress.and_then(|i| i.bridge)) {
             (Some(ingress), _) => {
-                let common = (ingress.mac.bits(), ingress.facts);
+                let (mac_bits, facts) = (ingress.mac.bits(), ingress.facts);
                 match FarRoot::of(&snapshot.arena, view4) {
                     Some(root) => {
-                        self.take_routed(all, count, now_ticks, common, |key| root.expect(key))
+                        let expect = |key| root.expect(key);
+                        self.take_routed(
+                            arrival,
+                            count,
+                            Plain {
+                                mac_bits,
+                                facts,
+                                expect,
+                            },
+                        );
                     }
-                    None => self.take_routed(all, count, now_ticks, common, |_| {}),
+                    None => {
+                        let expect = |_| {};
+                        self.take_routed(
+                            arrival,
+                            count,
+                            Plain {
+                                mac_bits,
+                                facts,
+                                expect,
+                            },
+                        );
+                    }
                 }
             }
             (None, Some(bridge)) => {
                 let facts = ingress.map(|i| i.facts).unwrap_or_default();
-                self.take_each(all, 0..count, now_ticks, move |batch, slot| {
+                self.take_each(arrival, 0..count, move |batch, slot| {
                     batch.take_bridged(slot, facts, bridge)
                 });
             }
-            (None, None) => self.take_each(all, 0..count, now_ticks, |_, _| None),
+            (None, None) => self.take_each(arrival, 0..count, |_, _| None),
         }
     }
 
-    /// Takes packets for a routed interface, of which `common` has the address and what plain packets have in common: eight
-    /// at a time where the CPU can, the others one by one. The keys of IPv4 lookups are shown to `expect`.
+    /// Takes packets for a routed interface: eight at a time where the CPU can, the others one by one.
     #[inline(always)]
-    fn take_routed(
+    fn take_routed<E: Fn(u32) + Copy>(
         &mut self,
-        all: Inputs<'_, '_>,
+        arrival: Arrival<'_, '_>,
         count: usize,
-        now_ticks: u64,
-        common: (u64, Facts),
-        expect: impl Fn(u32) + Copy,
+        plain: Plain<E>,
     ) {
-        let taken = self.take_eights(all, count, now_ticks, common, expect);
+        let taken = self.take_eights(arrival, count, plain);
         if taken < count {
-            self.take_singly(all, taken..count, now_ticks, common, expect);
+            self.take_singly(arrival, taken..count, plain);
         }
     }
 
-    /// Takes packets as [`Forwarder::take_routed`] does, but one by one.
+    /// Takes packets for a routed interface one by one.
     #[inline(never)]
-    pub(super) fn take_singly(
+    pub(super) fn take_singly<E: Fn(u32) + Copy>(
         &mut self,
-        all: Inputs<'_, '_>,
+        arrival: Arrival<'_, '_>,
         slots: Range<usize>,
-        now_ticks: u64,
-        (mac_bits, common): (u64, Facts),
-        expect: impl Fn(u32) + Copy,
+        plain: Plain<E>,
     ) {
-        self.take_each(all, slots, now_ticks, move |batch, slot| {
-            batch.take_plain(slot, mac_bits, common, expect)
+        self.take_each(arrival, slots, move |batch, slot| {
+            batch.take_plain(slot, plain)
         });
     }
 
@@ -196,9 +233,8 @@ impl Forwarder {
     #[inline(always)]
     fn take_each(
         &mut self,
-        (snapshot, map, untagged): Inputs<'_, '_>,
+        arrival: Arrival<'_, '_>,
         slots: Range<usize>,
-        now_ticks: u64,
         take: impl Fn(&mut Batch, usize) -> Option<usize>,
     ) {
         let (mut packets, mut bytes) = (0, 0);
@@ -220,10 +256,10 @@ impl Forwarder {
                     packets += 1;
                     bytes += frame_bytes as u64;
                 }
-                None => self.examine(snapshot, map, untagged, slot, now_ticks),
+                None => self.examine(arrival, slot),
             }
         }
-        if let Ok(ingress) = untagged {
+        if let Ok(ingress) = arrival.untagged {
             let counters = self.counters.interface(ingress.facts.interface);
             counters.rx.add(packets, bytes);
         }
@@ -231,14 +267,13 @@ impl Forwarder {
 
     /// Finds the interface of any frame, and validates it.
     #[inline(never)]
-    fn examine(
-        &mut self,
-        snapshot: &Snapshot,
-        map: &PortMap,
-        untagged: &Untagged<'_>,
-        slot: usize,
-        now_ticks: u64,
-    ) {
+    fn examine(&mut self, arrival: Arrival<'_, '_>, slot: usize) {
+        let Arrival {
+            snapshot,
+            map,
+            untagged,
+            now_ticks,
+        } = arrival;
         let Some(mbuf) = &mut self.batch.packets[slot] else {
             return;
         };
@@ -345,18 +380,12 @@ impl Batch {
     }
 
     /// Takes the packet at `slot` into its lane if it is plain, and answers the frame's length in bytes. What all plain packets
-    /// have in common comes as values, so that it stays in registers. The key of an IPv4 lookup is shown to `expect`.
+    /// have in common comes as values, so that it stays in registers.
     #[inline(always)]
-    pub(super) fn take_plain(
-        &mut self,
-        slot: usize,
-        mac_bits: u64,
-        common: Facts,
-        expect: impl Fn(u32),
-    ) -> Option<usize> {
+    pub(super) fn take_plain<E: Fn(u32)>(&mut self, slot: usize, plain: Plain<E>) -> Option<usize> {
         let mbuf = self.packets[slot].as_mut()?;
         let (link, packet) = EthernetHeader::split(mbuf.data())?;
-        let ours = link.is_from_station_to(mac_bits);
+        let ours = link.is_from_station_to(plain.mac_bits);
         if !(ours & mbuf.is_contiguous() & mbuf.vlan_stripped().is_none()) {
             return None;
         }
@@ -368,7 +397,7 @@ impl Batch {
                 }
                 let found = (header.total_length(), header.ttl());
                 let key = header.destination().to_bits();
-                expect(key);
+                (plain.expect)(key);
                 self.ipv4.push(slot, key);
                 found
             }
@@ -389,7 +418,7 @@ impl Batch {
         let facts = Facts {
             ip_bytes,
             ttl,
-            ..common
+            ..plain.facts
         };
         self.facts[slot] = facts;
         if packet.len() > usize::from(ip_bytes) {

@@ -10,7 +10,7 @@ use dpdk_sys::{Mbuf, RxFields};
 
 use crate::forward::Forwarder;
 use crate::forward::batch::{Batch, Facts};
-use crate::forward::input::{Inputs, trim};
+use crate::forward::input::{Arrival, Plain, trim};
 use crate::ids::BURST;
 use crate::wire::Header;
 use crate::wire::ethernet::EthernetHeader;
@@ -210,31 +210,26 @@ fn pair(low: u128, high: u128) -> __m256i {
 impl Forwarder {
     /// See [`Forwarder::take_eights`].
     #[target_feature(enable = "avx2")]
-    pub(super) fn take_eights_with_avx2(
+    pub(super) fn take_eights_with_avx2<E: Fn(u32) + Copy>(
         &mut self,
-        all: Inputs<'_, '_>,
+        arrival: Arrival<'_, '_>,
         count: usize,
-        now_ticks: u64,
-        (mac_bits, common): (u64, Facts),
-        expect: impl Fn(u32) + Copy,
+        plain: Plain<E>,
     ) -> usize {
         let whole = count.min(BURST) / WIDTH * WIDTH;
         let (mut packets, mut bytes) = (0, _mm256_setzero_si256());
         prefetch(&self.batch.packets);
         for first in (0..whole).step_by(WIDTH) {
             prefetch(&self.batch.packets[first + WIDTH..]);
-            match self.batch.take_eight(first, mac_bits, common, expect) {
+            match self.batch.take_eight(first, plain) {
                 Some(frame_bytes) => {
                     packets += WIDTH as u64;
                     bytes = _mm256_add_epi32(bytes, frame_bytes);
                 }
-                None => {
-                    let slots = first..first + WIDTH;
-                    self.take_singly(all, slots, now_ticks, (mac_bits, common), expect);
-                }
+                None => self.take_singly(arrival, first..first + WIDTH, plain),
             }
         }
-        let counters = self.counters.interface(common.interface);
+        let counters = self.counters.interface(plain.facts.interface);
         let bytes: [u32; WIDTH] = must_cast(bytes);
         counters
             .rx
@@ -248,24 +243,22 @@ impl Batch {
     /// bytes.
     #[target_feature(enable = "avx2")]
     #[inline]
-    pub(super) fn take_eight(
+    pub(super) fn take_eight<E: Fn(u32)>(
         &mut self,
         first: usize,
-        mac_bits: u64,
-        common: Facts,
-        expect: impl Fn(u32),
+        plain: Plain<E>,
     ) -> Option<__m256i> {
         let frames: &Eight = self.packets.get(first..)?.first_chunk()?;
         let facts = self.facts.get_mut(first..)?.first_chunk_mut()?;
         let (v4, v6) = (self.ipv4.next_eight()?, self.ipv6.next_eight()?);
-        let judged = judge(frames, facts, v4, v6, mac_bits, common)?;
+        let judged = judge(frames, facts, v4, v6, plain.mac_bits, plain.facts)?;
         match (judged.ipv4, judged.ipv6) {
             (u8::MAX, _) => {
-                v4.iter().copied().for_each(expect);
+                v4.iter().copied().for_each(plain.expect);
                 self.ipv4.push_eight(first);
             }
             (_, u8::MAX) => self.ipv6.push_eight(first),
-            (ipv4, ipv6) if ipv4 | ipv6 == u8::MAX => self.push_mixed(first, ipv4, expect),
+            (ipv4, ipv6) if ipv4 | ipv6 == u8::MAX => self.push_mixed(first, ipv4, plain.expect),
             _ => return None,
         }
         if judged.has_padding {

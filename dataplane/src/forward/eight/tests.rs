@@ -4,6 +4,7 @@
 
 use super::avx2::{WIDTH, is_possible};
 use crate::forward::batch::{Batch, Facts};
+use crate::forward::input::Plain;
 use crate::ids::{InterfaceId, VrfId};
 use crate::mac::Mac;
 use dpdk_sys::Mbuf;
@@ -159,23 +160,24 @@ proptest! {
         frames in (0..3_u8).prop_flat_map(|kinds| prop::collection::vec(frame(kinds), 3 * WIDTH)),
     ) {
         prop_assume!(is_possible());
-        let common = Facts {
+        let facts = Facts {
             interface: InterfaceId::new(3),
             vrf: VrfId::new(4),
             l3_offset: 14,
             ..Facts::default()
         };
-        let mac = OURS.bits();
         let (mut together, mut alone) = (batch(&frames), batch(&frames));
         for (first, eight) in (0..).step_by(WIDTH).zip(frames.chunks(WIDTH)) {
             let (shown, shown_alone) = (RefCell::default(), RefCell::default());
             let show = |key: u32| RefCell::<Vec<_>>::borrow_mut(&shown).push(key);
             let show_alone = |key: u32| RefCell::<Vec<_>>::borrow_mut(&shown_alone).push(key);
             let slots = first..first + WIDTH;
-            let mut one = |slot| alone.take_plain(slot, mac, common, show_alone);
+            let mac_bits = OURS.bits();
+            let mut one = |slot| alone.take_plain(slot, Plain { mac_bits, facts, expect: show_alone });
             let each: Vec<_> = slots.clone().map(&mut one).collect();
+            let plain = Plain { mac_bits, facts, expect: show };
             // SAFETY: the CPU has AVX2.
-            match unsafe { together.take_eight(first, mac, common, show) } {
+            match unsafe { together.take_eight(first, plain) } {
                 Some(taken) => {
                     let taken: [u32; WIDTH] = bytemuck::must_cast(taken);
                     prop_assert_eq!(taken.map(|bytes| Some(bytes as usize)).to_vec(), each);
@@ -189,7 +191,7 @@ proptest! {
                     prop_assert!(is_short || each.contains(&None), "{eight:?}");
                     prop_assert!(shown.borrow().is_empty());
                     for slot in slots {
-                        together.take_plain(slot, mac, common, show);
+                        together.take_plain(slot, plain);
                     }
                 }
             }
