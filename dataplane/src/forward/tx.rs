@@ -80,6 +80,12 @@ impl TxPort {
         Some((self.port, interface, mbuf))
     }
 
+    /// The frames that wait here.
+    #[cfg(test)]
+    pub(super) fn frames(&self) -> impl Iterator<Item = &Mbuf> {
+        self.frames.iter()
+    }
+
     /// How many frames wait here.
     pub(super) const fn waiting(&self) -> usize {
         self.frames.len()
@@ -97,6 +103,12 @@ impl TxPort {
     #[inline(always)]
     pub(super) fn push(&mut self, mbuf: Mbuf) {
         self.frames.push(mbuf);
+    }
+
+    /// Adds received packets as [`TxPort::push`] does. False, and none was added, when a place is empty or there is no room.
+    #[inline(always)]
+    pub(super) fn push_eight(&mut self, packets: &mut [Option<Mbuf>; 8]) -> bool {
+        Mbuf::move_bulk(packets, &mut self.frames)
     }
 
     /// Adds one received frame of `bytes` that leaves by `interface`, and counts it.

@@ -41,7 +41,7 @@ use crate::raw;
 use arrayvec::ArrayVec;
 use std::fmt;
 use std::mem::ManuallyDrop;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 /// The buffer's header; its layout is proven against DPDK's when the crate is built.
 pub(crate) type RawMbuf = raw::shim_mbuf;
@@ -111,6 +111,30 @@ impl Mbuf {
             // packets from pools, which nobody reads after this call.
             unsafe { raw::rte_pktmbuf_free_bulk(place.cast(), pooled as u32) };
         }
+    }
+
+    /// Moves packets to the end of a burst. False, and nothing was moved, when a place is empty or the burst has no room for all.
+    #[inline(always)]
+    #[must_use]
+    pub fn move_bulk<const N: usize, const M: usize>(
+        places: &mut [Option<Self>; N],
+        burst: &mut ArrayVec<Self, M>,
+    ) -> bool {
+        let length = burst.len();
+        let is_full = places.iter().fold(true, |all, place| all & place.is_some());
+        if !is_full || M - length < N {
+            return false;
+        }
+        // SAFETY: an `Option<Mbuf>` is one pointer as an Mbuf is, null for `None`. All places hold packets, which are read once,
+        // since the places are emptied without a drop. The burst has room for them behind its first `length`.
+        unsafe {
+            let packets = ptr::from_mut(places);
+            let end = burst.as_mut_ptr().add(length).cast();
+            ptr::copy_nonoverlapping(packets, end, 1);
+            packets.write([const { None }; N]);
+            burst.set_len(length + N);
+        }
+        true
     }
 
     /// Gives up the packet without freeing it.

@@ -318,6 +318,25 @@ fn an_mbuf_is_one_pointer_with_a_niche() {
 }
 
 #[test]
+fn packets_move_to_a_burst_together_or_not_at_all() {
+    let full = || [*b"a", *b"b"].map(|byte| Some(Mbuf::from_heap(&byte)));
+    let mut burst: ArrayVec<Mbuf, 3> = ArrayVec::new();
+    burst.push(Mbuf::from_heap(b"x"));
+    let mut with_a_gap = [Some(Mbuf::from_heap(b"a")), None];
+    assert!(!Mbuf::move_bulk(&mut with_a_gap, &mut burst));
+    assert!(with_a_gap[0].is_some() && burst.len() == 1);
+    let mut places = full();
+    assert!(Mbuf::move_bulk(&mut places, &mut burst));
+    assert!(places.iter().all(Option::is_none));
+    let all: Vec<_> = burst.iter().flat_map(Mbuf::data).copied().collect();
+    assert_eq!(all, b"xab");
+    let mut more = full();
+    burst.pop();
+    assert!(!Mbuf::move_bulk(&mut more, &mut burst));
+    assert!(more.iter().all(Option::is_some) && burst.len() == 2);
+}
+
+#[test]
 fn a_copy_has_the_bytes_of_every_segment_and_is_its_own() {
     let long = vec![7; 4_000];
     let original = Mbuf::heap_chain(&[b"head", &long, b"tail"]);

@@ -87,11 +87,13 @@ fn judge(
 
     let mut ip_bytes = _mm256_shuffle_epi8(ip_0, big_endian::<2>());
     let mut ttl = _mm256_slli_epi32::<24>(ip_2);
+    let (front, back) = (add_pair(ip_0, ip_1), add_pair(ip_2, ip_3));
+    let sum = _mm256_add_epi32(_mm256_add_epi32(front, back), add_halves(ip_4));
     let is_ipv4 = every([
         link,
         is(kind, 0xffff_00ff, 0x0008_0045),
         _mm256_cmpgt_epi32(ip_bytes, all(Ipv4Header::LEN as u32 - 1)),
-        is_right_checksum([ip_0, ip_1, ip_2, ip_3, ip_4]),
+        is_right_sum(sum),
         are_unicast(ip_3, ip_4),
     ]);
     let is_ipv4 = _mm256_andnot_si256(_mm256_cmpgt_epi32(ip_bytes, carried), is_ipv4);
@@ -108,11 +110,10 @@ fn judge(
         ip_bytes = _mm256_blendv_epi8(ip_bytes, ipv6_bytes, is_ipv6);
         ttl = _mm256_blendv_epi8(ttl, _mm256_and_si256(ip_1, all(0xff00_0000)), is_ipv6);
         let is_ipv6 = _mm256_andnot_si256(_mm256_cmpgt_epi32(ip_bytes, carried), is_ipv6);
+        let are_global;
+        (*ipv6_keys, are_global) = ipv6_destinations(each(&seen, Seen::octets::<IPV6_DESTINATION>));
+        let is_ipv6 = _mm256_and_si256(are_global, is_ipv6);
         (ipv4, ipv6) = (signs(is_ipv4), signs(is_ipv6));
-        for (i, (key, frame)) in ipv6_keys.iter_mut().zip(&seen).enumerate() {
-            *key = frame.octets::<IPV6_DESTINATION>().swap_bytes();
-            ipv6 &= !(u8::from(*key >> 125 != 1) << i);
-        }
     }
     *ipv4_keys = must_cast(_mm256_shuffle_epi8(ip_4, swapped()));
     // Length, offset and TTL are the third word of the facts. No flag is the fourth.
@@ -301,6 +302,33 @@ impl Batch {
     }
 }
 
+/// The bytes of eight IP packets together, if nothing is unusual about any, none is longer than `longest_bytes`, and in front of
+/// each is a link header without a tag.
+#[target_feature(enable = "avx2")]
+#[inline]
+pub(super) fn usual_bytes(facts: &[Facts; WIDTH], longest_bytes: u16) -> Option<u64> {
+    let [a, b, c, d]: [__m256i; 4] = must_cast(*facts);
+    // The second half of each.
+    let (ab, cd) = (_mm256_unpackhi_epi64(a, b), _mm256_unpackhi_epi64(c, d));
+    let bytes = |half| _mm256_and_si256(half, _mm256_set1_epi64x(0xffff));
+    let (bytes_ab, bytes_cd) = (bytes(ab), bytes(cd));
+    let longest = _mm256_set1_epi64x(longest_bytes.into());
+    let too_long = _mm256_or_si256(
+        _mm256_cmpgt_epi32(bytes_ab, longest),
+        _mm256_cmpgt_epi32(bytes_cd, longest),
+    );
+    // Offset and flags.
+    let usual = _mm256_set1_epi64x((EthernetHeader::LEN as i64) << 16);
+    let other = _mm256_or_si256(_mm256_xor_si256(ab, usual), _mm256_xor_si256(cd, usual));
+    let others = _mm256_and_si256(other, _mm256_set1_epi64x(!0xff00_ffff));
+    let wrong = _mm256_or_si256(too_long, others);
+    if _mm256_testz_si256(wrong, wrong) == 0 {
+        return None;
+    }
+    let sums: [u64; 4] = must_cast(_mm256_add_epi64(bytes_ab, bytes_cd));
+    Some(sums[0] + sums[1] + sums[2] + sums[3])
+}
+
 /// Asks for the headers of the first eight packets.
 #[inline(always)]
 fn prefetch(packets: &[Option<Mbuf>]) {
@@ -350,17 +378,47 @@ fn with(common: Facts, thirds: __m256i) -> [Facts; WIDTH] {
 /// of octets does not matter.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn is_right_checksum(words: [__m256i; 5]) -> __m256i {
-    let mut sum = _mm256_setzero_si256();
-    for word in words {
-        let lower = _mm256_blend_epi16::<0b1010_1010>(word, _mm256_setzero_si256());
-        sum = _mm256_add_epi32(sum, _mm256_add_epi32(lower, _mm256_srli_epi32::<16>(word)));
-    }
+fn is_right_sum(sum: __m256i) -> __m256i {
     let folded = _mm256_add_epi32(
         _mm256_and_si256(sum, all(0xffff)),
         _mm256_srli_epi32::<16>(sum),
     );
     _mm256_cmpeq_epi32(folded, all(0xffff))
+}
+
+/// The sum of the two halves of each word.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn add_halves(words: __m256i) -> __m256i {
+    let lower = _mm256_blend_epi16::<0b1010_1010>(words, _mm256_setzero_si256());
+    _mm256_add_epi32(lower, _mm256_srli_epi32::<16>(words))
+}
+
+/// IPv6 addresses as numbers, and which are global unicast (2000::/3).
+#[target_feature(enable = "avx2")]
+#[inline]
+fn ipv6_destinations([a, b, c, d, e, f, g, h]: [u128; WIDTH]) -> ([u128; WIDTH], __m256i) {
+    let (low, high) = (0x0809_0a0b_0c0d_0e0f, 0x0001_0203_0405_0607);
+    let reversed = _mm256_setr_epi64x(low, high, low, high);
+    let ab = _mm256_shuffle_epi8(pair(a, b), reversed);
+    let cd = _mm256_shuffle_epi8(pair(c, d), reversed);
+    let ef = _mm256_shuffle_epi8(pair(e, f), reversed);
+    let gh = _mm256_shuffle_epi8(pair(g, h), reversed);
+    // The last word of each has the first octets.
+    let (abcd, efgh) = (_mm256_unpackhi_epi32(ab, cd), _mm256_unpackhi_epi32(ef, gh));
+    let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    let first = _mm256_permutevar8x32_epi32(_mm256_unpackhi_epi64(abcd, efgh), order);
+    (
+        must_cast([ab, cd, ef, gh]),
+        is(first, 0xe000_0000, 0x2000_0000),
+    )
+}
+
+/// The sum of the four halves of two words.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn add_pair(one: __m256i, other: __m256i) -> __m256i {
+    _mm256_add_epi32(add_halves(one), add_halves(other))
 }
 
 /// Whether two IPv4 addresses are hosts': not of 0/8, 127/8, or 224/3.

@@ -1,17 +1,21 @@
-//! Eight frames looked at together, and one after the other: the same is found out.
+//! Eight frames taken in or sent together, and one after the other: the same becomes of them.
 
 #![allow(clippy::unwrap_used, reason = "what cannot go on has failed")]
 
 use super::avx2::{WIDTH, is_possible};
-use crate::forward::batch::{Batch, Facts};
+use crate::forward::InjectRing;
+use crate::forward::batch::{Batch, Facts, Flags};
+use crate::forward::egress::exchange_link_header;
 use crate::forward::input::Plain;
-use crate::ids::{InterfaceId, VrfId};
+use crate::forward::tx::{TxPort, TxSink};
+use crate::ids::{BURST, InterfaceId, PortId, VrfId};
 use crate::mac::Mac;
 use dpdk_sys::Mbuf;
 use etherparse::PacketBuilder;
 use proptest::prelude::*;
 use std::cell::RefCell;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 const OURS: Mac = Mac::new([0x02, 0xf0, 0, 0, 0, 1]);
 
@@ -199,5 +203,104 @@ proptest! {
         }
         prop_assert_eq!(together.ipv4.waiting(), alone.ipv4.waiting());
         prop_assert_eq!(together.ipv6.waiting(), alone.ipv6.waiting());
+    }
+}
+
+/// The longest packet that may be sent.
+const LONGEST: u16 = 60;
+const LINK: [u8; 14] = [2, 0, 0, 0, 0, 7, 2, 0xf0, 0, 0, 0, 2, 0xab, 0xcd];
+
+/// What becomes of a packet on its way to the transmit buffer: nearly always nothing in particular.
+#[derive(Clone, Debug)]
+struct Parcel {
+    ttl: u8,
+    bytes: usize,
+    facts: Facts,
+    /// Whether it is in the list of those to be sent.
+    listed: bool,
+    /// Whether there is a packet at all.
+    there: bool,
+}
+
+prop_compose! {
+    fn parcel(rare: u32)(
+        ttl in prop_oneof![rare => 2_u8.., 1 => 0..2_u8],
+        bytes in prop_oneof![rare => 54..80_usize, 1 => 0..34_usize],
+        ip_bytes in prop_oneof![rare => 20..=LONGEST, 1 => prop::sample::select(vec![LONGEST + 1, 0x7fff, 0x8000, 0xffff])],
+        l3_offset in prop_oneof![rare => Just(14_u8), 1 => prop::sample::select(vec![0, 15, 18, 255])],
+        flag in prop_oneof![rare => Just(None), 1 => prop::sample::select(vec![Flags::GROUP_FRAME, Flags::LINK_SCOPE, Flags::OPTIONS]).prop_map(Some)],
+        listed in prop_oneof![rare => Just(true), 1 => Just(false)],
+        there in prop_oneof![rare => Just(true), 1 => Just(false)],
+    ) -> Parcel {
+        let mut flags = Flags::default();
+        if let Some(flag) = flag {
+            flags.set(flag, true);
+        }
+        let facts = Facts { ip_bytes, l3_offset, ttl, flags, ..Facts::default() };
+        Parcel { ttl, bytes, facts, listed, there }
+    }
+}
+
+fn loaded(parcels: &[Parcel]) -> Batch {
+    let mut batch = Batch::default();
+    let places = batch.packets.iter_mut().zip(&mut batch.facts);
+    for (number, ((place, facts), parcel)) in (0..).zip(places.zip(parcels)) {
+        let mut bytes: Vec<u8> = (number..).take(parcel.bytes).collect();
+        // Where IPv4 and IPv6 have TTL and hop limit.
+        for at in [21, 22] {
+            if let Some(byte) = bytes.get_mut(at) {
+                *byte = parcel.ttl;
+            }
+        }
+        *place = parcel.there.then(|| Mbuf::from_heap(&bytes));
+        *facts = parcel.facts;
+    }
+    batch
+}
+
+fn buffer() -> TxPort {
+    let ring = Arc::new(InjectRing::new(BURST).unwrap());
+    TxPort::new(PortId::new(0), TxSink::Handoff(ring))
+}
+
+fn sent_as_each_alone<const FAMILY: u8>(parcels: &[Parcel]) -> Result<(), TestCaseError> {
+    let slots: Vec<u8> = (0..)
+        .zip(parcels)
+        .filter_map(|(slot, parcel)| parcel.listed.then_some(slot))
+        .collect();
+    let (mut together, mut alone) = (loaded(parcels), loaded(parcels));
+    let (mut tx, mut tx_alone) = (buffer(), buffer());
+    let done = together.load_plain::<FAMILY>(&slots, &mut tx, LONGEST, LINK);
+    let done_alone = alone.load(&slots, &mut tx_alone, LONGEST, |mbuf, l3| {
+        l3 == 14 && exchange_link_header::<FAMILY>(mbuf, LINK)
+    });
+    prop_assert_eq!(done, done_alone);
+    let frames = |tx: &TxPort| {
+        tx.frames()
+            .map(|mbuf| mbuf.data().to_vec())
+            .collect::<Vec<_>>()
+    };
+    prop_assert_eq!(frames(&tx), frames(&tx_alone));
+    let left = |batch: &Batch| {
+        let packets = batch.packets.iter().map(|packet| packet.as_ref());
+        packets
+            .map(|packet| packet.map(|mbuf| mbuf.data().to_vec()))
+            .collect::<Vec<_>>()
+    };
+    prop_assert_eq!(left(&together), left(&alone));
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn eight_are_sent_as_each_alone_would_be(
+        parcels in prop::sample::select(vec![20, 300, 3000])
+            .prop_flat_map(|rare| prop::collection::vec(parcel(rare), 0..=BURST)),
+    ) {
+        prop_assume!(is_possible());
+        sent_as_each_alone::<4>(&parcels)?;
+        sent_as_each_alone::<6>(&parcels)?;
     }
 }
