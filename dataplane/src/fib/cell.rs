@@ -23,9 +23,11 @@ pub(super) struct Cell<K> {
     pub(super) fallback: u32,
 }
 
-const SHIFT: u32 = 4;
+/// The field of a cell that says how many bits do not count.
+pub(super) const SHIFT: u32 = 4;
 const ROUTE_VALUE: u32 = 5;
-const FALLBACK: u32 = 6;
+/// The field behind the route's value.
+pub(super) const FALLBACK: u32 = ROUTE_VALUE + 1;
 
 #[inline(always)]
 fn load(words: &Words, at: u32, field: u32) -> u32 {

@@ -102,6 +102,9 @@ fn cells<K: Key>(
     if first.is_cell() && others & wanted == 0 {
         return cell::answers(words, first.target(), keys, out);
     }
+    if K::BITS == 32 {
+        return short_cells(words, keys, out, entries, cells & wanted);
+    }
     for lane in members(cells & wanted) {
         prefetch(&words[Entry::from_bits(out[lane].get()).target() as usize]);
     }
@@ -111,6 +114,41 @@ fn cells<K: Key>(
             Entry::from_bits(out[lane].get()).target(),
             keys[lane],
         ));
+    }
+}
+
+/// Puts the answers of the cells in lanes `cells` in their entries' place, for keys of one word.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn short_cells<K: Key>(
+    words: &Words,
+    keys: &[K; BURST],
+    out: &mut [NextHopId; BURST],
+    entries: &[__m256i; REGISTERS],
+    cells: u64,
+) {
+    let none = _mm256_setzero_si256();
+    for (i, (entries, out)) in entries
+        .iter()
+        .zip(out.as_chunks_mut::<WIDTH>().0)
+        .enumerate()
+    {
+        if cells >> (i * WIDTH) & 0xff == 0 {
+            continue;
+        }
+        let at = _mm256_slli_epi32::<3>(*entries);
+        let field = |field| _mm256_or_si256(at, _mm256_set1_epi32(field));
+        let route = gather(words, at, none, *entries);
+        let shift = gather(words, field(cell::SHIFT.cast_signed()), none, *entries);
+        let key = collect(i, |lane| keys[lane].top());
+        // A shift by all 32 bits leaves 0, as the route of length 0 wants it.
+        let differing = _mm256_srlv_epi32(_mm256_xor_si256(key, route), shift);
+        let agrees = _mm256_cmpeq_epi32(differing, none);
+        let answer = _mm256_add_epi32(field(cell::FALLBACK.cast_signed()), agrees);
+        let found = gather(words, answer, *entries, *entries);
+        for (out, word) in out.iter_mut().zip(words_of(found)) {
+            *out = NextHopId::new(word);
+        }
     }
 }
 

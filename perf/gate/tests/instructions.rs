@@ -88,17 +88,17 @@ fn hold(load: &str, bound: u64) {
 
 #[test]
 fn ipv4_to_one_neighbour() {
-    hold("ipv4", 172);
+    hold("ipv4", 134);
 }
 
 #[test]
 fn ipv4_over_one_route() {
-    hold("ipv4-one", 147);
+    hold("ipv4-one", 126);
 }
 
 #[test]
 fn ipv4_to_one_host_behind_all_lengths() {
-    hold("ipv4-chain", 161);
+    hold("ipv4-chain", 141);
 }
 
 #[test]
@@ -108,37 +108,37 @@ fn ipv4_to_where_no_route_leads() {
 
 #[test]
 fn ipv4_to_many_neighbours() {
-    hold("ipv4-hops", 264);
+    hold("ipv4-hops", 238);
 }
 
 #[test]
 fn ipv4_over_a_group() {
-    hold("ipv4-group", 365);
+    hold("ipv4-group", 339);
 }
 
 #[test]
 fn ipv6_to_one_neighbour() {
-    hold("ipv6", 221);
+    hold("ipv6", 191);
 }
 
 #[test]
 fn ipv4_into_vxlan() {
-    hold("vxlan-encap", 505);
+    hold("vxlan-encap", 480);
 }
 
 #[test]
 fn ipv4_out_of_vxlan() {
-    hold("vxlan-decap", 521);
+    hold("vxlan-decap", 482);
 }
 
 #[test]
 fn ipv4_into_labels_over_udp() {
-    hold("mplsudp-encap", 500);
+    hold("mplsudp-encap", 474);
 }
 
 #[test]
 fn ipv4_out_of_labels_over_udp() {
-    hold("mplsudp-decap", 547);
+    hold("mplsudp-decap", 509);
 }
 
 #[test]
