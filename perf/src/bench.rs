@@ -2,7 +2,7 @@
 
 use crate::error::PerfError;
 use crate::machine::huge::Pages;
-use crate::machine::{Cpus, HugePages, Priority, cpus, priority::NICE};
+use crate::machine::{Cpus, HugePages, Priority, Workers, cpus, priority::NICE};
 use crate::router::overlay::ENDPOINT;
 use crate::sample::Method;
 use crate::traffic::frames::frame;
@@ -121,7 +121,7 @@ impl Bench {
         &self.namespace
     }
 
-    /// A command inside the namespace that may use both CPUs before all others, and dies with this process.
+    /// A command inside the namespace that may use the chosen CPUs before all others, and dies with this process.
     #[must_use]
     pub fn command(&self, program: &Path) -> Command {
         let [nice, level @ ..] = NICE;
@@ -166,13 +166,12 @@ impl Bench {
         Ok(path)
     }
 
-    /// The device that replays a capture from memory for ever.
+    /// The device that replays a capture from memory for ever, all of it to each worker by a queue of its own.
     #[must_use]
-    pub fn source(&self, number: usize, capture: &Path) -> String {
-        format!(
-            "net_pcap{number},rx_pcap={},infinite_rx=1",
-            capture.display()
-        )
+    pub fn source(number: usize, capture: &Path, workers: Workers) -> String {
+        let queue = format!("rx_pcap={},", capture.display());
+        let queues = queue.repeat(workers.count());
+        format!("net_pcap{number},{queues}infinite_rx=1")
     }
 
     /// A device that swallows what is sent to it and receives nothing.
@@ -190,5 +189,20 @@ fn lock() -> Result<File, PerfError> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(_) => Err(PerfError::Busy(path)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_worker_has_a_queue_of_the_source() {
+        let source = |workers| Bench::source(0, Path::new("/in"), workers);
+        assert_eq!(source(Workers::One), "net_pcap0,rx_pcap=/in,infinite_rx=1");
+        assert_eq!(
+            source(Workers::Two),
+            "net_pcap0,rx_pcap=/in,rx_pcap=/in,infinite_rx=1"
+        );
     }
 }

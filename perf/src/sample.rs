@@ -35,11 +35,11 @@ impl Method {
 pub struct Rate {
     /// Million a second: the median of the samples.
     pub mega_per_s: f64,
-    /// Cycles of the time stamp counter for each: the median of the samples.
+    /// Cycles of the time stamp counter for each, of all workers together: the median of the samples.
     pub cycles: f64,
     /// Million a second in each sample.
     pub samples: Vec<f64>,
-    /// The longest share of a sample in which the worker waited for its CPU.
+    /// The longest share of a sample in which a worker waited for its CPU.
     pub waited: f64,
     /// Samples that were thrown away.
     pub thrown_away: usize,
@@ -72,12 +72,13 @@ struct Reading {
     count: u64,
     at: Instant,
     cycles: u64,
-    times: Times,
+    /// Of each worker.
+    times: Vec<Times>,
 }
 
 impl Reading {
     fn take(
-        worker: &Thread,
+        workers: &[Thread],
         count: &mut impl FnMut() -> Result<u64, PerfError>,
     ) -> Result<Self, PerfError> {
         // The answer is of a moment between question and return: the middle errs least.
@@ -88,44 +89,48 @@ impl Reading {
             count,
             at: before + took / 2,
             cycles: from + (to - from) / 2,
-            times: worker.times(),
+            times: workers.iter().map(Thread::times).collect(),
         })
     }
 
     fn until(&self, end: &Self) -> Sample {
         let counted = end.count.saturating_sub(self.count) as f64;
         let elapsed = (end.at - self.at).as_nanos() as f64;
-        let ran = end.times.ran_ns.saturating_sub(self.times.ran_ns) as f64;
-        let waited = end.times.waited_ns.saturating_sub(self.times.waited_ns) as f64 / elapsed;
-        // Where the worker waited, the time that it ran says more than the time that passed.
+        let workers = self.times.len() as f64;
+        let pairs = || self.times.iter().zip(&end.times);
+        let ran = pairs().map(|(start, end)| end.ran_ns.saturating_sub(start.ran_ns) as f64);
+        let waited = pairs().map(|(start, end)| end.waited_ns.saturating_sub(start.waited_ns));
+        let waited = waited.max().unwrap_or_default() as f64 / elapsed;
+        // Where a worker waited, the time that they ran says more than the time that passed.
         let share = if waited > WAIT_LIMIT {
-            (ran / elapsed).clamp(0.01, 1.0)
+            (ran.sum::<f64>() / (workers * elapsed)).clamp(0.01, 1.0)
         } else {
             1.0
         };
+        let cycles = workers * (end.cycles - self.cycles) as f64;
         Sample {
             mega_per_s: counted / (elapsed * share) * 1e3,
-            cycles: (end.cycles - self.cycles) as f64 * share / counted.max(1.0),
+            cycles: cycles * share / counted.max(1.0),
             waited,
         }
     }
 }
 
-/// Takes the rate of a counter that `worker` drives.
+/// Takes the rate of a counter that `workers` drive.
 ///
 /// # Errors
 /// The counter could not be read.
 pub fn rate(
     method: &Method,
-    worker: &Thread,
+    workers: &[Thread],
     progress: &Progress,
     mut count: impl FnMut() -> Result<u64, PerfError>,
 ) -> Result<Rate, PerfError> {
     let mut good = 0;
     let rate = collect(method, || {
-        let start = Reading::take(worker, &mut count)?;
+        let start = Reading::take(workers, &mut count)?;
         std::thread::sleep(method.sample());
-        let sample = start.until(&Reading::take(worker, &mut count)?);
+        let sample = start.until(&Reading::take(workers, &mut count)?);
         if sample.disturbed() {
             let percent = 100.0 * sample.waited;
             progress.say(&format!(
@@ -150,7 +155,7 @@ pub fn rate_of_work(
     method: &Method,
     mut work: impl FnMut() -> Result<u64, PerfError>,
 ) -> Result<Rate, PerfError> {
-    let worker = Thread::calling();
+    let worker = [Thread::calling()];
     work()?;
     collect(method, || {
         let mut done = 0;
@@ -258,6 +263,29 @@ mod tests {
     }
 
     #[test]
+    fn the_worker_that_waited_most_tells_whether_a_sample_was_disturbed() {
+        let at = Instant::now();
+        let reading = |count: u64, s: u64, times: [(u64, u64); 2]| Reading {
+            count,
+            at: at + Duration::from_secs(s),
+            cycles: 2_000_000_000 * s,
+            times: times
+                .map(|(ran_ms, waited_ms)| Times {
+                    ran_ns: ran_ms * 1_000_000,
+                    waited_ns: waited_ms * 1_000_000,
+                })
+                .to_vec(),
+        };
+        let start = reading(0, 0, [(50, 7), (60, 8)]);
+        let quiet = start.until(&reading(40_000_000, 1, [(1_050, 7), (1_055, 13)]));
+        assert_eq!((quiet.mega_per_s, quiet.cycles), (40.0, 100.0));
+        assert!(!quiet.disturbed());
+        let busy = start.until(&reading(40_000_000, 1, [(1_050, 7), (660, 408)]));
+        assert!(busy.disturbed());
+        assert_eq!((busy.mega_per_s, busy.cycles), (50.0, 80.0));
+    }
+
+    #[test]
     fn a_rate_of_known_size_is_measured() {
         let method = Method {
             sample_s: 0.05,
@@ -265,7 +293,7 @@ mod tests {
             patience: 20,
         };
         let start = Instant::now();
-        let rate = rate(&method, &Thread::calling(), &Progress::hidden(), || {
+        let rate = rate(&method, &[Thread::calling()], &Progress::hidden(), || {
             Ok(start.elapsed().as_micros() as u64)
         })
         .unwrap();

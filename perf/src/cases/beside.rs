@@ -1,4 +1,4 @@
-//! What one worker of the router reaches on an input, beside testpmd on the same one.
+//! What the router reaches on an input, beside testpmd on the same one with as many workers.
 
 use crate::bench::Bench;
 use crate::dpdk::testpmd;
@@ -54,37 +54,46 @@ pub fn run<T>(
     let capture = setup
         .capture
         .ok_or_else(|| PerfError::Missing("capture".to_owned()))?;
-    let testpmd = testpmd::measure(bench, capture, progress)?;
+    let testpmd = testpmd::measure(bench, capture, setup.workers, progress)?;
     progress.say("ferrouted starts");
     let mut router = Router::start(bench, setup)?;
     let _held = prepare(&mut router)?;
     router.wait_until_it_forwards(setup::SINKS[0])?;
     std::thread::sleep(WARM_UP);
     progress.say("ferrouted forwards");
-    let before = router.api().worker()?;
-    let worker = router.worker();
-    let rate = rate(&bench.method, &worker, progress, || {
+    let before = router.api().workers()?;
+    let workers = router.workers();
+    let rate = rate(&bench.method, &workers, progress, || {
         router.sent(setup::SINKS[0])
     })?;
-    let after = router.api().worker()?;
+    let after = router.api().workers()?;
     router.stop()?;
     Ok(Beside {
         ratio: rate.mega_per_s / testpmd.mega_per_s,
         testpmd,
         router: rate,
         stages: stages(&before, &after),
-        packets_per_burst: after.packets_per_burst,
+        packets_per_burst: packets_per_burst(&after),
         lost: lost(&before, &after),
     })
 }
 
-/// Cycles for each packet of every stage between two readings.
-pub(super) fn stages(before: &v1::Worker, after: &v1::Worker) -> Vec<StageCost> {
+/// Cycles for each packet of every stage between two readings of all workers.
+pub(super) fn stages(before: &[v1::Worker], after: &[v1::Worker]) -> Vec<StageCost> {
+    // All workers have the same stages.
+    let names = after.first().map_or(&[][..], |worker| &worker.stages);
+    let sum = |workers: &[v1::Worker], place: usize, field: fn(&v1::StageStats) -> u64| {
+        let stages = workers.iter().filter_map(|worker| worker.stages.get(place));
+        stages.map(field).sum::<u64>()
+    };
     let spent = || {
-        let pairs = before.stages.iter().zip(&after.stages);
-        pairs.map(|(before, after)| {
-            let packets = after.packets - before.packets;
-            (&after.name, after.cycles - before.cycles, packets)
+        names.iter().enumerate().map(|(place, stage)| {
+            let between = |field| sum(after, place, field) - sum(before, place, field);
+            (
+                &stage.name,
+                between(|stage| stage.cycles),
+                between(|stage| stage.packets),
+            )
         })
     };
     // A packet goes through some stages twice: into a tunnel's underlay, out of a tunnel. Through input it goes once.
@@ -106,12 +115,19 @@ pub(super) fn stages(before: &v1::Worker, after: &v1::Worker) -> Vec<StageCost> 
         .collect()
 }
 
-/// Packets received and not sent between two readings.
-pub(super) fn lost(before: &v1::Worker, after: &v1::Worker) -> u64 {
+/// Packets received and not sent between two readings of all workers.
+pub(super) fn lost(before: &[v1::Worker], after: &[v1::Worker]) -> u64 {
     let ended = |worker: &v1::Worker| {
         worker.dropped_packets + worker.punted_packets + worker.consumed_packets
     };
-    ended(after) - ended(before)
+    let sum = |workers: &[v1::Worker]| workers.iter().map(ended).sum::<u64>();
+    sum(after) - sum(before)
+}
+
+/// Mean packets of a burst, over all workers.
+fn packets_per_burst(workers: &[v1::Worker]) -> f64 {
+    let bursts = workers.iter().map(|worker| worker.packets_per_burst);
+    bursts.sum::<f64>() / workers.len().max(1) as f64
 }
 
 #[cfg(test)]
@@ -131,8 +147,12 @@ mod tests {
                 .to_vec(),
             ..v1::Worker::default()
         };
-        let costs = stages(&worker(100), &worker(164));
-        let cycles: Vec<f64> = costs.iter().map(|cost| cost.cycles).collect();
-        assert_eq!(cycles, [30.0, 20.0, 20.0]);
+        let cycles = |before: &[v1::Worker], after: &[v1::Worker]| {
+            let costs = stages(before, after).into_iter();
+            costs.map(|cost| cost.cycles).collect::<Vec<_>>()
+        };
+        assert_eq!(cycles(&[worker(100)], &[worker(164)]), [30.0, 20.0, 20.0]);
+        let (before, after) = ([worker(100), worker(0)], [worker(164), worker(640)]);
+        assert_eq!(cycles(&before, &after), [30.0, 20.0, 20.0]);
     }
 }

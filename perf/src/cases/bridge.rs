@@ -34,6 +34,7 @@ pub fn run(bench: &Bench, progress: &Progress) -> Result<Bridging, PerfError> {
     let setup = Setup {
         capture: Some(&capture),
         bridged: true,
+        ..Setup::default()
     };
     let figures = beside::run(bench, &setup, progress, |router| {
         let api = router.api();

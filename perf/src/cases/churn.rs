@@ -67,23 +67,23 @@ pub fn run(bench: &Bench, progress: &Progress) -> Result<Churn, PerfError> {
     injector.send(&start(&table.prefixes, &coming))?;
     router.wait_until_it_forwards(setup::SINKS[0])?;
 
-    let worker = router.worker();
+    let workers = router.workers();
     progress.say("forwarding at rest");
-    let resting = router.api().worker()?;
-    let quiet = rate(&bench.method, &worker, progress, || sent(&mut router))?;
+    let resting = router.api().workers()?;
+    let quiet = rate(&bench.method, &workers, progress, || sent(&mut router))?;
     progress.say("forwarding while routes change");
-    let before = router.api().worker()?;
+    let before = router.api().workers()?;
     let stop = AtomicBool::new(false);
     let (churned, changes_per_s) = std::thread::scope(|scope| {
         let churner = scope.spawn(|| churn(&mut injector, &table.prefixes, &coming, &stop));
-        let churned = rate(&bench.method, &worker, progress, || sent(&mut router));
+        let churned = rate(&bench.method, &workers, progress, || sent(&mut router));
         stop.store(true, Ordering::Relaxed);
         let changes = churner
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         Ok::<_, PerfError>((churned?, changes?))
     })?;
-    let after = router.api().worker()?;
+    let after = router.api().workers()?;
     router.stop()?;
     Ok(Churn {
         routes: ROUTES,

@@ -68,7 +68,7 @@ pub fn run(bench: &Bench, progress: &Progress) -> Result<Failover, PerfError> {
     let share_per_ms = share_per_ms(&mut router, failing)?;
     progress.say("one of the two fails");
     let (mut answers_ms, mut moved_ms) = (Vec::new(), Vec::new());
-    let before = router.api().worker()?;
+    let before = router.api().workers()?;
     for _ in 0..ROUNDS {
         let (start, sent) = (Instant::now(), router.sent(failing)?);
         let asked = start.elapsed() / 2;
@@ -82,7 +82,7 @@ pub fn run(bench: &Bench, progress: &Progress) -> Result<Failover, PerfError> {
         router.wait_until_it_forwards(failing)?;
         progress.step();
     }
-    let lost = lost(&before, &router.api().worker()?);
+    let lost = lost(&before, &router.api().workers()?);
     router.stop()?;
     let longest = |values: &[f64]| values.iter().copied().fold(0.0, f64::max);
     Ok(Failover {

@@ -3,6 +3,7 @@
 use crate::bench::{Bench, ENDS};
 use crate::error::PerfError;
 use crate::host::{Host, Life, PORT};
+use crate::machine::Workers;
 use crate::progress::Progress;
 use crate::router::{Router, Setup, setup};
 use crate::sample::{Rate, rate};
@@ -68,14 +69,14 @@ pub fn run(bench: &Bench, progress: &Progress) -> Result<Flood, PerfError> {
 
     progress.say("a session beside a flood");
     let own: IpNet = Ipv4Net::new_assert(ROUTER, LENGTH).into();
-    let source = bench.source(0, &capture);
+    let source = Bench::source(0, &capture, Workers::One);
     router.api().add_port(setup::SOURCE, &source, &[own])?;
     router.check_source()?;
     wait_for_the_flood(&mut router)?;
-    let worker = router.worker();
+    let workers = router.workers();
     let (start, before) = (Instant::now(), router.api().punts()?);
     let (flooded, offered) = host.live(|| {
-        rate(&bench.method, &worker, progress, || {
+        rate(&bench.method, &workers, progress, || {
             router.api().received(setup::SOURCE)
         })
     })?;

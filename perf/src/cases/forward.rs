@@ -1,9 +1,10 @@
-//! The rate at which one worker forwards, beside testpmd's on the same input.
+//! The rate at which the router forwards, beside testpmd's on the same input.
 
 use super::beside::{self, Beside};
 use super::{SET, inject, neighbours};
 use crate::bench::Bench;
 use crate::error::PerfError;
+use crate::machine::Workers;
 use crate::progress::Progress;
 use crate::router::inject::{Batch, Change};
 use crate::router::{Injector, Router, Setup, overlay};
@@ -92,24 +93,33 @@ impl Input {
     }
 }
 
-/// Measures testpmd, then the router.
+/// Measures testpmd, then the router, with one worker each.
 ///
 /// # Errors
 /// Either could not be run.
 pub fn run(bench: &Bench, input: &Input, progress: &Progress) -> Result<Forwarding, PerfError> {
-    let (load, table) = (input.load, &input.table);
+    Ok(Forwarding {
+        load: input.load,
+        flows: input.table.flows.len(),
+        figures: figures(bench, input, Workers::One, progress)?,
+        l3fwd: None,
+    })
+}
+
+/// What testpmd and the router reach with these workers, each of which receives all of the input.
+pub(super) fn figures(
+    bench: &Bench,
+    input: &Input,
+    workers: Workers,
+    progress: &Progress,
+) -> Result<Beside, PerfError> {
     let setup = Setup {
         capture: Some(&input.capture),
+        workers,
         ..Setup::default()
     };
-    let figures = beside::run(bench, &setup, progress, |router| {
-        inject_load(router, table, &load)
-    })?;
-    Ok(Forwarding {
-        load,
-        flows: table.flows.len(),
-        figures,
-        l3fwd: None,
+    beside::run(bench, &setup, progress, |router| {
+        inject_load(router, &input.table, &input.load)
     })
 }
 

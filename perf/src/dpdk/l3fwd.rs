@@ -4,6 +4,7 @@
 use super::Program;
 use crate::bench::Bench;
 use crate::error::PerfError;
+use crate::machine::Workers;
 use crate::progress::Progress;
 use crate::sample::Rate;
 use crate::traffic::{Family, Table};
@@ -36,6 +37,7 @@ pub fn measure(
         // It prints every route.
         start: Duration::from_secs(60),
         memory_mib: MEMORY_MIB,
+        workers: Workers::One,
     };
     let [ipv4, ipv6] = rules(bench, table)?;
     // One core, since it opens a transmit queue for each, and the source has a single one.

@@ -6,8 +6,8 @@ pub mod testpmd;
 
 use crate::bench::Bench;
 use crate::error::PerfError;
-use crate::machine::Thread;
 use crate::machine::huge::Pages;
+use crate::machine::{Thread, Workers};
 use crate::progress::Progress;
 use crate::sample::{Rate, rate};
 use ferroute_tests::Process;
@@ -32,6 +32,8 @@ struct Program<'a> {
     start: Duration,
     /// What it takes on ordinary pages.
     memory_mib: u64,
+    /// Its threads that forward.
+    workers: Workers,
 }
 
 /// A running one that forwards from a capture to a sink.
@@ -40,7 +42,7 @@ struct Peer {
     process: Process,
     telemetry: Telemetry,
     sink: u64,
-    worker: Thread,
+    workers: Vec<Thread>,
 }
 
 impl Program<'_> {
@@ -58,8 +60,7 @@ impl Program<'_> {
         let mut peer = self.start(bench, command.arg("--").args(arguments))?;
         std::thread::sleep(WARM_UP);
         progress.say(&format!("{} forwards", self.name));
-        let worker = peer.worker.clone();
-        let rate = rate(&bench.method, &worker, progress, || {
+        let rate = rate(&bench.method, &peer.workers, progress, || {
             peer.telemetry.sent(peer.sink)
         })?;
         peer.process.terminate(STOP)?;
@@ -81,7 +82,7 @@ impl Program<'_> {
                     format!("-m{}", self.memory_mib),
                 ],
             })
-            .args(["--vdev", &bench.source(0, capture)])
+            .args(["--vdev", &Bench::source(0, capture, self.workers)])
             .args(["--vdev", &Bench::sink(1)]);
         command
     }
@@ -97,12 +98,13 @@ impl Program<'_> {
                 && let Ok(sink) = telemetry.port(SINK)
                 && telemetry.sent(sink)? > 0
             {
-                let worker = Thread::poller(process.pid().as_raw(), bench.cpus.worker)?;
+                let cpus = bench.cpus.of(self.workers);
+                let workers = Thread::pollers(process.pid().as_raw(), &cpus)?;
                 return Ok(Peer {
                     process,
                     telemetry,
                     sink,
-                    worker,
+                    workers,
                 });
             }
             // Waiting for its end tells at once when there is nothing to wait for.

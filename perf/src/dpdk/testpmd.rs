@@ -3,6 +3,7 @@
 use super::Program;
 use crate::bench::{Bench, MEMORY_MIB};
 use crate::error::PerfError;
+use crate::machine::{Cpus, Workers};
 use crate::progress::Progress;
 use crate::sample::Rate;
 use std::path::Path;
@@ -12,27 +13,55 @@ use std::time::Duration;
 ///
 /// # Errors
 /// It is not installed or did not get ready.
-pub fn measure(bench: &Bench, capture: &Path, progress: &Progress) -> Result<Rate, PerfError> {
+pub fn measure(
+    bench: &Bench,
+    capture: &Path,
+    workers: Workers,
+    progress: &Progress,
+) -> Result<Rate, PerfError> {
     let program = Program {
         path: &bench.programs.testpmd,
         name: "testpmd",
         start: Duration::from_secs(20),
         memory_mib: MEMORY_MIB,
+        workers,
     };
-    let cpus = &bench.cpus;
-    let cores = [
-        format!("--lcores=0@{},1@{}", cpus.control, cpus.worker),
-        "--main-lcore=0".to_owned(),
-    ];
+    let count = workers.count();
+    let cores = [lcores(&bench.cpus, workers), "--main-lcore=0".to_owned()];
     let arguments = [
         "--forward-mode=io".to_owned(),
-        "--nb-cores=1".to_owned(),
-        "--rxq=1".to_owned(),
-        "--txq=1".to_owned(),
+        format!("--nb-cores={count}"),
+        format!("--rxq={count}"),
+        format!("--txq={count}"),
         format!("--burst={}", ferroute_dataplane::ids::BURST),
         format!("--total-num-mbufs={}", bench.buffers),
         // Without this it ends as soon as it finds its input closed.
         "--stats-period=3600".to_owned(),
     ];
     program.measure(bench, capture, &cores, &arguments, progress)
+}
+
+/// Its logical cores: 0 for what does not forward, and one for each worker.
+fn lcores(cpus: &Cpus, workers: Workers) -> String {
+    let mut list = format!("--lcores=0@{}", cpus.control);
+    for (lcore, cpu) in (1..).zip(cpus.of(workers)) {
+        list += &format!(",{lcore}@{cpu}");
+    }
+    list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_worker_is_a_logical_core() {
+        let cpus = Cpus {
+            worker: 3,
+            second: 2,
+            control: 0,
+        };
+        assert_eq!(lcores(&cpus, Workers::One), "--lcores=0@0,1@3");
+        assert_eq!(lcores(&cpus, Workers::Two), "--lcores=0@0,1@3,2@2");
+    }
 }

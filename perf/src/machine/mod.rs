@@ -7,7 +7,7 @@ pub mod keeper;
 pub mod priority;
 pub mod thread;
 
-pub use cpus::Cpus;
+pub use cpus::{Cpus, Workers};
 pub use facts::Facts;
 pub use huge::HugePages;
 pub use keeper::Keeper;

@@ -56,6 +56,14 @@ impl Thread {
             .ok_or_else(none)
     }
 
+    /// Those that poll on these CPUs, one on each.
+    ///
+    /// # Errors
+    /// A CPU has none.
+    pub fn pollers(pid: i32, cpus: &[usize]) -> Result<Vec<Self>, PerfError> {
+        cpus.iter().map(|cpu| Self::poller(pid, *cpu)).collect()
+    }
+
     /// Its times so far.
     #[must_use]
     pub fn times(&self) -> Times {

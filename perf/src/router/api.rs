@@ -57,18 +57,13 @@ impl Api {
         StatsServiceClient::new(self.channel())
     }
 
-    /// The only worker.
+    /// The workers.
     ///
     /// # Errors
     /// The API does not answer.
-    pub fn worker(&mut self) -> Result<v1::Worker, PerfError> {
-        let workers = self
-            .call(self.stats().workers(v1::WorkersRequest {}))?
-            .workers;
-        workers
-            .into_iter()
-            .next()
-            .ok_or_else(|| PerfError::Missing("worker".to_owned()))
+    pub fn workers(&mut self) -> Result<Vec<v1::Worker>, PerfError> {
+        let answer = self.call(self.stats().workers(v1::WorkersRequest {}))?;
+        Ok(answer.workers)
     }
 
     /// What the exception path was given and what not, by class.

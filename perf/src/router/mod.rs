@@ -31,7 +31,7 @@ pub struct Router {
     process: Process,
     api: Api,
     socket: PathBuf,
-    worker: Thread,
+    workers: Vec<Thread>,
 }
 
 impl Router {
@@ -77,12 +77,13 @@ impl Router {
                 });
             }
         };
-        let worker = Thread::poller(process.pid().as_raw(), bench.cpus.worker)?;
+        let cpus = bench.cpus.of(setup.workers);
+        let workers = Thread::pollers(process.pid().as_raw(), &cpus)?;
         let mut router = Self {
             process,
             api,
             socket,
-            worker,
+            workers,
         };
         if setup.capture.is_some() {
             router.check_source()?;
@@ -118,10 +119,10 @@ impl Router {
         Injector::open(&self.socket, owner)
     }
 
-    /// The thread that forwards.
+    /// The threads that forward.
     #[must_use]
-    pub fn worker(&self) -> Thread {
-        self.worker.clone()
+    pub fn workers(&self) -> Vec<Thread> {
+        self.workers.clone()
     }
 
     /// Packets that the port has given to its device so far.

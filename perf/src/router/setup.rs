@@ -2,6 +2,7 @@
 
 use crate::bench::{Bench, MEMORY_MIB};
 use crate::machine::huge::Pages;
+use crate::machine::{Cpus, Workers};
 use crate::traffic::Family;
 use bytes::Bytes;
 use ferroute_proto::v1;
@@ -32,6 +33,8 @@ pub struct Setup<'a> {
     pub capture: Option<&'a Path>,
     /// The port that receives and the first that sends are members of [`DOMAIN`], and have no addresses.
     pub bridged: bool,
+    /// Its workers, each of which has a queue of every port.
+    pub workers: Workers,
 }
 
 impl Setup<'_> {
@@ -41,14 +44,14 @@ impl Setup<'_> {
             Pages::Huge => "huge_pages: require".to_owned(),
             Pages::Ordinary => format!("huge_pages: \"off\", memory_mib: {MEMORY_MIB}"),
         };
-        let (cpus, buffers) = (&bench.cpus, bench.buffers);
+        let buffers = bench.buffers;
         let mut yaml = format!(
             "eal: {{ file_prefix: router, {pages} }}\n\
-             cpus: {{ workers: [{}], control: [{}], idle: poll }}\n\
+             cpus: {{ {}, idle: poll }}\n\
              mempool: {{ buffers: {buffers} }}\n\
              log: {{ level: warn }}\n\
              ports:\n",
-            cpus.worker, cpus.control
+            cpus(&bench.cpus, self.workers)
         );
         let mut interfaces = String::new();
         let mut neighbours = String::new();
@@ -63,7 +66,11 @@ impl Setup<'_> {
             }
         };
         if let Some(capture) = self.capture {
-            port(SOURCE, &bench.source(0, capture), SINKS.len() as u8);
+            port(
+                SOURCE,
+                &Bench::source(0, capture, self.workers),
+                SINKS.len() as u8,
+            );
         }
         for (net, name) in (0..).zip(SINKS) {
             port(name, &Bench::sink(usize::from(net)), net);
@@ -94,6 +101,16 @@ impl Setup<'_> {
 
     fn is_member(&self, port: &str) -> bool {
         self.bridged && MEMBERS.contains(&port)
+    }
+}
+
+/// Who runs where. A control CPU that is a worker's as well cannot be asked for: it is what is left where nothing is.
+fn cpus(cpus: &Cpus, workers: Workers) -> String {
+    let list = format!("workers: {:?}", cpus.of(workers));
+    if cpus.shared(workers) {
+        list
+    } else {
+        format!("{list}, control: [{}]", cpus.control)
     }
 }
 
@@ -142,5 +159,21 @@ pub fn octets(address: IpAddr) -> Bytes {
     match address {
         IpAddr::V4(address) => Bytes::copy_from_slice(&address.octets()),
         IpAddr::V6(address) => Bytes::copy_from_slice(&address.octets()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cpu_that_is_shared_is_not_asked_for() {
+        let two = Cpus {
+            worker: 1,
+            second: 0,
+            control: 0,
+        };
+        assert_eq!(cpus(&two, Workers::One), "workers: [1], control: [0]");
+        assert_eq!(cpus(&two, Workers::Two), "workers: [1, 0]");
     }
 }
