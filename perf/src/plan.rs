@@ -32,6 +32,8 @@ pub enum Case {
     Latency,
     /// A session beside a flood at the router's address.
     Flood,
+    /// One worker and two, beside testpmd.
+    Workers,
 }
 
 /// Loads by their names.
@@ -54,7 +56,8 @@ const LOADS: [(&str, Load); 14] = [
     ),
     ("mplsudp-decap", overlay(Overlay::OutOf(Encap::MplsUdp), 1)),
 ];
-const OTHERS: [(&str, Case); 9] = [
+const OTHERS: [(&str, Case); 10] = [
+    ("ipv4-10k-workers", Case::Workers),
     ("bridge", Case::Bridge),
     ("updates", Case::Updates),
     ("vnis", Case::Vnis),
@@ -163,6 +166,7 @@ impl Plan {
         let steps = |case: &Case| match case {
             Case::Forward(load) if l3fwd && load.is_plain() => 3 * samples,
             Case::Forward(_) | Case::Bridge | Case::Churn => 2 * samples,
+            Case::Workers => 4 * samples,
             Case::Flood => samples,
             Case::Vnis => vnis::steps(method.samples),
             Case::Updates => updates::steps(method.samples),
@@ -205,6 +209,24 @@ mod tests {
             some.cases,
             [Case::Fib, Case::Forward(load(Family::V4, 10_000, 1))]
         );
+    }
+
+    #[test]
+    fn two_workers_are_measured_where_all_is_and_not_where_it_has_to_be_quick() {
+        let has = |words: &str| {
+            let plan: Plan = words.parse().unwrap();
+            plan.cases.contains(&Case::Workers)
+        };
+        assert!(has("all") && has("ipv4-10k-workers"));
+        assert!(!has("quick") && !has("forward"));
+        let plan: Plan = "ipv4-10k-workers".parse().unwrap();
+        let method = Method {
+            sample_s: 3.0,
+            samples: 3,
+            patience: 20,
+        };
+        // Two programs, and each of them twice.
+        assert_eq!(plan.steps(&method, true), 12);
     }
 
     #[test]

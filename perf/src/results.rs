@@ -2,7 +2,7 @@
 
 use crate::bench::Bench;
 use crate::cases::{
-    adversarial, bridge, churn, failover, fib, flood, forward, latency, updates, vnis,
+    adversarial, bridge, churn, failover, fib, flood, forward, latency, updates, vnis, workers,
 };
 use crate::dpdk::l3fwd;
 use crate::error::PerfError;
@@ -28,6 +28,8 @@ pub struct Results {
     pub forwarding: Vec<forward::Forwarding>,
     /// Bridging beside testpmd.
     pub bridging: Option<bridge::Bridging>,
+    /// One worker and two, beside testpmd.
+    pub workers: Option<workers::Scaling>,
     /// Routes through the API.
     pub updates: Option<updates::Updates>,
     /// Networks through the API.
@@ -56,6 +58,7 @@ impl Results {
             notes: bench.note().map(str::to_owned).into_iter().collect(),
             forwarding: Vec::new(),
             bridging: None,
+            workers: None,
             updates: None,
             networks: None,
             churn: None,
@@ -91,6 +94,11 @@ impl Results {
                 self.forwarding.push(row);
             }
             Case::Bridge => self.bridging = Some(bridge::run(bench, progress)?),
+            Case::Workers => {
+                let scaling = workers::run(bench, progress)?;
+                self.notes.extend(scaling.note().map(str::to_owned));
+                self.workers = Some(scaling);
+            }
             Case::Flood => self.flood = Some(flood::run(bench, progress)?),
             Case::Vnis => self.networks = Some(vnis::run(bench, progress)?),
             Case::Updates => self.updates = Some(updates::run(bench, progress)?),
@@ -136,6 +144,8 @@ impl Results {
     fn note_disturbances(&mut self) {
         let besides = self.forwarding.iter().map(|row| &row.figures);
         let besides = besides.chain(self.bridging.iter().map(|row| &row.figures));
+        let scaled = self.workers.iter();
+        let besides = besides.chain(scaled.flat_map(|scaling| [&scaling.one, &scaling.two]));
         let rates = besides.flat_map(|figures| [&figures.testpmd, &figures.router]);
         let rates = rates.chain(self.forwarding.iter().filter_map(|row| row.l3fwd.as_ref()));
         let churned = self.churn.iter();
@@ -145,7 +155,7 @@ impl Results {
         let disturbed = rates.filter(|rate| rate.disturbed()).count();
         if disturbed > 0 {
             self.notes.push(format!(
-                "{disturbed} rates, marked *, are made of samples in which the worker waited for its CPU, \
+                "{disturbed} rates, marked *, are made of samples in which a worker waited for its CPU, \
                  scaled to the time that it ran: the machine was not quiet enough"
             ));
         }

@@ -12,6 +12,7 @@ pub mod latency;
 mod rte;
 pub mod updates;
 pub mod vnis;
+pub mod workers;
 
 use crate::error::PerfError;
 use crate::router::inject::{Batch, Change};

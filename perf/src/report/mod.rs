@@ -4,6 +4,7 @@ mod html;
 mod overlay;
 mod plots;
 mod tables;
+mod workers;
 
 pub use tables::tables;
 

@@ -1,6 +1,6 @@
 //! Results as tables. The page shows the same ones.
 
-use super::overlay;
+use super::{overlay, workers};
 use crate::cases::beside::{Beside, StageCost};
 use crate::cases::fib::Figures;
 use crate::results::Results;
@@ -60,6 +60,7 @@ pub(super) fn all(results: &Results) -> Vec<Titled> {
     let tables = [
         forwarding(results),
         l3fwd(results),
+        workers::workers(results),
         stages(results),
         updates(results),
         overlay::networks(results),
@@ -106,7 +107,7 @@ pub(super) fn grouped(count: usize) -> String {
 }
 
 /// A row beside testpmd: what it is, how many routes or stations, flows and next hops, and the figures.
-type Row<'a> = ([String; 4], &'a Beside);
+pub(super) type Row<'a> = ([String; 4], &'a Beside);
 
 fn beside(results: &Results) -> impl Iterator<Item = Row<'_>> {
     let forwarding = results.forwarding.iter().map(|row| {
@@ -191,10 +192,11 @@ fn l3fwd(results: &Results) -> Titled {
 }
 
 fn stages(results: &Results) -> Titled {
-    let names = beside(results).find(|(_, figures)| !figures.stages.is_empty());
+    let beside = || beside(results).chain(workers::beside(results));
+    let names = beside().find(|(_, figures)| !figures.stages.is_empty());
     let names = names.into_iter().flat_map(|(_, figures)| &figures.stages);
     let names = names.map(|stage| stage.name.clone());
-    let rows = beside(results).map(|([name, entries, _, hops], figures)| {
+    let rows = beside().map(|([name, entries, _, hops], figures)| {
         let stages = figures.stages.iter();
         let cycles = stages.clone().map(|stage| format!("{:.1}", stage.cycles));
         let sum: f64 = stages.map(|stage| stage.cycles).sum();
