@@ -27,6 +27,7 @@ use ferroute_dataplane::trace::{
     Filter, Frame, Path as TracedPath, Point, Ring, Tap, Tracer, Watch,
 };
 use ferroute_dataplane::wire::flow::FlowHasher;
+use ferroute_dataplane::worker::waker::Waker;
 use ferroute_dataplane::worker::{Idle, Worker, WorkerSpec};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::Path;
@@ -242,6 +243,7 @@ fn a_worker_allocates_nothing_while_it_forwards() {
     let supplies = Supplies {
         punts: Arc::clone(&punts),
         learns: Arc::new(ArrayQueue::new(1)),
+        taker: Arc::new(Waker::new().unwrap()),
         copies: MbufSource::Pool(pool.clone()),
     };
     let worker = Worker::start(&eal, spec, readers.reader().unwrap(), supplies).unwrap();

@@ -1,4 +1,4 @@
-//! What a worker does with its CPU while nothing comes, and what wakes it.
+//! What a worker and the exception thread do with their CPUs while nothing comes, and what wakes them.
 
 #![allow(clippy::unwrap_used, reason = "what cannot go on has failed")]
 
@@ -22,12 +22,17 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// Packets that come to a sleeping worker, one by one.
 const PACKETS: u8 = 100;
 
-/// The folder of the first worker's thread in `/proc`.
-fn worker(router: &Router) -> PathBuf {
+/// The folder of a thread in `/proc`.
+fn thread(router: &Router, name: &str) -> PathBuf {
     std::fs::read_dir(format!("/proc/{}/task", router.process().pid()))
         .unwrap()
         .map(|task| task.unwrap().path())
-        .find(|task| std::fs::read_to_string(task.join("comm")).unwrap() == "worker-0\n")
+        .find(|task| {
+            std::fs::read_to_string(task.join("comm"))
+                .unwrap()
+                .trim_end()
+                == name
+        })
         .unwrap()
 }
 
@@ -41,20 +46,26 @@ fn counters(api: &Api) -> Worker {
     api.workers().unwrap().remove(0)
 }
 
-/// Watches an idle worker: it uses at most this share of a CPU.
+/// Watches an idle worker: it uses at most this share of a CPU, and the exception thread sleeps until it is woken.
 fn watch(what: &str, router: &Router, most_percent: u128) {
-    let (task, api) = (worker(router), router.api().unwrap());
-    let (start, cpu, before) = (Instant::now(), used(&task), counters(&api));
+    let tasks = ["worker-0", "exception"].map(|name| thread(router, name));
+    let api = router.api().unwrap();
+    let all_used = || tasks.each_ref().map(|task| used(task));
+    let (start, [cpu, exception], before) = (Instant::now(), all_used(), counters(&api));
     std::thread::sleep(WATCH);
-    let (cpu, watched, after) = (used(&task) - cpu, start.elapsed(), counters(&api));
+    let [cpu_after, exception_after] = all_used();
+    let (watched, after) = (start.elapsed(), counters(&api));
     let sleeps = after.sleeps - before.sleeps;
-    let permille = cpu * 1000 / watched.as_nanos();
-    println!(
-        "{what}: {}.{} % of a CPU, {sleeps} sleeps within {watched:?}",
-        permille / 10,
-        permille % 10
+    let permille = |used: u128| used * 1000 / watched.as_nanos();
+    let (worker, exception) = (
+        permille(cpu_after - cpu),
+        permille(exception_after - exception),
     );
-    assert!(permille < most_percent * 10, "{permille} ‰ of a CPU");
+    println!(
+        "{what}: worker {worker}, exception thread {exception} ‰ of a CPU, {sleeps} sleeps within {watched:?}"
+    );
+    assert!(worker < most_percent * 10, "{worker} ‰ of a CPU");
+    assert!(exception < MOST_OF_SLEEP * 10, "{exception} ‰ of a CPU");
     assert!(sleeps > LEAST_SLEEPS, "{sleeps} sleeps");
     // Of the last second, so later than the first look.
     until("most of a second asleep", LIMIT, || {

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam::channel::Sender;
 use ferroute_dataplane::fdb::Fdb;
 use ferroute_dataplane::ids::{InterfaceId, NextHopId, PortId, VrfId};
 use ferroute_dataplane::snapshot::Snapshot;
@@ -29,7 +28,7 @@ use super::session::Sessions;
 use super::state::Pouring;
 use super::trace::Watching;
 use super::vrf::Vrfs;
-use crate::exception::command::Command;
+use crate::exception::command::{Command, Commands};
 use crate::exception::counters::ExceptionCounters;
 use crate::hardware::Hardware;
 use crate::model::event::Happening;
@@ -83,7 +82,7 @@ pub struct Parts {
     /// Cards and workers.
     pub hardware: Box<dyn Hardware>,
     /// The exception path's inbox.
-    pub exception: Sender<Command>,
+    pub exception: Commands,
     /// What the exception path counts.
     pub exception_counters: Arc<ExceptionCounters>,
     /// Makes kernel twins.
@@ -121,7 +120,7 @@ pub struct Router {
     pub(super) settings: Settings,
     pub(super) plane: Plane,
     pub(super) hardware: Box<dyn Hardware>,
-    pub(super) exception: Sender<Command>,
+    pub(super) exception: Commands,
     pub(super) exception_counters: Arc<ExceptionCounters>,
     pub(super) twins: TwinManager,
     pub(super) events: Events,
@@ -243,7 +242,7 @@ impl Router {
 
     /// Tells the exception path; when it is gone, the router is stopping.
     pub(super) fn send(&self, command: Command) {
-        drop(self.exception.send(command));
+        self.exception.send(command);
     }
 
     /// Tells the exception path where frames for a port go.

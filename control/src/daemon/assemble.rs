@@ -23,6 +23,7 @@ use ferroute_dataplane::punt::PuntClass;
 use ferroute_dataplane::snapshot::Snapshot;
 use ferroute_dataplane::snapshot::cell::{NoSlot, Readers, cell};
 use ferroute_dataplane::wire::flow::FlowHasher;
+use ferroute_dataplane::worker::waker::Waker;
 use ferroute_dataplane::worker::{Idle, StartError as WorkerError, Worker, WorkerSpec};
 
 use super::state::legacy;
@@ -30,7 +31,7 @@ use super::{Boot, memory};
 use crate::config::system::IdleMode;
 use crate::core::handle::{CoreHandle, channel as core_channel};
 use crate::core::router::{Parts, Router, Settings, StartError as CoreError};
-use crate::exception::command::Command;
+use crate::exception::command::{Command, Commands};
 use crate::exception::counters::ExceptionCounters;
 use crate::exception::path::ExceptionPath;
 use crate::exception::thread::ExceptionThread;
@@ -78,7 +79,7 @@ pub struct Assembly {
     /// How to talk to it.
     pub core: CoreHandle,
     core_thread: JoinHandle<Router>,
-    exception: channel::Sender<Command>,
+    exception: Commands,
     exception_thread: JoinHandle<()>,
 }
 
@@ -108,16 +109,22 @@ impl Assembly {
         let (publisher, readers) = cell(snapshot, boot.placement.workers.len() + 1);
         let punts = Arc::new(ArrayQueue::new(PUNT_RING));
         let learns = Arc::new(ArrayQueue::new(LEARN_RING));
+        let waker = Arc::new(Waker::new()?);
         let supplies = Supplies {
             punts: Arc::clone(&punts),
             learns: Arc::clone(&learns),
+            taker: Arc::clone(&waker),
             copies: MbufSource::Pool(pool.clone()),
         };
         let workers = start_workers(boot, &eal, &readers, &supplies)?;
 
         let started = Instant::now();
         let exception_counters = Arc::new(ExceptionCounters::default());
-        let (exception, commands) = channel::unbounded();
+        let (sender, commands) = channel::unbounded();
+        let exception = Commands {
+            sender,
+            waker: Arc::clone(&waker),
+        };
         let (told_sender, told) = channel::unbounded();
         let (limits, echo) = icmp_limits(boot);
         let thread = ExceptionThread {
@@ -132,6 +139,7 @@ impl Assembly {
             punts,
             learns,
             commands,
+            waker,
             told: told_sender,
             source: MbufSource::Pool(pool.clone()),
             twins: TwinSet::new()?,
@@ -187,7 +195,7 @@ impl Assembly {
         drop(core);
         let router = core_thread.join();
         // The exception thread holds packet buffers; it ends before their pool does.
-        if exception.send(Command::Stop).is_err() || exception_thread.join().is_err() {
+        if !exception.send(Command::Stop) || exception_thread.join().is_err() {
             tracing::warn!("the exception thread had ended by itself");
         }
         match router {

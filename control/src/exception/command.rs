@@ -3,9 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use crossbeam::channel::Sender;
 use ferroute_dataplane::forward::InjectRing;
 use ferroute_dataplane::ids::{AdjacencyId, InterfaceId, PortId};
 use ferroute_dataplane::mac::Mac;
+use ferroute_dataplane::worker::waker::Waker;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use tokio::sync::oneshot;
 
@@ -23,6 +25,24 @@ pub struct InterfaceFacts {
     pub ipv6: Vec<Ipv6Net>,
     /// Whether it can carry packets: administratively up, and its link up.
     pub running: bool,
+}
+
+/// Where the exception path is told.
+#[derive(Clone, Debug)]
+pub struct Commands {
+    /// What it reads.
+    pub sender: Sender<Command>,
+    /// Wakes it.
+    pub waker: Arc<Waker>,
+}
+
+impl Commands {
+    /// Tells it, and answers whether it is still there.
+    pub fn send(&self, command: Command) -> bool {
+        let is_there = self.sender.send(command).is_ok();
+        self.waker.wake();
+        is_there
+    }
 }
 
 /// A change that the core made, or a question that it asks.

@@ -14,6 +14,7 @@ use ferroute_dataplane::ids::PortId;
 use ferroute_dataplane::punt::Punt;
 use ferroute_dataplane::snapshot::Snapshot;
 use ferroute_dataplane::snapshot::cell::Reader;
+use ferroute_dataplane::worker::waker::Waker;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 
@@ -27,11 +28,12 @@ use crate::twin::TwinSet;
 const TURN: usize = 256;
 /// What the core may have before it of what workers learned.
 const TOLD_AHEAD: usize = 4096;
-/// How long it waits when nothing came: workers cannot wake it, since that would be a system call.
+/// How long it waits when nothing came, so that workers need not wake it, which is a system call, for each packet.
 const NAP: Duration = Duration::from_micros(50);
-/// The same when nothing came for [`CALM_AFTER`] waits in a row.
-const CALM_NAP: Duration = Duration::from_micros(250);
-const CALM_AFTER: u32 = 2_000;
+/// How often nothing came in a row when it sleeps until it is woken.
+const CALM_AFTER: u32 = 200;
+/// The longest sleep. It bounds the harm of whatever should have woken it and did not.
+const LONGEST_SLEEP: Duration = Duration::from_millis(10);
 /// Longer than any frame of a twin.
 const BUFFER_BYTES: usize = 65_536 + 64;
 
@@ -47,6 +49,8 @@ pub struct ExceptionThread {
     pub learns: Arc<ArrayQueue<Learn>>,
     /// What the core says.
     pub commands: Receiver<Command>,
+    /// Wakes it when one of these three has something.
+    pub waker: Arc<Waker>,
     /// What the core is told.
     pub told: Sender<Told>,
     /// Where packet buffers come from.
@@ -99,7 +103,12 @@ impl ExceptionThread {
             idle = if busy { 0 } else { idle.saturating_add(1) };
             if !busy {
                 self.reader.offline();
-                self.nap(if idle > CALM_AFTER { CALM_NAP } else { NAP });
+                if idle > CALM_AFTER {
+                    let until = deadline.map(|at| Duration::from_nanos(at.saturating_sub(now_ns)));
+                    self.sleep(until.unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP));
+                } else {
+                    self.wait(NAP);
+                }
             }
         }
     }
@@ -116,11 +125,23 @@ impl ExceptionThread {
         u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// Waits for a twin's frame, but not for long.
-    fn nap(&self, time: Duration) {
-        let mut fds = [PollFd::new(self.twins.as_fd(), PollFlags::POLLIN)];
-        // An interruption only makes the nap shorter.
-        let _interrupted = ppoll(&mut fds, Some(TimeSpec::from_duration(time)), None);
+    /// Waits until it is woken, but no longer than that.
+    fn sleep(&self, longest: Duration) {
+        self.waker.fall_asleep();
+        // What came before it could be woken.
+        let has_work =
+            !self.commands.is_empty() || !self.punts.is_empty() || !self.learns.is_empty();
+        let was_called = self.wait(if has_work { NAP } else { longest });
+        self.waker.wake_up(was_called);
+    }
+
+    /// Waits for a twin's frame or a call, but no longer than that; whether it was called.
+    fn wait(&self, longest: Duration) -> bool {
+        let fds = [self.waker.bell().as_fd(), self.twins.as_fd()];
+        let mut fds = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+        // An interruption only makes it shorter.
+        let _interrupted = ppoll(&mut fds, Some(TimeSpec::from_duration(longest)), None);
+        fds[0].any() == Some(true)
     }
 
     /// Passes what workers learned on, as long as the core keeps up; if not, the ring fills up and workers count.

@@ -52,6 +52,7 @@ use crate::policer::{Bucket, Policer, Source};
 use crate::punt::{Punt, PuntClass, PuntReason};
 use crate::snapshot::Snapshot;
 use crate::trace::Watch;
+use crate::worker::waker::Waker;
 use batch::Batch;
 pub use bridge::{Learn, Place};
 use bridge::{Learner, Origin};
@@ -86,6 +87,8 @@ pub struct Supplies {
     pub punts: Arc<ArrayQueue<Punt>>,
     /// Stations that the FDB does not have where they are.
     pub learns: Arc<ArrayQueue<Learn>>,
+    /// Wakes who takes both, if it sleeps: once after a calm, since while something comes it stays awake.
+    pub taker: Arc<Waker>,
     /// Buffers for the copies of flooded frames.
     pub copies: MbufSource,
 }
@@ -95,6 +98,7 @@ pub struct Supplies {
 pub struct Forwarder {
     counters: Arc<WorkerCounters>,
     punts: Arc<ArrayQueue<Punt>>,
+    taker: Arc<Waker>,
     policer: Policer,
     /// From where the burst came.
     source: Source,
@@ -121,9 +125,10 @@ impl Forwarder {
         Self {
             counters,
             punts: supplies.punts,
+            taker: Arc::clone(&supplies.taker),
             policer: Policer::default(),
             source: Source::HOST,
-            learner: Learner::new(supplies.learns),
+            learner: Learner::new(supplies.learns, supplies.taker),
             copies: supplies.copies,
             storms: bytemuck::zeroed_slice_box(MAX_BRIDGES),
             tx: Box::new(std::array::from_fn(|_| None)),
@@ -345,6 +350,7 @@ impl Forwarder {
         };
         match self.punts.push(punt) {
             Ok(()) => {
+                self.taker.wake();
                 self.counters
                     .interface(self.batch.facts[slot].interface)
                     .punted

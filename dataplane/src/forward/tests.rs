@@ -20,6 +20,7 @@ use crate::snapshot::interface::Interface;
 use crate::snapshot::nexthop::{Adjacency, AdjacencyState, Group, Hop, NextHop};
 use crate::snapshot::{Snapshot, Vrf};
 use crate::wire::flow::FlowHasher;
+use crate::worker::waker::Waker;
 
 const OURS: [u8; 6] = [2, 0, 0, 0, 0, 1];
 const PEER: [u8; 6] = [2, 0, 0, 0, 0, 0x99];
@@ -93,6 +94,7 @@ impl Bench {
             Supplies {
                 punts: Arc::clone(&punts),
                 learns: Arc::new(ArrayQueue::new(1)),
+                taker: Arc::new(Waker::new().unwrap()),
                 copies: MbufSource::Heap,
             },
         );

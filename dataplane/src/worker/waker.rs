@@ -1,8 +1,8 @@
-//! How a worker that sleeps is woken by whoever gives it work.
+//! How a thread that sleeps, a worker or the exception path, is woken by whoever gives it work.
 //!
 //! ```text
-//!  worker                                     giver
-//!  ──────                                     ─────
+//!  sleeper                                    giver
+//!  ───────                                    ─────
 //!  1 asleep ← true                            a  puts work into a ring
 //!  2 fence                                    b  fence
 //!  3 looks into its rings once more           c  asleep? then asleep ← false, and rings
@@ -21,7 +21,7 @@ use loom::sync::atomic::{AtomicBool, Ordering, fence};
 
 pub use bell::Bell;
 
-/// What tells a sleeping worker that there is work.
+/// What tells a sleeping thread that there is work.
 #[derive(Debug)]
 pub struct Waker {
     asleep: AtomicBool,
@@ -29,7 +29,7 @@ pub struct Waker {
 }
 
 impl Waker {
-    /// The waker of a worker that is awake.
+    /// The waker of a thread that is awake.
     ///
     /// # Errors
     /// What the system says when it has no eventfd left.
@@ -40,7 +40,7 @@ impl Waker {
         })
     }
 
-    /// Wakes the worker if it sleeps. To be called after each work that it is given.
+    /// Wakes the thread if it sleeps. To be called after each work that it is given.
     pub fn wake(&self) {
         // Pairs with the fence of `fall_asleep`.
         fence(Ordering::SeqCst);
@@ -49,25 +49,26 @@ impl Waker {
         }
     }
 
-    /// Says that the worker is about to sleep. It must look for work after this, and then either wait for the bell or not; and
+    /// Says that the thread is about to sleep. It must look for work after this, and then either wait for the bell or not; and
     /// then call [`Waker::wake_up`].
-    pub(super) fn fall_asleep(&self) {
+    pub fn fall_asleep(&self) {
         self.asleep.store(true, Ordering::Relaxed);
         // Pairs with the fence of `wake`.
         fence(Ordering::SeqCst);
     }
 
-    /// Says that the worker is awake; silences the bell if that `rang`. One that rings only after the worker has woken by
+    /// Says that the thread is awake; silences the bell if that `rang`. One that rings only after the thread has woken by
     /// itself ends its next sleep at once.
-    pub(super) fn wake_up(&self, rang: bool) {
+    pub fn wake_up(&self, rang: bool) {
         self.asleep.store(false, Ordering::Relaxed);
         if rang {
             self.bell.silence();
         }
     }
 
-    /// What the worker waits for.
-    pub(super) const fn bell(&self) -> &Bell {
+    /// What the thread waits for.
+    #[must_use]
+    pub const fn bell(&self) -> &Bell {
         &self.bell
     }
 }

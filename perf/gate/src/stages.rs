@@ -23,6 +23,7 @@ use ferroute_dataplane::snapshot::{Snapshot, Vrf};
 use ferroute_dataplane::wire::flow::FlowHasher;
 use ferroute_dataplane::wire::mpls::{LabelError, LabelStackError};
 use ferroute_dataplane::wire::vxlan::VniError;
+use ferroute_dataplane::worker::waker::Waker;
 use ipnet::{Ipv4Net, PrefixLenError};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -148,6 +149,7 @@ impl Stages {
             Supplies {
                 punts,
                 learns: Arc::new(ArrayQueue::new(1)),
+                taker: Arc::new(Waker::new()?),
                 copies: MbufSource::Heap,
             },
         );

@@ -49,7 +49,7 @@ use crossbeam::queue::ArrayQueue;
 use ferroute_control::core::handle::{CoreHandle, channel as core_channel};
 use ferroute_control::core::router::{Parts, Router, Settings};
 use ferroute_control::core::thread;
-use ferroute_control::exception::command::Command;
+use ferroute_control::exception::command::{Command, Commands};
 use ferroute_control::exception::counters::ExceptionCounters;
 use ferroute_control::exception::output::Told;
 use ferroute_control::exception::path::ExceptionPath;
@@ -68,6 +68,7 @@ use ferroute_dataplane::punt::Punt;
 use ferroute_dataplane::snapshot::Snapshot;
 use ferroute_dataplane::snapshot::cell::{Reader, cell};
 use ferroute_dataplane::wire::flow::FlowHasher;
+use ferroute_dataplane::worker::waker::Waker;
 use tokio::sync::Semaphore;
 
 use hardware::{Fabric, MemoryHardware};
@@ -181,7 +182,11 @@ impl Bench {
         let punts = Arc::new(ArrayQueue::new(shape.punt_ring));
         let worker = BenchWorker::new(readers.reader().expect("a slot"), Arc::clone(&punts));
         let fabric = Arc::new(Fabric::new(&worker));
-        let (exception, commands) = channel::unbounded();
+        let (sender, commands) = channel::unbounded();
+        let exception = Commands {
+            sender,
+            waker: Arc::new(Waker::new().expect("an eventfd")),
+        };
         let (told, news) = channel::unbounded();
         let counters = Arc::new(ExceptionCounters::default());
         let (core, inbox) = core_channel();

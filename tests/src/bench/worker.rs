@@ -11,6 +11,7 @@ use ferroute_dataplane::ids::PortId;
 use ferroute_dataplane::punt::Punt;
 use ferroute_dataplane::snapshot::Snapshot;
 use ferroute_dataplane::snapshot::cell::Reader;
+use ferroute_dataplane::worker::waker::Waker;
 
 use super::hardware::{Order, RING, orders};
 
@@ -32,6 +33,7 @@ impl BenchWorker {
         let supplies = Supplies {
             punts,
             learns: Arc::clone(&learns),
+            taker: Arc::new(Waker::new().expect("an eventfd")),
             copies: MbufSource::Heap,
         };
         Self {

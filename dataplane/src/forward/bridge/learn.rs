@@ -13,6 +13,7 @@ use crate::ids::{BridgeId, InterfaceId, TunnelId};
 use crate::snapshot::Snapshot;
 use crate::wire::Header;
 use crate::wire::ethernet::EthernetHeader;
+use crate::worker::waker::Waker;
 
 /// How often in a second one station at one place is told of at most.
 const TOLD_AGAIN_HZ: u64 = 100;
@@ -61,14 +62,16 @@ impl Learn {
 #[derive(Debug)]
 pub(in crate::forward) struct Learner {
     ring: Arc<ArrayQueue<Learn>>,
+    taker: Arc<Waker>,
     told: Box<[Option<(Learn, u64)>]>,
 }
 
 impl Learner {
-    /// Tells into `ring`.
-    pub(in crate::forward) fn new(ring: Arc<ArrayQueue<Learn>>) -> Self {
+    /// Tells into `ring`, from which `taker` wakes somebody to take it.
+    pub(in crate::forward) fn new(ring: Arc<ArrayQueue<Learn>>, taker: Arc<Waker>) -> Self {
         Self {
             ring,
+            taker,
             told: vec![None; REMEMBERED].into_boxed_slice(),
         }
     }
@@ -89,6 +92,7 @@ impl Learner {
         }
         let heard = self.ring.push(learn).is_ok();
         if heard {
+            self.taker.wake();
             *place = Some((learn, now_ticks));
         }
         heard

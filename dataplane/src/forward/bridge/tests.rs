@@ -29,6 +29,7 @@ use crate::snapshot::interface::Interface;
 use crate::snapshot::nexthop::{Adjacency, AdjacencyState, NextHop};
 use crate::snapshot::{Snapshot, Vrf};
 use crate::wire::flow::FlowHasher;
+use crate::worker::waker::Waker;
 
 const BRIDGE: BridgeId = BridgeId::new(1);
 const GATEWAY: InterfaceId = InterfaceId::new(10);
@@ -92,6 +93,7 @@ impl Bench {
         let supplies = Supplies {
             punts: Arc::clone(&punts),
             learns: Arc::clone(&learns),
+            taker: Arc::new(Waker::new().unwrap()),
             copies: MbufSource::Heap,
         };
         let mut forwarder = Forwarder::new(Arc::new(WorkerCounters::new()), supplies);

@@ -37,6 +37,7 @@ use crate::snapshot::{Snapshot, Vrf};
 use crate::wire::flow::FlowHasher;
 use crate::wire::mpls::{Label, LabelStack};
 use crate::wire::vxlan::{VXLAN_PORT, Vni};
+use crate::worker::waker::Waker;
 
 const ROUTER: Mac = Mac::new([2, 0, 0, 0, 0, 1]);
 const FABRIC: [u8; 6] = [2, 0, 0, 0, 1, 1];
@@ -230,6 +231,7 @@ impl Bench {
         let supplies = Supplies {
             punts: Arc::clone(&punts),
             learns: Arc::new(ArrayQueue::new(8)),
+            taker: Arc::new(Waker::new().unwrap()),
             copies: MbufSource::Heap,
         };
         let mut forwarder = Forwarder::new(Arc::new(WorkerCounters::new()), supplies);
