@@ -20,13 +20,22 @@ use tempfile::TempDir;
 const BUFFERS: u32 = 131_071;
 /// What either takes on huge pages, in MiB: the buffers and some for DPDK and its devices.
 pub const MEMORY_MIB: u64 = 640;
-/// The address that DPDK gives its first capture port. Frames carry it; the router's port is asked whether it is so.
-pub const SOURCE_MAC: [u8; 6] = [0x02, b'p', b'c', b'a', b'p', 0];
-/// Who sends frames that are routed, and where to.
-pub const ENDS: Ends = Ends {
-    source: [2, 0, 0, 0, 0, 0x99],
-    destination: SOURCE_MAC,
-};
+
+/// The address that DPDK gives a capture port, the first of which is 0. Frames carry it; the router's port is asked
+/// whether it is so.
+#[must_use]
+pub const fn source_mac(number: u8) -> [u8; 6] {
+    [0x02, b'p', b'c', b'a', b'p', number]
+}
+
+/// Who sends frames that are routed, and which capture port they come to.
+#[must_use]
+pub const fn ends(number: u8) -> Ends {
+    Ends {
+        source: [2, 0, 0, 0, 0, 0x99],
+        destination: source_mac(number),
+    }
+}
 
 /// The programs under measurement.
 #[derive(Clone, Debug)]
@@ -133,50 +142,62 @@ impl Bench {
         command
     }
 
-    /// Writes the capture of a table's flows, inside tunnels where they are to come out of such.
+    /// Writes the captures of a table's flows, all of them for each worker, inside tunnels where they are to come out of such.
     ///
     /// # Errors
     /// The disk is full.
-    pub fn capture(&self, table: &Table, overlay: Option<Overlay>) -> Result<PathBuf, PerfError> {
+    pub fn captures(
+        &self,
+        table: &Table,
+        overlay: Option<Overlay>,
+        workers: Workers,
+    ) -> Result<Vec<PathBuf>, PerfError> {
         let inside = match overlay {
             Some(Overlay::OutOf(encap)) => Some(encap),
             Some(Overlay::Into(_)) | None => None,
         };
-        self.record((0..).zip(&table.flows).map(|(number, flow)| {
-            let plain = frame(ENDS, number, *flow)?;
-            match inside {
-                None => Ok(plain.to_vec()),
-                Some(encap) => wrap(encap, ENDS, ENDPOINT, number, &plain),
-            }
-        }))
+        let capture = |source| {
+            let ends = ends(source);
+            let frames = (0..).zip(&table.flows).map(|(number, flow)| {
+                let plain = frame(ends, number, *flow)?;
+                match inside {
+                    None => Ok(plain.to_vec()),
+                    Some(encap) => wrap(encap, ends, ENDPOINT, number, &plain),
+                }
+            });
+            self.record(source, frames)
+        };
+        (0..).take(workers.count()).map(capture).collect()
     }
 
-    /// Writes a capture of these frames.
+    /// Writes the capture of a source: these frames.
     ///
     /// # Errors
     /// A frame could not be built, or the disk is full.
     pub fn record(
         &self,
+        source: u8,
         frames: impl IntoIterator<Item = Result<Vec<u8>, BuildWriteError>>,
     ) -> Result<PathBuf, PerfError> {
-        let path = self.directory.path().join("in.pcap");
+        let path = self.directory.path().join(format!("in{source}.pcap"));
         let failed = || PerfError::system("writing a capture");
         let file = File::create(&path).map_err(failed())?;
         capture::write(&mut BufWriter::new(file), frames).map_err(failed())?;
         Ok(path)
     }
 
-    /// The device that replays a capture from memory for ever, all of it to each worker by a queue of its own.
+    /// The device that replays a capture from memory for ever.
     #[must_use]
-    pub fn source(number: usize, capture: &Path, workers: Workers) -> String {
-        let queue = format!("rx_pcap={},", capture.display());
-        let queues = queue.repeat(workers.count());
-        format!("net_pcap{number},{queues}infinite_rx=1")
+    pub fn source(number: u8, capture: &Path) -> String {
+        format!(
+            "net_pcap{number},rx_pcap={},infinite_rx=1",
+            capture.display()
+        )
     }
 
     /// A device that swallows what is sent to it and receives nothing.
     #[must_use]
-    pub fn sink(number: usize) -> String {
+    pub fn sink(number: u8) -> String {
         format!("net_null{number},no-rx=1")
     }
 }
@@ -197,12 +218,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_worker_has_a_queue_of_the_source() {
-        let source = |workers| Bench::source(0, Path::new("/in"), workers);
-        assert_eq!(source(Workers::One), "net_pcap0,rx_pcap=/in,infinite_rx=1");
-        assert_eq!(
-            source(Workers::Two),
-            "net_pcap0,rx_pcap=/in,rx_pcap=/in,infinite_rx=1"
-        );
+    fn each_source_has_a_name_and_an_address() {
+        let source = |number| Bench::source(number, Path::new("/in"));
+        assert_eq!(source(0), "net_pcap0,rx_pcap=/in,infinite_rx=1");
+        assert_eq!(source(1), "net_pcap1,rx_pcap=/in,infinite_rx=1");
+        assert_eq!(ends(0).destination, *b"\x02pcap\0");
+        assert_eq!(ends(1).destination, *b"\x02pcap\x01");
     }
 }

@@ -6,7 +6,7 @@ use crate::cases::{
 };
 use crate::dpdk::l3fwd;
 use crate::error::PerfError;
-use crate::machine::Facts;
+use crate::machine::{Facts, Workers};
 use crate::plan::{Case, Plan};
 use crate::progress::Progress;
 use crate::sample::{Method, Rate};
@@ -88,7 +88,7 @@ impl Results {
     ) -> Result<(), PerfError> {
         match case {
             Case::Forward(load) => {
-                let input = forward::Input::draw(bench, load)?;
+                let input = forward::Input::draw(bench, load, Workers::One)?;
                 let mut row = forward::run(bench, &input, progress)?;
                 row.l3fwd = self.measure_l3fwd(bench, &input, progress);
                 self.forwarding.push(row);
@@ -124,8 +124,8 @@ impl Results {
         let note = match &bench.programs.l3fwd {
             None => NO_L3FWD.to_owned(),
             Some(path) => {
-                let (table, capture) = (&input.table, &input.capture);
-                match l3fwd::measure(bench, path, table, capture, progress) {
+                let (table, captures) = (&input.table, &input.captures);
+                match l3fwd::measure(bench, path, table, captures, progress) {
                     Ok(rate) => return Some(rate),
                     Err(error) => {
                         let (name, routes) = (input.load.name(), input.load.routes);

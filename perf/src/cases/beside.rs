@@ -40,7 +40,7 @@ pub struct Beside {
     pub lost: u64,
 }
 
-/// Measures testpmd on the setup's capture, then the router, which `prepare` gives what it forwards by; what that
+/// Measures testpmd on the setup's captures, then the router, which `prepare` gives what it forwards by; what that
 /// returns is held until the end. Packets leave by the first sink.
 ///
 /// # Errors
@@ -51,10 +51,7 @@ pub fn run<T>(
     progress: &Progress,
     prepare: impl FnOnce(&mut Router) -> Result<T, PerfError>,
 ) -> Result<Beside, PerfError> {
-    let capture = setup
-        .capture
-        .ok_or_else(|| PerfError::Missing("capture".to_owned()))?;
-    let testpmd = testpmd::measure(bench, capture, setup.workers, progress)?;
+    let testpmd = testpmd::measure(bench, setup.captures, progress)?;
     progress.say("ferrouted starts");
     let mut router = Router::start(bench, setup)?;
     let _held = prepare(&mut router)?;

@@ -30,11 +30,10 @@ pub struct Bridging {
 /// # Errors
 /// The router could not be run, or does not learn.
 pub fn run(bench: &Bench, progress: &Progress) -> Result<Bridging, PerfError> {
-    let capture = bench.record((0..PAIRS).map(|pair| Ok(between(pair)?.to_vec())))?;
+    let capture = bench.record(0, (0..PAIRS).map(|pair| Ok(between(pair)?.to_vec())))?;
     let setup = Setup {
-        capture: Some(&capture),
+        captures: &[capture],
         bridged: true,
-        ..Setup::default()
     };
     let figures = beside::run(bench, &setup, progress, |router| {
         let api = router.api();

@@ -4,6 +4,7 @@ use super::beside::{StageCost, lost, stages};
 use super::{OWNER, SET};
 use crate::bench::Bench;
 use crate::error::PerfError;
+use crate::machine::Workers;
 use crate::progress::Progress;
 use crate::router::inject::{Batch, Change, Injector};
 use crate::router::{Router, Setup, setup};
@@ -55,11 +56,11 @@ pub struct Churn {
 pub fn run(bench: &Bench, progress: &Progress) -> Result<Churn, PerfError> {
     let mut table = Table::draw(Family::V4, ROUTES + COMING);
     let coming = table.prefixes.split_off(ROUTES);
-    let capture = bench.capture(&table, None)?;
+    let captures = bench.captures(&table, None, Workers::One)?;
     let mut router = Router::start(
         bench,
         &Setup {
-            capture: Some(&capture),
+            captures: &captures,
             ..Setup::default()
         },
     )?;

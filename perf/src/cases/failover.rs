@@ -4,6 +4,7 @@ use super::beside::lost;
 use super::{OWNER, SET};
 use crate::bench::Bench;
 use crate::error::PerfError;
+use crate::machine::Workers;
 use crate::progress::Progress;
 use crate::router::inject::{Batch, Change};
 use crate::router::{Router, Setup, setup};
@@ -42,12 +43,12 @@ pub struct Failover {
 /// The router could not be run.
 pub fn run(bench: &Bench, progress: &Progress) -> Result<Failover, PerfError> {
     let table = Table::draw(Family::V4, ROUTES);
-    let capture = bench.capture(&table, None)?;
+    let captures = bench.captures(&table, None, Workers::One)?;
     progress.say("a million prefixes are injected over a group of two");
     let mut router = Router::start(
         bench,
         &Setup {
-            capture: Some(&capture),
+            captures: &captures,
             ..Setup::default()
         },
     )?;

@@ -1,9 +1,8 @@
 //! A flood at the router's own address by one port, while a session and ARP go on through another.
 
-use crate::bench::{Bench, ENDS};
+use crate::bench::{Bench, ends};
 use crate::error::PerfError;
 use crate::host::{Host, Life, PORT};
-use crate::machine::Workers;
 use crate::progress::Progress;
 use crate::router::{Router, Setup, setup};
 use crate::sample::{Rate, rate};
@@ -18,6 +17,8 @@ use std::time::{Duration, Instant};
 /// The router's address on the flooded link.
 const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 1);
 const LENGTH: u8 = 24;
+/// The port that the flood comes by.
+const SOURCE: &str = setup::SOURCES[0];
 /// How soon the flood is there once its port is.
 const FLOODED_WITHIN: Duration = Duration::from_secs(5);
 
@@ -56,12 +57,12 @@ pub fn run(bench: &Bench, progress: &Progress) -> Result<Flood, PerfError> {
         return Err(PerfError::Missing("neighbour of IPv4".to_owned()));
     };
     let target = Target {
-        ends: ENDS,
+        ends: ends(0),
         router: ROUTER,
         port: PORT,
         beyond,
     };
-    let capture = bench.record(frames(&target))?;
+    let capture = bench.record(0, frames(&target))?;
     let mut router = Router::start(bench, &Setup::default())?;
     let mut host = Host::plug(bench, &mut router)?;
     progress.say("a session at rest");
@@ -69,15 +70,15 @@ pub fn run(bench: &Bench, progress: &Progress) -> Result<Flood, PerfError> {
 
     progress.say("a session beside a flood");
     let own: IpNet = Ipv4Net::new_assert(ROUTER, LENGTH).into();
-    let source = Bench::source(0, &capture, Workers::One);
-    router.api().add_port(setup::SOURCE, &source, &[own])?;
-    router.check_source()?;
+    let source = Bench::source(0, &capture);
+    router.api().add_port(SOURCE, &source, &[own])?;
+    router.check_source(0)?;
     wait_for_the_flood(&mut router)?;
     let workers = router.workers();
     let (start, before) = (Instant::now(), router.api().punts()?);
     let (flooded, offered) = host.live(|| {
         rate(&bench.method, &workers, progress, || {
-            router.api().received(setup::SOURCE)
+            router.api().received(SOURCE)
         })
     })?;
     let after = router.api().punts()?;
@@ -93,7 +94,7 @@ pub fn run(bench: &Bench, progress: &Progress) -> Result<Flood, PerfError> {
 
 fn wait_for_the_flood(router: &mut Router) -> Result<(), PerfError> {
     let deadline = Instant::now() + FLOODED_WITHIN;
-    while router.api().received(setup::SOURCE)? == 0 {
+    while router.api().received(SOURCE)? == 0 {
         if Instant::now() > deadline {
             return Err(PerfError::NothingForwarded(FLOODED_WITHIN));
         }

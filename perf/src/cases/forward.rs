@@ -58,8 +58,8 @@ pub struct Input {
     pub load: Load,
     /// The routes and flows.
     pub table: Table,
-    /// The frames.
-    pub capture: PathBuf,
+    /// The frames, all of them for each worker.
+    pub captures: Vec<PathBuf>,
 }
 
 /// A measured load.
@@ -78,17 +78,17 @@ pub struct Forwarding {
 }
 
 impl Input {
-    /// Draws and writes it.
+    /// Draws it and writes it for up to these workers.
     ///
     /// # Errors
     /// The disk is full.
-    pub fn draw(bench: &Bench, load: Load) -> Result<Self, PerfError> {
+    pub fn draw(bench: &Bench, load: Load, workers: Workers) -> Result<Self, PerfError> {
         let table = Table::draw(load.family, load.routes);
-        let capture = bench.capture(&table, load.overlay)?;
+        let captures = bench.captures(&table, load.overlay, workers)?;
         Ok(Self {
             load,
             table,
-            capture,
+            captures,
         })
     }
 }
@@ -114,8 +114,7 @@ pub(super) fn figures(
     progress: &Progress,
 ) -> Result<Beside, PerfError> {
     let setup = Setup {
-        capture: Some(&input.capture),
-        workers,
+        captures: &input.captures[..workers.count()],
         ..Setup::default()
     };
     beside::run(bench, &setup, progress, |router| {

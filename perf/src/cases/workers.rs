@@ -1,4 +1,4 @@
-//! What a second worker brings: the router and testpmd with one worker each, then with two, which have queues of their own.
+//! What a second worker brings: the router and testpmd with one worker each, then with two, which receive by ports of their own.
 
 use super::beside::Beside;
 use super::forward::{Input, Load, figures};
@@ -75,7 +75,7 @@ impl Scaling {
 /// # Errors
 /// Either could not be run.
 pub fn run(bench: &Bench, progress: &Progress) -> Result<Scaling, PerfError> {
-    let input = Input::draw(bench, LOAD)?;
+    let input = Input::draw(bench, LOAD, Workers::Two)?;
     let one = figures(bench, &input, Workers::One, progress)?;
     let two = figures(bench, &input, Workers::Two, progress)?;
     let (cpus, workers) = (&bench.cpus, Workers::Two);

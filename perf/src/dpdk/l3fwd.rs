@@ -4,7 +4,6 @@
 use super::Program;
 use crate::bench::Bench;
 use crate::error::PerfError;
-use crate::machine::Workers;
 use crate::progress::Progress;
 use crate::sample::Rate;
 use crate::traffic::{Family, Table};
@@ -28,7 +27,7 @@ pub fn measure(
     bench: &Bench,
     path: &Path,
     table: &Table,
-    capture: &Path,
+    captures: &[PathBuf],
     progress: &Progress,
 ) -> Result<Rate, PerfError> {
     let program = Program {
@@ -37,7 +36,7 @@ pub fn measure(
         // It prints every route.
         start: Duration::from_secs(60),
         memory_mib: MEMORY_MIB,
-        workers: Workers::One,
+        captures,
     };
     let [ipv4, ipv6] = rules(bench, table)?;
     // One core, since it opens a transmit queue for each, and the source has a single one.
@@ -57,7 +56,7 @@ pub fn measure(
     if knows(path, RELAX).map_err(PerfError::system(format!("reading {}", path.display())))? {
         arguments.push(RELAX.to_owned());
     }
-    program.measure(bench, capture, &cores, &arguments, progress)
+    program.measure(bench, &cores, &arguments, progress)
 }
 
 /// Writes its tables of both families, neither of which may be empty.

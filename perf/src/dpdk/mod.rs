@@ -1,4 +1,4 @@
-//! DPDK's own programs, which forward from the same capture into the same sink: the measures of all rates.
+//! DPDK's own programs, which forward from the same captures into sinks of the same kind: the measures of all rates.
 
 pub mod l3fwd;
 mod telemetry;
@@ -11,7 +11,7 @@ use crate::machine::{Thread, Workers};
 use crate::progress::Progress;
 use crate::sample::{Rate, rate};
 use ferroute_tests::Process;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 use telemetry::Telemetry;
@@ -19,8 +19,6 @@ use telemetry::Telemetry;
 const STOP: Duration = Duration::from_secs(5);
 /// Caches and branch predictors come to rest before the first sample.
 const WARM_UP: Duration = Duration::from_millis(300);
-/// The device that swallows what is sent.
-const SINK: &str = "net_null1";
 
 /// One of them.
 #[derive(Clone, Copy, Debug)]
@@ -32,43 +30,42 @@ struct Program<'a> {
     start: Duration,
     /// What it takes on ordinary pages.
     memory_mib: u64,
-    /// Its threads that forward.
-    workers: Workers,
+    /// What it forwards from, each by a thread of its own.
+    captures: &'a [PathBuf],
 }
 
-/// A running one that forwards from a capture to a sink.
+/// A running one that forwards from each capture to a sink.
 #[derive(Debug)]
 struct Peer {
     process: Process,
     telemetry: Telemetry,
-    sink: u64,
+    sinks: Vec<u64>,
     workers: Vec<Thread>,
 }
 
 impl Program<'_> {
-    /// Measures it on a capture.
+    /// Measures it.
     fn measure(
         self,
         bench: &Bench,
-        capture: &Path,
         cores: &[String],
         arguments: &[String],
         progress: &Progress,
     ) -> Result<Rate, PerfError> {
         progress.say(&format!("{} starts", self.name));
-        let mut command = self.command(bench, capture, cores);
+        let mut command = self.command(bench, cores);
         let mut peer = self.start(bench, command.arg("--").args(arguments))?;
         std::thread::sleep(WARM_UP);
         progress.say(&format!("{} forwards", self.name));
         let rate = rate(&bench.method, &peer.workers, progress, || {
-            peer.telemetry.sent(peer.sink)
+            peer.telemetry.sent(&peer.sinks)
         })?;
         peer.process.terminate(STOP)?;
         Ok(rate)
     }
 
-    /// The program with what DPDK is to know.
-    fn command(self, bench: &Bench, capture: &Path, cores: &[String]) -> Command {
+    /// The program with what DPDK is to know: behind each source its sink.
+    fn command(self, bench: &Bench, cores: &[String]) -> Command {
         let mut command = bench.command(self.path);
         command
             .env("RUNTIME_DIRECTORY", bench.directory.path())
@@ -81,10 +78,19 @@ impl Program<'_> {
                     "--no-shconf".to_owned(),
                     format!("-m{}", self.memory_mib),
                 ],
-            })
-            .args(["--vdev", &Bench::source(0, capture, self.workers)])
-            .args(["--vdev", &Bench::sink(1)]);
+            });
+        for (number, capture) in (0..).zip(self.captures) {
+            command
+                .args(["--vdev", &Bench::source(number, capture)])
+                .args(["--vdev", &Bench::sink(number)]);
+        }
         command
+    }
+
+    /// The numbers of its sinks.
+    fn sinks(self, telemetry: &mut Telemetry) -> Result<Vec<u64>, PerfError> {
+        let names = (0..self.captures.len()).map(|number| format!("net_null{number}"));
+        names.map(|name| telemetry.port(&name)).collect()
     }
 
     /// Starts it; returns when it forwards.
@@ -95,15 +101,15 @@ impl Program<'_> {
         let deadline = Instant::now() + self.start;
         loop {
             if let Ok(mut telemetry) = Telemetry::connect(&socket)
-                && let Ok(sink) = telemetry.port(SINK)
-                && telemetry.sent(sink)? > 0
+                && let Ok(sinks) = self.sinks(&mut telemetry)
+                && telemetry.sent(&sinks)? > 0
             {
-                let cpus = bench.cpus.of(self.workers);
+                let cpus = bench.cpus.of(Workers::of(self.captures.len()));
                 let workers = Thread::pollers(process.pid().as_raw(), &cpus)?;
                 return Ok(Peer {
                     process,
                     telemetry,
-                    sink,
+                    sinks,
                     workers,
                 });
             }

@@ -57,8 +57,12 @@ impl Telemetry {
         Err(missing("/ethdev/list", &list))
     }
 
-    /// Packets that a port has sent.
-    pub(super) fn sent(&mut self, port: u64) -> Result<u64, PerfError> {
+    /// Packets that these ports have sent.
+    pub(super) fn sent(&mut self, ports: &[u64]) -> Result<u64, PerfError> {
+        ports.iter().map(|port| self.sent_by(*port)).sum()
+    }
+
+    fn sent_by(&mut self, port: u64) -> Result<u64, PerfError> {
         let command = format!("/ethdev/stats,{port}");
         let answer = self.ask(&command)?;
         answer["/ethdev/stats"]["opackets"]

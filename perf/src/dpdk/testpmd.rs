@@ -6,17 +6,16 @@ use crate::error::PerfError;
 use crate::machine::{Cpus, Workers};
 use crate::progress::Progress;
 use crate::sample::Rate;
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
-/// The rate at which it forwards from a capture.
+/// The rate at which it forwards from captures, each with a core of its own.
 ///
 /// # Errors
 /// It is not installed or did not get ready.
 pub fn measure(
     bench: &Bench,
-    capture: &Path,
-    workers: Workers,
+    captures: &[PathBuf],
     progress: &Progress,
 ) -> Result<Rate, PerfError> {
     let program = Program {
@@ -24,21 +23,23 @@ pub fn measure(
         name: "testpmd",
         start: Duration::from_secs(20),
         memory_mib: MEMORY_MIB,
-        workers,
+        captures,
     };
-    let count = workers.count();
+    let workers = Workers::of(captures.len());
     let cores = [lcores(&bench.cpus, workers), "--main-lcore=0".to_owned()];
     let arguments = [
         "--forward-mode=io".to_owned(),
-        format!("--nb-cores={count}"),
-        format!("--rxq={count}"),
-        format!("--txq={count}"),
+        format!("--nb-cores={}", workers.count()),
+        // Each source's packets go to the sink behind it.
+        "--port-topology=paired".to_owned(),
+        "--rxq=1".to_owned(),
+        "--txq=1".to_owned(),
         format!("--burst={}", ferroute_dataplane::ids::BURST),
         format!("--total-num-mbufs={}", bench.buffers),
         // Without this it ends as soon as it finds its input closed.
         "--stats-period=3600".to_owned(),
     ];
-    program.measure(bench, capture, &cores, &arguments, progress)
+    program.measure(bench, &cores, &arguments, progress)
 }
 
 /// Its logical cores: 0 for what does not forward, and one for each worker.

@@ -5,7 +5,7 @@ use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 use serde::Serialize;
 
-/// How many threads of a program forward, each on a CPU and with a queue of each port.
+/// How many threads of a program forward, each on a CPU and from a source of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Workers {
@@ -17,6 +17,15 @@ pub enum Workers {
 }
 
 impl Workers {
+    /// As many as there are sources, but one at least.
+    #[must_use]
+    pub const fn of(sources: usize) -> Self {
+        match sources {
+            0 | 1 => Self::One,
+            _ => Self::Two,
+        }
+    }
+
     /// How many they are.
     #[must_use]
     pub const fn count(self) -> usize {
@@ -110,6 +119,12 @@ fn allowed() -> Result<Vec<usize>, PerfError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_source_has_a_worker() {
+        let workers = [0, 1, 2].map(|sources| Workers::of(sources).count());
+        assert_eq!(workers, [1, 1, 2]);
+    }
 
     #[test]
     fn the_worker_has_a_cpu_for_itself() {

@@ -8,7 +8,7 @@ use crate::results::Results;
 /// What a second worker brings.
 pub(super) fn workers(results: &Results) -> Titled {
     Titled {
-        title: "One worker and two, each with a queue of its own: IPv4 over 10 k routes",
+        title: "One worker and two, each with a source of its own: IPv4 over 10 k routes",
         header: words(&["", "testpmd", "ferroute", "ratio"]),
         rows: results.workers.iter().flat_map(rows).collect(),
     }

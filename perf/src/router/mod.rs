@@ -12,7 +12,7 @@ pub use api::Api;
 pub use inject::Injector;
 pub use setup::Setup;
 
-use crate::bench::{Bench, SOURCE_MAC};
+use crate::bench::{Bench, source_mac};
 use crate::error::PerfError;
 use crate::machine::Thread;
 use ferroute_tests::Process;
@@ -38,7 +38,7 @@ impl Router {
     /// Starts it; returns when its API answers and its ports are there.
     ///
     /// # Errors
-    /// It did not get ready, or its receiving port has not the address that the frames carry.
+    /// It did not get ready, or a receiving port has not the address that its frames carry.
     pub fn start(bench: &Bench, setup: &Setup<'_>) -> Result<Self, PerfError> {
         let config = bench.directory.path().join("ferrouted.yaml");
         let socket = bench.directory.path().join("ferrouted.sock");
@@ -77,7 +77,7 @@ impl Router {
                 });
             }
         };
-        let cpus = bench.cpus.of(setup.workers);
+        let cpus = bench.cpus.of(setup.workers());
         let workers = Thread::pollers(process.pid().as_raw(), &cpus)?;
         let mut router = Self {
             process,
@@ -85,23 +85,24 @@ impl Router {
             socket,
             workers,
         };
-        if setup.capture.is_some() {
-            router.check_source()?;
+        for (number, _) in (0..).zip(setup.captures) {
+            router.check_source(number)?;
         }
         Ok(router)
     }
 
-    /// Sees to it that the receiving port has the address that frames carry.
+    /// Sees to it that a receiving port has the address that its frames carry.
     ///
     /// # Errors
     /// It has not, or is not there.
-    pub fn check_source(&mut self) -> Result<(), PerfError> {
-        let found = self.api.port(setup::SOURCE)?.mac;
-        if *found == SOURCE_MAC {
+    pub fn check_source(&mut self, number: u8) -> Result<(), PerfError> {
+        let expected = source_mac(number);
+        let found = self.api.port(setup::SOURCES[usize::from(number)])?.mac;
+        if *found == expected {
             return Ok(());
         }
         Err(PerfError::Mac {
-            expected: SOURCE_MAC,
+            expected,
             found: found.to_vec(),
         })
     }

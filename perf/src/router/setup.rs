@@ -8,14 +8,14 @@ use bytes::Bytes;
 use ferroute_proto::v1;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::path::Path;
+use std::path::PathBuf;
 
-/// The port that receives.
-pub const SOURCE: &str = "in";
+/// The ports that receive.
+pub const SOURCES: [&str; 2] = ["in0", "in1"];
 /// The ports that send.
 pub const SINKS: [&str; 2] = ["out0", "out1"];
 /// The members of the bridge domain.
-const MEMBERS: [&str; 2] = [SOURCE, SINKS[0]];
+const MEMBERS: [&str; 2] = [SOURCES[0], SINKS[0]];
 
 /// The bridge domain, where there is one.
 pub const DOMAIN: &str = "blue";
@@ -29,15 +29,19 @@ const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
 /// What the router is to have.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Setup<'a> {
-    /// The capture that it receives for ever; nothing if there is none.
-    pub capture: Option<&'a Path>,
-    /// The port that receives and the first that sends are members of [`DOMAIN`], and have no addresses.
+    /// The captures that it receives for ever, each by a port and with a worker of its own; nothing if there are none.
+    pub captures: &'a [PathBuf],
+    /// The first port that receives and the first that sends are members of [`DOMAIN`], and have no addresses.
     pub bridged: bool,
-    /// Its workers, each of which has a queue of every port.
-    pub workers: Workers,
 }
 
 impl Setup<'_> {
+    /// Its workers.
+    #[must_use]
+    pub const fn workers(&self) -> Workers {
+        Workers::of(self.captures.len())
+    }
+
     /// The configuration.
     pub(super) fn yaml(&self, bench: &Bench) -> String {
         let pages = match bench.pages {
@@ -51,13 +55,17 @@ impl Setup<'_> {
              mempool: {{ buffers: {buffers} }}\n\
              log: {{ level: warn }}\n\
              ports:\n",
-            cpus(&bench.cpus, self.workers)
+            cpus(&bench.cpus, self.workers())
         );
         let mut interfaces = String::new();
         let mut neighbours = String::new();
-        let mut port = |name: &str, device: &str, net: u8| {
+        // Without workers all of them have a queue of the port.
+        let mut port = |name: &str, device: &str, workers: &[u8], net: u8| {
             // Writing to a String cannot fail.
-            let _ = writeln!(yaml, "  - {{ name: {name}, device: \"{device}\" }}");
+            let _ = writeln!(
+                yaml,
+                "  - {{ name: {name}, device: \"{device}\", workers: {workers:?} }}"
+            );
             if !self.is_member(name) {
                 let _ = writeln!(
                     interfaces,
@@ -65,15 +73,12 @@ impl Setup<'_> {
                 );
             }
         };
-        if let Some(capture) = self.capture {
-            port(
-                SOURCE,
-                &Bench::source(0, capture, self.workers),
-                SINKS.len() as u8,
-            );
+        for ((number, name), capture) in (0..).zip(SOURCES).zip(self.captures) {
+            let device = Bench::source(number, capture);
+            port(name, &device, &[number], SINKS.len() as u8 + number);
         }
         for (net, name) in (0..).zip(SINKS) {
-            port(name, &Bench::sink(usize::from(net)), net);
+            port(name, &Bench::sink(net), &[], net);
             if self.is_member(name) {
                 continue;
             }
