@@ -9,6 +9,7 @@ use crate::port::{Device, Wake};
 use crate::raw;
 use arrayvec::ArrayVec;
 use std::os::fd::BorrowedFd;
+use std::ptr;
 use std::sync::Arc;
 
 /// Most packets that one call moves.
@@ -73,7 +74,12 @@ impl RxQueue {
         };
         // SAFETY: an `Option<Mbuf>` is one pointer, null for `None` (Mbuf is a transparent NonNull);
         // overwriting a `None` loses nothing.
-        unsafe { self.receive(burst.as_mut_ptr().cast(), free) }
+        let received = unsafe { self.receive(burst.as_mut_ptr().cast(), free) };
+        // Drivers write more places than they answer for: those that look at several descriptors at once, and vhost. What
+        // they left there is theirs.
+        // SAFETY: the places are within the array, and null is `None`; nothing that is overwritten is to be dropped.
+        unsafe { ptr::write_bytes(burst.as_mut_ptr().add(received), 0, free - received) };
+        received
     }
 
     /// What becomes readable when packets come to an armed queue; `None` when the port has nothing such
@@ -159,7 +165,7 @@ impl TxQueue {
         // SAFETY: DPDK took the first `sent` packets, so these places are forgotten without a drop;
         // the others move down over them, and the length says how many there are.
         unsafe {
-            std::ptr::copy(place.add(sent), place, length - sent);
+            ptr::copy(place.add(sent), place, length - sent);
             burst.set_len(length - sent);
         }
         sent

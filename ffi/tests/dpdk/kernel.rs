@@ -44,7 +44,7 @@ fn crosses(tx: &mut TxQueue, rx: &mut RxQueue, pool: &Mempool, number: u8) -> Mb
     panic!("no frame {number} within 10 s");
 }
 
-fn both_ways(a: &mut Queues, b: &mut Queues, pool: &Mempool) {
+pub(super) fn both_ways(a: &mut Queues, b: &mut Queues, pool: &Mempool) {
     for number in 0..10 {
         crosses(&mut a.tx[0], &mut b.rx[0], pool, number);
         crosses(&mut b.tx[0], &mut a.rx[0], pool, 100 + number);
@@ -289,26 +289,6 @@ fn two_ends_of_shared_memory() {
     drop((a_queues, b_queues));
     b.detach().unwrap();
     a.detach().unwrap();
-    assert_eq!(pool.in_use(), 0);
-}
-
-#[test]
-fn virtio_and_vhost() {
-    let dpdk = start();
-    let pool = pool(&dpdk);
-    let folder = tempfile::tempdir().unwrap();
-    let socket = folder.path().join("vhost.sock").display().to_string();
-    let (back, mut back_queues) =
-        port(&dpdk, &format!("net_vhost0,iface={socket},client=0"), &pool);
-    let (front, mut front_queues) = port(
-        &dpdk,
-        &format!("net_virtio_user0,path={socket},queue_size=256"),
-        &pool,
-    );
-    both_ways(&mut back_queues, &mut front_queues, &pool);
-    drop((back_queues, front_queues));
-    front.detach().unwrap();
-    back.detach().unwrap();
     assert_eq!(pool.in_use(), 0);
 }
 

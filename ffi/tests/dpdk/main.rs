@@ -11,6 +11,7 @@ mod kernel;
 mod pools;
 mod rings;
 mod vdevs;
+mod virtio;
 
 use dpdk_sys::{Eal, Mempool, Port, PortConfig, Queues};
 use std::sync::Mutex;
