@@ -17,7 +17,7 @@ const FUNCTIONS: &[&str] = &[
     "rte_(version|strerror)",
     "rte_dev_(probe|remove)",
     "rte_eth_dev_(adjust_nb_rx_tx_desc|close|configure|get_name_by_port|info_get|start|stop)",
-    "rte_eth_dev_(get_mtu|set_mtu|default_mac_addr_set)",
+    "rte_eth_dev_(conf_get|get_mtu|set_mtu|default_mac_addr_set)",
     "rte_eth_iterator_(init|next|cleanup)",
     "rte_eth_find_next",
     "rte_eth_dev_socket_id",

@@ -3,7 +3,7 @@
 use super::info::{PortInfo, RxOffloads, TxOffloads, raw_info};
 use super::plan::Plan;
 use super::xdp::Sockets;
-use super::{Port, PortError, RxWake, interrupt, sockets};
+use super::{Port, PortError, RxWake, interrupt, sockets, virtio};
 use crate::error::Errno;
 use crate::mempool::Mempool;
 use crate::queue::{RxQueue, TxQueue};
@@ -193,6 +193,9 @@ impl Port {
         device.keep_pool(pool.clone());
         self.applied = None;
         self.promiscuous_wanted = config.promiscuous;
+        if plan.rx_interrupts {
+            virtio::enter(self.id(), &driver);
+        }
         let mut applied = if is_xdp {
             self.apply_to_xdp(config.rx_queues, |id| plan.apply(id, config, &info, pool))
         } else {

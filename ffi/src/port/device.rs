@@ -1,7 +1,7 @@
 //! What a port and its queue handles share.
 
 use super::xdp::Sockets;
-use super::{PortError, RxWake, Wake, interrupt};
+use super::{PortError, RxWake, Wake, interrupt, virtio};
 use crate::eal::Eal;
 use crate::mempool::Mempool;
 use crate::raw;
@@ -131,6 +131,12 @@ impl Device {
         Ok(())
     }
 
+    fn driver(&self) -> Option<String> {
+        let info = super::info::raw_info(self.id).ok()?;
+        // SAFETY: null, or a constant string of the driver.
+        Some(unsafe { super::info::text(info.driver_name) })
+    }
+
     /// Calls DPDK for the port. The driver of memif takes down what its callbacks use without waiting for one that runs, so for
     /// its ports the call is made on the thread on which they run.
     ///
@@ -138,10 +144,7 @@ impl Device {
     ///
     /// That of the call with this port.
     unsafe fn undisturbed(&self, call: unsafe extern "C" fn(u16) -> c_int) -> c_int {
-        let driver = super::info::raw_info(self.id).ok();
-        // SAFETY: null, or a constant string of the driver.
-        let driver = driver.map(|info| unsafe { super::info::text(info.driver_name) });
-        if driver.as_deref() == Some(MEMIF_DRIVER) {
+        if self.driver().as_deref() == Some(MEMIF_DRIVER) {
             // SAFETY: the caller's promise; that thread calls nothing else for a port.
             unsafe { raw::shim_on_interrupts(Some(call), self.id) }
         } else {
@@ -169,6 +172,16 @@ impl Device {
         // As long as there is a duplicate a socket stays open.
         self.wakes.take();
         self.rx_sockets.clear();
+        if !virtio::may_close(self.id) {
+            // Its queues stay, too.
+            std::mem::forget(std::mem::take(&mut self.pools));
+            claimed.remove(&self.id);
+            return Err(PortError::Unclosable);
+        }
+        if self.driver().as_deref() == Some(virtio::DRIVER) {
+            // At worst it is as it was.
+            let _ = virtio::ask_for_no_interrupts(self.id);
+        }
         // SAFETY: the port exists, is stopped as far as its driver could, and no handle is left.
         let closed = PortError::check(unsafe { self.undisturbed(raw::rte_eth_dev_close) });
         claimed.remove(&self.id);

@@ -20,6 +20,7 @@ mod interrupt;
 mod plan;
 mod sockets;
 mod stats;
+mod virtio;
 mod wake;
 mod xdp;
 
@@ -70,6 +71,9 @@ pub enum PortError {
     /// The device is gone.
     #[error("the device is gone ({0})")]
     Gone(Errno),
+    /// The driver would leave what ends the process.
+    #[error("a virtio-user port that was never started stays with DPDK, until it is added again")]
+    Unclosable,
     /// The driver refused for another reason.
     #[error("the driver refused: {0}")]
     Refused(Errno),
@@ -108,6 +112,7 @@ impl Port {
         // SAFETY: the port exists and is configured. Queue handles do not touch a port that is not
         // marked as running.
         PortError::check(unsafe { raw::rte_eth_dev_start(self.id()) })?;
+        virtio::started(self.id());
         if let Some(applied) = self.applied.as_mut() {
             applied.rx_wake = self.device.set_wakes(applied.rx_wake, applied.rx_queues);
         }
