@@ -22,6 +22,7 @@ const FUNCTIONS: &[&str] = &[
     "rte_eth_find_next",
     "rte_eth_dev_socket_id",
     "rte_eth_dev_rx_intr_(enable|disable|ctl_q_get_fd)",
+    "rte_eth_dev_callback_(register|unregister)",
     "rte_eth_(macaddr_get|rx_queue_setup|tx_queue_setup)",
     "rte_eth_(promiscuous|allmulticast)_(enable|disable|get)",
     "rte_eth_(stats_get|stats_reset|xstats_get|xstats_get_names|xstats_reset)",

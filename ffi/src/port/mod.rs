@@ -17,6 +17,7 @@ mod config;
 mod device;
 mod info;
 mod interrupt;
+mod peer;
 mod plan;
 mod sockets;
 mod stats;

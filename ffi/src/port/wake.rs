@@ -32,8 +32,7 @@ impl Wake {
     /// Becomes readable when there are packets.
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         match self {
-            // SAFETY: the driver keeps it open until the device is closed, which whoever borrows this prevents.
-            Self::Interrupt(interrupt) => unsafe { BorrowedFd::borrow_raw(interrupt.fd) },
+            Self::Interrupt(interrupt) => interrupt.fd(),
             Self::Socket(socket) => socket.as_fd(),
         }
     }

@@ -119,7 +119,7 @@ fn a_device_tells_when_its_link_changes() {
 }
 
 /// Whether a queue tells of packets within so many milliseconds.
-fn tells(queue: &RxQueue, within_ms: i32) -> bool {
+pub(super) fn tells(queue: &RxQueue, within_ms: i32) -> bool {
     let fd = queue.wake().expect("something to wait for").as_raw_fd();
     let mut waiting = libc::pollfd {
         fd,
@@ -131,7 +131,7 @@ fn tells(queue: &RxQueue, within_ms: i32) -> bool {
 }
 
 /// Takes all that the kernel sent of itself.
-fn quieten(queue: &mut RxQueue) {
+pub(super) fn quieten(queue: &mut RxQueue) {
     while tells(queue, 0) {
         queue.disarm();
         queue.rx(&mut ArrayVec::new());
@@ -153,7 +153,7 @@ fn takes(queue: &mut RxQueue, number: u8) {
 }
 
 /// Single frames are told of, each while nothing else is there.
-fn wakes(tx: &mut TxQueue, rx: &mut RxQueue, pool: &Mempool) {
+pub(super) fn wakes(tx: &mut TxQueue, rx: &mut RxQueue, pool: &Mempool) {
     for number in 0..20 {
         assert!(rx.arm());
         quieten(rx);
@@ -167,7 +167,7 @@ fn wakes(tx: &mut TxQueue, rx: &mut RxQueue, pool: &Mempool) {
 }
 
 /// A port that is to wake threads, started.
-fn waking(dpdk: &dpdk_sys::Eal, device: &str, pool: &Mempool) -> (Port, Queues) {
+pub(super) fn waking(dpdk: &dpdk_sys::Eal, device: &str, pool: &Mempool) -> (Port, Queues) {
     let mut port = Port::attach(dpdk, device).unwrap();
     let queues = port.info().unwrap().max_rx_queues.min(2);
     let config = PortConfig {
