@@ -35,7 +35,8 @@ impl Loop {
             }
         };
         self.injects.waker().wake_up(woken == Woken::Called);
-        if is_armed {
+        // What told of packets without having been asked would do so again at once.
+        if is_armed || woken == Woken::Interrupted {
             self.queues.iter_mut().for_each(|(_, queue)| queue.disarm());
         }
         woken
