@@ -121,6 +121,17 @@ fn mac(interface: &Interface) -> [u8; 6] {
 /// Sends single packets, each after silence, in at one end and waits for each at the other. The router's own end of the first
 /// cable has the address `to`.
 fn single_packets(what: &str, router: &Router, ends: &[Interface; 2], to: [u8; 6]) {
+    single_packets_between(what, router, ends, to, [[10, 0, 1, 9], [10, 0, 2, 2]]);
+}
+
+/// The same between these addresses, for a worker of one router on the way.
+fn single_packets_between(
+    what: &str,
+    router: &Router,
+    ends: &[Interface; 2],
+    to: [u8; 6],
+    [source, target]: [[u8; 4]; 2],
+) {
     let [from, there] = ends.each_ref().map(|end| RawSocket::open(end).unwrap());
     let api = router.api().unwrap();
     let before = counters(&api);
@@ -128,7 +139,7 @@ fn single_packets(what: &str, router: &Router, ends: &[Interface; 2], to: [u8; 6
     for number in 0..PACKETS {
         let mut frame = Vec::new();
         PacketBuilder::ethernet2([2, 0, 0, 0, 0, 0xa], to)
-            .ipv4([10, 0, 1, 9], [10, 0, 2, 2], 64)
+            .ipv4(source, target, 64)
             .udp(9, 9)
             .write(&mut frame, &[number])
             .unwrap();
@@ -179,6 +190,118 @@ fn a_worker_sleeps_until_its_devices_interrupt() {
     watch("two TAPs", &router, MOST_OF_SLEEP);
     single_packets("from TAP to TAP", &router, &taps, mac(&taps[0]));
     router.stop().unwrap();
+}
+
+/// A router between a TAP and one end of a virtio ring. The hosts behind its TAP are in `10.0.<near>.0/24`.
+fn at_ring(tap: &str, ring: &str, near: u8, far: u8, peer_mac: &str) -> String {
+    format!(
+        r#"
+twin: {{ enabled: false }}
+mempool: {{ buffers: 32767 }}
+ports:
+  - {{ name: p0, device: "net_tap{near},iface={tap}" }}
+  - {{ name: p1, device: "{ring}" }}
+interfaces:
+  - {{ name: p0, addresses: [10.0.{near}.1/24] }}
+  - {{ name: p1, addresses: [10.0.9.{near}/24] }}
+neighbours:
+  - {{ interface: p0, address: 10.0.{near}.2, mac: "02:00:00:00:00:0b" }}
+  - {{ interface: p1, address: 10.0.9.{far}, mac: "{peer_mac}" }}
+routes:
+  - {{ prefix: 10.0.{far}.0/24, via: [{{ address: 10.0.9.{far} }}] }}
+"#
+    )
+}
+
+fn link_is_up(router: &Router, port: &str) -> bool {
+    let shown = router.query(&format!("port show {port}")).unwrap();
+    shown.to_string().contains(r#""link_up":true"#)
+}
+
+/// A vhost port and the virtio-user port that is its peer, each with a router of its own, and TAPs behind these.
+struct OnRing {
+    vhost: Router,
+    virtio: Router,
+    taps: [Interface; 2],
+    _folder: tempfile::TempDir,
+}
+
+impl OnRing {
+    fn start(wires: &Namespace, more: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("ring").display().to_string();
+        let virtio_mac = "02:00:00:00:00:f2";
+        let vhost = format!("net_vhost0,iface={socket}");
+        let virtio = format!("net_virtio_user0,path={socket},mac={virtio_mac}{more}");
+        let vhost = at_ring("t0", &vhost, 1, 2, virtio_mac);
+        let vhost = Router::start(wires, &vhost, &[]).unwrap();
+        watch("a vhost port without a peer", &vhost, MOST_OF_SLEEP);
+        let shown = vhost.query("port show p1").unwrap();
+        let mac = shown[0]["mac"].as_str().unwrap();
+        let virtio = at_ring("t1", &virtio, 2, 1, mac);
+        let virtio = Router::start(wires, &virtio, &[]).unwrap();
+        let taps = ["t0", "t1"].map(|name| Interface::named(wires, name));
+        let lab = Self {
+            vhost,
+            virtio,
+            taps,
+            _folder: folder,
+        };
+        lab.is_woken("");
+        lab
+    }
+
+    /// The ring wakes the worker at each of its ends.
+    fn is_woken(&self, when: &str) {
+        for router in [&self.vhost, &self.virtio] {
+            wakes_by(router, "interrupt");
+            until("the ring", LIMIT, || {
+                Ok(Seen::when(link_is_up(router, "p1"), String::new))
+            })
+            .unwrap();
+        }
+        self.taps.iter().for_each(|tap| tap.mute().unwrap());
+        let [first, second] = self.taps.clone();
+        let hosts = [[10, 0, 1, 2], [10, 0, 2, 2]];
+        let to = mac(&first);
+        let what = format!("from vhost to virtio-user{when}");
+        watch(&what, &self.virtio, MOST_OF_SLEEP);
+        let ends = [first.clone(), second.clone()];
+        single_packets_between(&what, &self.virtio, &ends, to, hosts);
+        let to = mac(&second);
+        let what = format!("from virtio-user to vhost{when}");
+        watch(&what, &self.vhost, MOST_OF_SLEEP);
+        let [source, target] = hosts;
+        let ends = [second, first];
+        single_packets_between(&what, &self.vhost, &ends, to, [target, source]);
+    }
+}
+
+#[test]
+fn a_worker_sleeps_until_its_ring_is_kicked() {
+    let wires = Namespace::new("wires").unwrap();
+    let mut lab = OnRing::start(&wires, "");
+    // A peer that ends, and one that is ended: none wakes the worker for nothing, and the next one wakes it.
+    lab.virtio.halt().unwrap();
+    watch("a peer that ended", &lab.vhost, MOST_OF_SLEEP);
+    lab.virtio.restart().unwrap();
+    lab.is_woken(" after the peer ended");
+    lab.virtio.kill().unwrap();
+    watch("a peer that was killed", &lab.vhost, MOST_OF_SLEEP);
+    lab.virtio.restart().unwrap();
+    lab.is_woken(" after the peer was killed");
+    // Without its other end, virtio-user sleeps, too.
+    lab.vhost.kill().unwrap();
+    watch("an end that was killed", &lab.virtio, MOST_OF_SLEEP);
+    lab.virtio.stop().unwrap();
+}
+
+#[test]
+fn a_worker_sleeps_until_its_packed_ring_is_kicked() {
+    let wires = Namespace::new("wires").unwrap();
+    let lab = OnRing::start(&wires, ",packed_vq=1");
+    lab.virtio.stop().unwrap();
+    lab.vhost.stop().unwrap();
 }
 
 /// Two cables in a namespace: the router's ends, and the others.
@@ -237,10 +360,7 @@ fn a_worker_sleeps_until_its_packet_sockets_are_readable() {
     watch("two links that are down", router, MOST_OF_SLEEP);
     lab.ours[0].set("up").unwrap();
     lab.theirs[1].set("up").unwrap();
-    let up = |port: &str| {
-        let shown = router.query(&format!("port show {port}")).unwrap();
-        shown.to_string().contains(r#""link_up":true"#)
-    };
+    let up = |port: &str| link_is_up(router, port);
     until("both links", LIMIT, || {
         Ok(Seen::when(up("p0") && up("p1"), String::new))
     })
