@@ -77,8 +77,10 @@ impl RxQueue {
         let received = unsafe { self.receive(burst.as_mut_ptr().cast(), free) };
         // Drivers write more places than they answer for: those that look at several descriptors at once, and vhost. What
         // they left there is theirs.
-        // SAFETY: the places are within the array, and null is `None`; nothing that is overwritten is to be dropped.
-        unsafe { ptr::write_bytes(burst.as_mut_ptr().add(received), 0, free - received) };
+        if received < free {
+            // SAFETY: the places are within the array, and null is `None`; nothing that is overwritten is to be dropped.
+            unsafe { ptr::write_bytes(burst.as_mut_ptr().add(received), 0, free - received) };
+        }
         received
     }
 
