@@ -325,15 +325,25 @@ impl Router {
             interface.mpls = change.mpls.unwrap_or(interface.mpls);
             interface.tcp_mtu = change.tcp_mtu.unwrap_or(interface.tcp_mtu);
         }
+        // What goes by an interface that goes down moves at once: the kernel takes its time over a twin.
+        let goes_down = before.admin_up && change.admin_up == Some(false);
+        if goes_down {
+            self.sync_interface(before.id);
+        }
         if let Err(message) = self.sync_twin(before.id) {
             if let Some(interface) = self.interfaces.get_mut(before.id) {
                 (interface.vrf, interface.mtu) = (before.vrf, before.mtu);
                 (interface.admin_up, interface.mpls) = (before.admin_up, before.mpls);
                 interface.tcp_mtu = before.tcp_mtu;
             }
+            if goes_down {
+                self.sync_interface(before.id);
+            }
             return Err(InterfaceError::Twin { message });
         }
-        self.sync_interface(before.id);
+        if !goes_down {
+            self.sync_interface(before.id);
+        }
         self.tell_interface(Change::Changed, before.id);
         self.interface_view(before.id)
     }

@@ -368,8 +368,13 @@ impl Router {
 
     /// Makes all interfaces on a port follow what it became.
     fn follow_port(&mut self, id: PortId) {
-        let carried: Vec<InterfaceId> = self.interfaces.on_port(id).map(|i| i.id).collect();
-        for interface in carried {
+        let carried: Vec<_> = self.interfaces.on_port(id).cloned().collect();
+        let (up, down): (Vec<_>, Vec<_>) = carried.into_iter().partition(|i| self.is_running(i));
+        // What goes by those that are down moves at once: the kernel takes its time over twins.
+        for interface in &down {
+            self.sync_interface(interface.id);
+        }
+        for interface in up.iter().chain(&down).map(|interface| interface.id) {
             if let Err(message) = self.sync_twin(interface) {
                 tracing::warn!(%message, "a twin does not follow its port");
             }
