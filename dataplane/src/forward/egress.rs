@@ -5,6 +5,7 @@ use dpdk_sys::Mbuf;
 use super::Forwarder;
 use super::batch::{Batch, Facts};
 use super::bridge::Origin;
+use super::eight::WIDTH;
 use super::tx::TxPort;
 use crate::ids::{AdjacencyId, BURST, PortId};
 use crate::snapshot::Snapshot;
@@ -152,7 +153,7 @@ impl Batch {
             sent += eights.0;
             bytes += eights.1;
             let rest = &slots[sent..];
-            let few = &rest[..rest.len().min(8)];
+            let few = &rest[..rest.len().min(WIDTH)];
             let singles = self.load(few, tx, longest, |mbuf, l3| {
                 (l3 == EthernetHeader::LEN) && exchange_link_header::<FAMILY>(mbuf, link)
             });

@@ -113,6 +113,15 @@ impl<'s> Ingress<'s> {
         })
     }
 
+    /// What its plain packets have in common, with who is shown their keys.
+    fn plain<E: Fn(u32)>(&self, expect: E) -> Plain<E> {
+        Plain {
+            mac_bits: self.mac.bits(),
+            facts: self.facts,
+            expect,
+        }
+    }
+
     /// The interface of a tagged frame.
     fn tagged(
         snapshot: &'s Snapshot,
@@ -161,35 +170,13 @@ impl Forwarder {
             now_ticks,
         };
         match (routed, ingress.and_then(|i| i.bridge)) {
-            (Some(ingress), _) => {
-                let (mac_bits, facts) = (ingress.mac.bits(), ingress.facts);
-                match FarRoot::of(&snapshot.arena, view4) {
-                    Some(root) => {
-                        let expect = |key| root.expect(key);
-                        self.take_routed(
-                            arrival,
-                            count,
-                            Plain {
-                                mac_bits,
-                                facts,
-                                expect,
-                            },
-                        );
-                    }
-                    None => {
-                        let expect = |_| {};
-                        self.take_routed(
-                            arrival,
-                            count,
-                            Plain {
-                                mac_bits,
-                                facts,
-                                expect,
-                            },
-                        );
-                    }
+            (Some(ingress), _) => match FarRoot::of(&snapshot.arena, view4) {
+                Some(root) => {
+                    let plain = ingress.plain(|key| root.expect(key));
+                    self.take_routed(arrival, count, plain);
                 }
-            }
+                None => self.take_routed(arrival, count, ingress.plain(|_| {})),
+            },
             (None, Some(bridge)) => {
                 let facts = ingress.map(|i| i.facts).unwrap_or_default();
                 self.take_each(arrival, 0..count, move |batch, slot| {

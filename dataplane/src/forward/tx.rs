@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrayvec::ArrayVec;
 use dpdk_sys::{Mbuf, TxQueue};
 
+use super::eight::WIDTH;
 use super::{Inject, InjectRing};
 use crate::counters::WorkerCounters;
 use crate::drops::DropReason;
@@ -107,7 +108,7 @@ impl TxPort {
 
     /// Adds received packets as [`TxPort::push`] does. False, and none was added, when a place is empty or there is no room.
     #[inline(always)]
-    pub(super) fn push_eight(&mut self, packets: &mut [Option<Mbuf>; 8]) -> bool {
+    pub(super) fn push_eight(&mut self, packets: &mut [Option<Mbuf>; WIDTH]) -> bool {
         Mbuf::move_bulk(packets, &mut self.frames)
     }
 

@@ -8,6 +8,7 @@ use std::arch::x86_64::*;
 use bytemuck::must_cast;
 use dpdk_sys::{Mbuf, RxFields};
 
+use super::WIDTH;
 use crate::forward::Forwarder;
 use crate::forward::batch::{Batch, Facts};
 use crate::forward::input::{Arrival, Plain, trim};
@@ -17,8 +18,6 @@ use crate::wire::ethernet::EthernetHeader;
 use crate::wire::ipv4::Ipv4Header;
 use crate::wire::ipv6::Ipv6Header;
 
-/// How many frames are looked at together.
-pub(super) const WIDTH: usize = 8;
 /// As far as frames are looked at, in bytes: to the end of an IPv6 header.
 const REACH: usize = EthernetHeader::LEN + Ipv6Header::LEN;
 /// Where an IPv6 destination starts in a frame.

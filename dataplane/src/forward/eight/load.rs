@@ -2,7 +2,8 @@
 
 use dpdk_sys::Mbuf;
 
-use super::avx2::{WIDTH, usual_bytes};
+use super::WIDTH;
+use super::avx2::usual_bytes;
 use crate::forward::batch::{Batch, Facts, eight_from};
 use crate::forward::egress::exchange_link_header;
 use crate::forward::tx::TxPort;

@@ -17,6 +17,9 @@ use super::tx::TxPort;
 use crate::wire::Header;
 use crate::wire::ethernet::EthernetHeader;
 
+/// How many packets are taken in or sent together.
+pub(super) const WIDTH: usize = 8;
+
 impl Forwarder {
     /// Takes packets as [`Forwarder::take_routed`] does, as long as there are eight; answers how many that were.
     #[inline(always)]
@@ -27,7 +30,7 @@ impl Forwarder {
         plain: Plain<E>,
     ) -> usize {
         #[cfg(target_arch = "x86_64")]
-        if count >= avx2::WIDTH && avx2::is_possible() {
+        if count >= WIDTH && avx2::is_possible() {
             // SAFETY: the CPU has AVX2.
             return unsafe { self.take_eights_with_avx2(arrival, count, plain) };
         }
@@ -50,7 +53,7 @@ impl Batch {
         link: [u8; EthernetHeader::LEN],
     ) -> (usize, u64) {
         #[cfg(target_arch = "x86_64")]
-        if slots.len() >= avx2::WIDTH && avx2::is_possible() {
+        if slots.len() >= WIDTH && avx2::is_possible() {
             // SAFETY: the CPU has AVX2.
             return unsafe { self.load_eights_with_avx2::<FAMILY>(slots, tx, longest_bytes, link) };
         }

@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "what cannot go on has failed")]
 
-use super::avx2::{WIDTH, is_possible};
+use super::WIDTH;
+use super::avx2::is_possible;
 use crate::forward::InjectRing;
 use crate::forward::batch::{Batch, Facts, Flags};
 use crate::forward::egress::exchange_link_header;
