@@ -368,17 +368,19 @@ impl Router {
 
     /// Makes all interfaces on a port follow what it became.
     fn follow_port(&mut self, id: PortId) {
-        let carried: Vec<_> = self.interfaces.on_port(id).cloned().collect();
-        let (up, down): (Vec<_>, Vec<_>) = carried.into_iter().partition(|i| self.is_running(i));
+        let carried = self.interfaces.on_port(id);
+        let carried: Vec<_> = carried.map(|i| (i.id, self.is_running(i))).collect();
         // What goes by those that are down moves at once: the kernel takes its time over twins.
-        for interface in &down {
-            self.sync_interface(interface.id);
+        for (interface, _) in carried.iter().filter(|(_, runs)| !runs) {
+            self.sync_interface(*interface);
         }
-        for interface in up.iter().chain(&down).map(|interface| interface.id) {
+        for (interface, runs) in carried {
             if let Err(message) = self.sync_twin(interface) {
                 tracing::warn!(%message, "a twin does not follow its port");
             }
-            self.sync_interface(interface);
+            if runs {
+                self.sync_interface(interface);
+            }
             if let Ok(view) = self.interface_view(interface) {
                 self.tell(Happening::interface(Change::Changed, &view));
             }
