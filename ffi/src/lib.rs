@@ -7,6 +7,7 @@
 //! | [`port`], [`queue`] | devices, attached and configured at run time; bursts in and out |
 //! | [`thread`] | threads of our own, registered with DPDK |
 //! | [`clock`], [`log`], [`memory`] | the cycle counter, DPDK's log, the machine's huge pages |
+//! | [`prefetch()`] | asking for a cache line ahead of its use |
 //! | [`fib`] | DPDK's forwarding tables, as an oracle for ours |
 //!
 //! Handles keep what they need alive: a queue its port, a port its pool, all of them DPDK. All
@@ -21,6 +22,7 @@ pub mod mbuf;
 pub mod memory;
 pub mod mempool;
 pub mod port;
+mod prefetch;
 pub mod queue;
 pub mod raw;
 pub mod thread;
@@ -32,5 +34,6 @@ pub use mempool::{MbufSource, Mempool, MempoolError, PoolExhausted};
 pub use port::{
     AttachError, ConfigureError, Link, Port, PortConfig, PortError, PortInfo, PortStats, Queues,
 };
+pub use prefetch::prefetch;
 pub use queue::{RxQueue, TxQueue};
 pub use thread::ThreadRegistration;

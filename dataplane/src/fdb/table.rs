@@ -3,9 +3,10 @@
 use std::hint::select_unpredictable;
 use std::sync::Arc;
 
+use dpdk_sys::prefetch;
+
 use super::slot::{Slot, Word};
 use super::{FdbKey, FdbTarget, Second};
-use crate::fib::prefetch;
 use crate::ids::InterfaceId;
 
 /// Places in one bucket: one cache line of them.

@@ -1,7 +1,7 @@
 //! The FDB against a map, under threads, and, under loom, in every interleaving.
 
 use super::*;
-use crate::ids::{BridgeId, InterfaceId, TunnelId};
+use crate::ids::{BridgeId, InterfaceId};
 use crate::mac::Mac;
 
 fn key(bridge: u16, station: u32) -> FdbKey {
@@ -16,6 +16,7 @@ const fn behind(interface: u32) -> FdbTarget {
 #[cfg(not(loom))]
 mod plain {
     use super::*;
+    use crate::ids::TunnelId;
     use std::collections::HashMap;
     use std::sync::atomic::{AtomicBool, Ordering};
 

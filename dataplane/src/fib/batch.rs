@@ -9,10 +9,10 @@ use super::cell;
 use super::entry::Entry;
 use super::key::Key;
 use super::lookup::{View, default, load};
-use super::prefetch::prefetch;
 #[cfg(target_arch = "x86_64")]
-use super::simd::walk as vector;
+use super::simd::lookup as vector;
 use crate::ids::{BURST, NextHopId};
+use dpdk_sys::prefetch;
 
 /// With how many lanes SIMD is faster than one after the other.
 const WORTHWHILE: usize = 16;
@@ -131,7 +131,19 @@ fn burst<K: Key, const SIMD: bool>(
 ) {
     if !(SIMD && count >= WORTHWHILE && vector(words, views, keys, out, count)) {
         scalar(words, views, keys, out, count);
+        fill_defaults(words, views, keys, out, count);
     }
+}
+
+/// Gives the first `count` lanes that found no route what their default answers.
+#[inline(always)]
+pub(super) fn fill_defaults<K: Key>(
+    words: &Words,
+    views: impl Views,
+    keys: &[K; BURST],
+    out: &mut [NextHopId; BURST],
+    count: usize,
+) {
     if let Some(default) = views.common_default(words) {
         // Without a branch for each, so that it is done many at a time.
         for out in out.iter_mut().take(count) {

@@ -38,7 +38,8 @@ fn load(words: &Words, at: u32, field: u32) -> u32 {
 #[inline(always)]
 pub(super) fn answer<K: Key>(words: &Words, at: u32, key: K) -> u32 {
     let route = K::from_words(|i| load(words, at, i));
-    let field = if key.agrees(route, load(words, at, SHIFT)) {
+    let mask = K::mask(load(words, at, SHIFT));
+    let field = if key.agrees(route, mask) {
         ROUTE_VALUE
     } else {
         FALLBACK
@@ -55,11 +56,11 @@ pub(super) fn answers<K: Key, const N: usize>(
     out: &mut [NextHopId; N],
 ) {
     let route = K::from_words(|i| load(words, at, i));
-    let shift = load(words, at, SHIFT);
+    let mask = K::mask(load(words, at, SHIFT));
     let value = NextHopId::new(load(words, at, ROUTE_VALUE));
     let fallback = NextHopId::new(load(words, at, FALLBACK));
     for (out, key) in out.iter_mut().zip(keys) {
-        *out = if key.agrees(route, shift) {
+        *out = if key.agrees(route, mask) {
             value
         } else {
             fallback

@@ -2,9 +2,10 @@
 
 use std::sync::atomic::AtomicU32;
 
+use dpdk_sys::prefetch;
+
 use super::arena::Arena;
 use super::lookup::View;
-use super::prefetch::prefetch;
 
 /// The bits of an address that the largest root decides.
 const STRIDE: u32 = 24;

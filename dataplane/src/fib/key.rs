@@ -3,6 +3,7 @@
 use ipnet::{Ipv4Net, Ipv6Net};
 use std::fmt::Debug;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::ops::{BitAnd, BitXor};
 
 mod sealed {
     pub trait Sealed {}
@@ -11,7 +12,17 @@ mod sealed {
 }
 
 /// An address as a number: its most significant bit is the first bit on the wire.
-pub trait Key: sealed::Sealed + Copy + Ord + Debug + Send + Sync + 'static {
+pub trait Key:
+    sealed::Sealed
+    + BitAnd<Output = Self>
+    + BitXor<Output = Self>
+    + Copy
+    + Ord
+    + Debug
+    + Send
+    + Sync
+    + 'static
+{
     /// The width of an address in bits.
     const BITS: u32;
     /// How many bits the root of a large table decides.
@@ -35,14 +46,24 @@ pub trait Key: sealed::Sealed + Copy + Ord + Debug + Send + Sync + 'static {
     fn from_top(top: u32) -> Self;
     /// The key with its eight bits from bit `at` on replaced by `byte`.
     fn with_byte(self, at: u32, byte: u32) -> Self;
-    /// The key with only its first `len` bits (at least 1) kept.
-    fn truncate(self, len: u32) -> Self;
-    /// Whether this and `other` agree when their last `shift` bits are left out.
-    fn agrees(self, other: Self, shift: u32) -> bool;
+    /// The bits that count where the last `shift`, fewer than all, are left out.
+    fn mask(shift: u32) -> Self;
     /// The address as four words, the first 32 bits first. IPv4 uses the first word only.
     fn to_words(self) -> [u32; 4];
     /// The address whose words `word(0)` to `word(3)` gives; the inverse of [`Key::to_words`].
     fn from_words(word: impl Fn(u32) -> u32) -> Self;
+
+    /// The key with only its first `len` bits (at least 1) kept.
+    fn truncate(self, len: u32) -> Self {
+        debug_assert!(len > 0);
+        self & Self::mask(Self::BITS - len)
+    }
+
+    /// Whether this and `other` agree in the bits of `mask`.
+    #[inline(always)]
+    fn agrees(self, other: Self, mask: Self) -> bool {
+        (self ^ other) & mask == Self::from_top(0)
+    }
 }
 
 impl Key for u32 {
@@ -77,6 +98,7 @@ impl Key for u32 {
         self.wrapping_shl(at) >> 24
     }
 
+    #[inline(always)]
     fn from_top(top: u32) -> Self {
         top
     }
@@ -86,13 +108,9 @@ impl Key for u32 {
         self & !(0xff << shift) | byte << shift
     }
 
-    fn truncate(self, len: u32) -> Self {
-        self & Self::MAX << (Self::BITS - len)
-    }
-
     #[inline(always)]
-    fn agrees(self, other: Self, shift: u32) -> bool {
-        (self ^ other).wrapping_shr(shift) == 0
+    fn mask(shift: u32) -> Self {
+        Self::MAX.wrapping_shl(shift)
     }
 
     fn to_words(self) -> [u32; 4] {
@@ -145,6 +163,7 @@ impl Key for u128 {
         (half.wrapping_shl(at) >> 56) as u32
     }
 
+    #[inline(always)]
     fn from_top(top: u32) -> Self {
         Self::from(top) << 96
     }
@@ -154,13 +173,9 @@ impl Key for u128 {
         self & !(0xff << shift) | Self::from(byte) << shift
     }
 
-    fn truncate(self, len: u32) -> Self {
-        self & Self::MAX << (Self::BITS - len)
-    }
-
     #[inline(always)]
-    fn agrees(self, other: Self, shift: u32) -> bool {
-        (self ^ other).wrapping_shr(shift) == 0
+    fn mask(shift: u32) -> Self {
+        Self::MAX.wrapping_shl(shift)
     }
 
     fn to_words(self) -> [u32; 4] {

@@ -34,7 +34,6 @@ mod far;
 mod key;
 mod lookup;
 mod pool;
-mod prefetch;
 mod resize;
 mod ruin;
 #[cfg(target_arch = "x86_64")]
@@ -52,6 +51,5 @@ pub use error::{ArenaError, FibError};
 pub(crate) use far::FarRoot;
 pub use key::Key;
 pub use lookup::{TrieReader, View};
-pub(crate) use prefetch::prefetch;
 pub use ruin::Ruin;
 pub use trie::Trie;

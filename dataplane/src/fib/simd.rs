@@ -1,12 +1,12 @@
 //! A burst with AVX2: eight lanes go down the trie in one register, with gathers for the entries.
 
 use super::arena::Words;
-use super::batch::Views;
+use super::batch::{Views, fill_defaults};
 use super::cell;
 use super::entry::Entry;
 use super::key::Key;
-use super::prefetch::prefetch;
 use crate::ids::{BURST, NextHopId};
+use dpdk_sys::prefetch;
 use std::arch::asm;
 use std::arch::x86_64::*;
 
@@ -14,10 +14,9 @@ use std::arch::x86_64::*;
 const WIDTH: usize = 8;
 const REGISTERS: usize = BURST / WIDTH;
 
-/// Walks the first `count` keys of a burst down their tries: `out` holds what [`walk`](super::lookup) gives for each, and
-/// anything beyond them. Does nothing and says so if the CPU has no AVX2.
+/// Looks the first `count` keys of a burst up in their tries: `out` holds the next hop of each, and anything beyond them. Does nothing and says so if the CPU has no AVX2.
 #[inline(always)]
-pub(super) fn walk<K: Key>(
+pub(super) fn lookup<K: Key>(
     words: &Words,
     views: impl Views,
     keys: &[K; BURST],
@@ -77,6 +76,7 @@ fn avx2<K: Key>(
         }
     }
     cells(words, keys, out, &entries, count);
+    fill_defaults(words, views, keys, out, count);
 }
 
 /// Puts the answers of cells in their entries' place.
@@ -89,19 +89,25 @@ fn cells<K: Key>(
     entries: &[__m256i; REGISTERS],
     count: usize,
 ) {
-    let first = Entry::from_bits(out[0].get());
-    let same = _mm256_set1_epi32(first.bits().cast_signed());
-    let (mut cells, mut others) = (0_u64, 0_u64);
+    let wanted = out.get(..count).unwrap_or_default();
+    if let [first, .., last] = wanted {
+        let cell = Entry::from_bits(first.get());
+        // Where not even the last one is the same, none of the others is looked at.
+        if cell.is_cell()
+            && first == last
+            && wanted
+                .iter()
+                .fold(true, |same, other| same & (other == first))
+        {
+            return cell::answers(words, cell.target(), keys, out);
+        }
+    }
+    let mut cells = 0;
     for (i, entries) in entries.iter().enumerate() {
-        let equal = _mm256_cmpeq_epi32(*entries, same);
         // A cell is an entry with its sign bit set.
         cells |= u64::from(signs(*entries)) << (i * WIDTH);
-        others |= u64::from(!signs(equal)) << (i * WIDTH);
     }
     let wanted = u64::MAX.unbounded_shr((BURST - count.min(BURST)) as u32);
-    if first.is_cell() && others & wanted == 0 {
-        return cell::answers(words, first.target(), keys, out);
-    }
     if K::BITS == 32 {
         return short_cells(words, keys, out, entries, cells & wanted);
     }

@@ -2,13 +2,12 @@
 //! leads to the neighbour is followed once for packets of different tunnels that go there one after the other.
 
 use arrayvec::ArrayVec;
-use dpdk_sys::Mbuf;
+use dpdk_sys::{Mbuf, prefetch};
 
 use super::Forwarder;
 use super::batch::Batch;
 use super::encap::{count_inner, underlay};
 use crate::counters::WorkerCounters;
-use crate::fib::prefetch;
 use crate::ids::{AdjacencyId, BURST, InterfaceId, TunnelId};
 use crate::snapshot::Snapshot;
 use crate::snapshot::nexthop::{Adjacency, AdjacencyState, NextHop};
