@@ -29,7 +29,9 @@ pub mod thread;
 
 pub use eal::{Eal, EalError};
 pub use error::Errno;
-pub use mbuf::{Mbuf, RxFields};
+#[cfg(target_arch = "x86_64")]
+pub use mbuf::Eight;
+pub use mbuf::Mbuf;
 pub use mempool::{MbufSource, Mempool, MempoolError, PoolExhausted};
 pub use port::{
     AttachError, ConfigureError, Link, Port, PortConfig, PortError, PortInfo, PortStats, Queues,

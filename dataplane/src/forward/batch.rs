@@ -3,6 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 use dpdk_sys::Mbuf;
 
+use super::aged::Aged;
 use super::bridge;
 use super::decap::Inbound;
 use super::encap::Outbound;
@@ -10,11 +11,13 @@ use crate::fib::{Arena, Key, View, lookup_lane};
 use crate::ids::{BURST, InterfaceId, NextHopId, VrfId};
 use crate::wire::Header;
 use crate::wire::ethernet::EthernetHeader;
+use crate::wire::ipv4::Ipv4Header;
+use crate::wire::ipv6::Ipv6Header;
 
 /// What is unusual about a packet. Most have none of it, which is one compare.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Pod, Zeroable)]
 #[repr(transparent)]
-pub(super) struct Flags(u32);
+pub(super) struct Flags(u8);
 
 impl Flags {
     /// The frame was addressed to a group.
@@ -23,6 +26,13 @@ impl Flags {
     pub(super) const LINK_SCOPE: Self = Self(2);
     /// The IPv4 header has options that want a router's look.
     pub(super) const OPTIONS: Self = Self(4);
+    /// TTL or hop limit have run out: no router sends it on.
+    pub(super) const EXPIRED: Self = Self(8);
+
+    /// As it lies in memory.
+    pub(super) const fn bits(self) -> u8 {
+        self.0
+    }
 
     /// Whether there is nothing unusual.
     #[inline(always)]
@@ -55,10 +65,26 @@ pub(super) struct Facts {
     pub(super) ip_bytes: u16,
     /// Where the network header starts in the frame.
     pub(super) l3_offset: u8,
-    /// TTL or hop limit as received.
-    pub(super) ttl: u8,
     /// What is unusual about it.
     pub(super) flags: Flags,
+    /// Its lifetime once it is sent on.
+    pub(super) aged: Aged,
+}
+
+impl Facts {
+    /// Notes the lifetime of an IPv4 packet.
+    #[inline(always)]
+    pub(super) fn live_as_ipv4(&mut self, header: &Ipv4Header) {
+        self.aged = Aged::ipv4(header);
+        self.flags.set(Flags::EXPIRED, header.ttl() <= 1);
+    }
+
+    /// Notes the lifetime of an IPv6 packet.
+    #[inline(always)]
+    pub(super) fn live_as_ipv6(&mut self, header: &Ipv6Header) {
+        self.aged = Aged::ipv6(header);
+        self.flags.set(Flags::EXPIRED, header.hop_limit() <= 1);
+    }
 }
 
 /// A slot and the seven behind it.
@@ -69,11 +95,24 @@ pub(super) const fn eight_from(slot: u8) -> [u8; 8] {
     first.wrapping_add(0x0706_0504_0302_0100).to_le_bytes()
 }
 
+/// Slots of packets, in order of arrival.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Slots {
+    len: usize,
+    slots: [u8; BURST],
+}
+
+impl Slots {
+    #[inline(always)]
+    pub(super) fn as_slice(&self) -> &[u8] {
+        &self.slots[..self.len.min(BURST)]
+    }
+}
+
 /// Packets of one family, in order of arrival, and what their lookup gave.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Found {
-    len: usize,
-    slots: [u8; BURST],
+    slots: Slots,
     next_hops: [NextHopId; BURST],
 }
 
@@ -81,15 +120,38 @@ impl Found {
     /// The slots.
     #[inline(always)]
     pub(super) fn slots(&self) -> &[u8] {
-        &self.slots[..self.len.min(BURST)]
+        self.slots.as_slice()
+    }
+
+    /// Whether there are none.
+    #[inline(always)]
+    pub(super) const fn is_empty(&self) -> bool {
+        self.slots.len == 0
+    }
+
+    /// Hands over the slots, and empties it.
+    #[inline(always)]
+    pub(super) fn take_slots(&mut self) -> Slots {
+        let slots = self.slots;
+        self.slots.len = 0;
+        slots
+    }
+
+    /// Hands over everything, and empties it.
+    #[inline]
+    pub(super) fn take(&mut self) -> Self {
+        let found = *self;
+        self.slots.len = 0;
+        found
     }
 
     /// The next hop of all, if it is one.
     #[inline(always)]
     pub(super) fn common(&self) -> Option<NextHopId> {
-        let (first, others) = self.next_hops[..self.len.min(BURST)].split_first()?;
-        // Without a branch for each, so that it is done many at a time.
-        let same = others
+        let next_hops = &self.next_hops[..self.slots.len.min(BURST)];
+        let first = next_hops.first()?;
+        // Without a branch for each, and with the first, so that it is done many at a time.
+        let same = next_hops
             .iter()
             .fold(true, |same, other| same & (other == first));
         same.then_some(*first)
@@ -118,8 +180,10 @@ impl<K: Key + Default> Default for Lane<K> {
     fn default() -> Self {
         Self {
             found: Found {
-                len: 0,
-                slots: [0; BURST],
+                slots: Slots {
+                    len: 0,
+                    slots: [0; BURST],
+                },
                 next_hops: [NextHopId::NO_ROUTE; BURST],
             },
             keys: [K::default(); BURST],
@@ -134,7 +198,7 @@ impl<K: Key> Lane<K> {
     /// Empties it, for packets that are looked up in this trie.
     #[inline]
     pub(super) fn start(&mut self, view: View) {
-        self.found.len = 0;
+        self.found.slots.len = 0;
         self.mixed = false;
         self.view = view;
     }
@@ -144,25 +208,25 @@ impl<K: Key> Lane<K> {
     #[inline(always)]
     pub(super) fn push(&mut self, slot: usize, key: K) {
         // A burst never holds more packets than a lane has places.
-        let place = self.found.len % BURST;
+        let place = self.found.slots.len % BURST;
         self.keys[place] = key;
-        self.found.slots[place] = slot as u8;
-        self.found.len = place + 1;
+        self.found.slots.slots[place] = slot as u8;
+        self.found.slots.len = place + 1;
     }
 
     /// The keys of the next eight places, if so many are free: what is written there counts from [`Lane::push_eight`] on.
     #[inline(always)]
     pub(super) fn next_eight(&mut self) -> Option<&mut [K; 8]> {
-        self.keys.get_mut(self.found.len..)?.first_chunk_mut()
+        self.keys.get_mut(self.found.slots.len..)?.first_chunk_mut()
     }
 
     /// Adds eight packets, at `slot` and behind it, with the keys of [`Lane::next_eight`].
     #[inline(always)]
     pub(super) fn push_eight(&mut self, slot: usize) {
-        let places = self.found.slots.get_mut(self.found.len..);
+        let places = self.found.slots.slots.get_mut(self.found.slots.len..);
         if let Some(places) = places.and_then(|places| places.first_chunk_mut()) {
             *places = eight_from(slot as u8);
-            self.found.len += places.len();
+            self.found.slots.len += places.len();
         }
     }
 
@@ -173,14 +237,14 @@ impl<K: Key> Lane<K> {
             self.views.fill(self.view);
         }
         self.push(slot, key);
-        self.views[self.found.len - 1] = view;
+        self.views[self.found.slots.len - 1] = view;
     }
 
     /// Adds the packet at `slot` in a later round of its burst, to be looked up in any trie: the first
     /// one's is then the lane's.
     #[inline]
     pub(super) fn push_later(&mut self, slot: usize, key: K, view: View) {
-        if self.found.len == 0 {
+        if self.found.slots.len == 0 {
             self.start(view);
         }
         if !self.mixed && view.is_of_trie(self.view) {
@@ -192,8 +256,8 @@ impl<K: Key> Lane<K> {
     /// Looks all of it up.
     #[inline]
     pub(super) fn lookup(&mut self, arena: &Arena) {
-        let Found { len, next_hops, .. } = &mut self.found;
-        match (*len, self.mixed) {
+        let Found { slots, next_hops } = &mut self.found;
+        match (slots.len, self.mixed) {
             (0, _) => {}
             (len, false) => lookup_lane(arena, self.view, &self.keys, next_hops, len),
             (len, true) => lookup_lane(arena, &self.views[..], &self.keys, next_hops, len),
@@ -210,14 +274,6 @@ impl<K: Key> Lane<K> {
     /// What was looked up.
     pub(super) const fn found(&self) -> &Found {
         &self.found
-    }
-
-    /// Hands over what was looked up. The lane is empty then.
-    #[inline]
-    pub(super) fn take(&mut self) -> Found {
-        let found = self.found;
-        self.found.len = 0;
-        found
     }
 }
 
@@ -239,6 +295,16 @@ pub(super) struct Batch {
 }
 
 impl Batch {
+    /// What was looked up of a family.
+    #[inline(always)]
+    pub(super) fn found_mut<const FAMILY: u8>(&mut self) -> &mut Found {
+        if FAMILY == 4 {
+            &mut self.ipv4.found
+        } else {
+            &mut self.ipv6.found
+        }
+    }
+
     /// Whether nothing waits for another round.
     #[inline]
     pub(super) fn is_done(&self) -> bool {

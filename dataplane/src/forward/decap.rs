@@ -21,6 +21,8 @@ use crate::tunnel::decap::{self, Carried, Taken};
 use crate::tunnel::leave::{Marks, mark_frame, mark_packet};
 use crate::wire::Header;
 use crate::wire::ethernet::{EtherType, EthernetHeader};
+use crate::wire::ipv4::Ipv4Header;
+use crate::wire::ipv6::Ipv6Header;
 
 /// The packets of a burst that wait to be taken out of what they came in, by slot.
 pub(super) type Inbound = ArrayVec<(u8, Wrapping), BURST>;
@@ -287,10 +289,11 @@ impl Forwarder {
         }
         if !marks.are_none() {
             let packet = mbuf.data_mut().get_mut(EthernetHeader::LEN..);
-            match mark_packet(packet.unwrap_or_default(), marks) {
-                Ok(ttl) => facts.ttl = ttl,
-                Err(_) => return self.drop_packet(slot, DropReason::TunnelEcn),
+            let packet = packet.unwrap_or_default();
+            if mark_packet(packet, marks).is_err() {
+                return self.drop_packet(slot, DropReason::TunnelEcn);
             }
+            live_on(packet, facts);
         }
         match (verdict, onward) {
             (Verdict::Ipv4(key), Onward::Lookup) => {
@@ -338,6 +341,17 @@ fn came_by(snapshot: &Snapshot, id: InterfaceId) -> Result<&Interface, DropReaso
         Ok(interface)
     } else {
         Err(DropReason::InterfaceDown)
+    }
+}
+
+/// Notes the lifetime of an IP packet that was marked.
+fn live_on(packet: &[u8], facts: &mut Facts) {
+    if packet.first().is_some_and(|first| first >> 4 == 4) {
+        if let Some((header, _)) = Ipv4Header::split(packet) {
+            facts.live_as_ipv4(header);
+        }
+    } else if let Some((header, _)) = Ipv6Header::split(packet) {
+        facts.live_as_ipv6(header);
     }
 }
 

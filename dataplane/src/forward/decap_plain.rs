@@ -101,7 +101,8 @@ impl<'s> Door<'s> {
 /// A plain IP packet out of a tunnel.
 struct Plain {
     key: Key,
-    ttl: u8,
+    /// Of these its lifetime is known.
+    facts: Facts,
     ecn: u8,
 }
 
@@ -119,18 +120,22 @@ impl Plain {
             EtherType::IPV4 => {
                 let (header, _) = Ipv4Header::split(packet)?;
                 let exact = usize::from(header.total_length()) == packet.len();
+                let mut facts = Facts::default();
+                facts.live_as_ipv4(header);
                 (ipv4::is_plain(header, packet.len()) & exact).then(|| Self {
                     key: Key::Ipv4(header.destination().to_bits()),
-                    ttl: header.ttl(),
+                    facts,
                     ecn: header.traffic_class() & ECN_BITS,
                 })
             }
             EtherType::IPV6 => {
                 let (header, payload) = Ipv6Header::split(packet)?;
                 let exact = usize::from(header.payload_length()) == payload.len();
+                let mut facts = Facts::default();
+                facts.live_as_ipv6(header);
                 (ipv6::is_plain(header, packet.len()) & exact).then(|| Self {
                     key: Key::Ipv6(header.destination().to_bits()),
-                    ttl: header.hop_limit(),
+                    facts,
                     ecn: header.traffic_class() & ECN_BITS,
                 })
             }
@@ -217,8 +222,7 @@ impl Forwarder {
             vrf: route.vrf,
             ip_bytes: packet_bytes as u16,
             l3_offset: EthernetHeader::LEN as u8,
-            ttl: plain.ttl,
-            ..Facts::default()
+            ..plain.facts
         };
         let bytes = (EthernetHeader::LEN + packet_bytes) as u64;
         self.counters.interface(route.interface).rx.add(1, bytes);

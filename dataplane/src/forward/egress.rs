@@ -3,6 +3,7 @@
 use dpdk_sys::Mbuf;
 
 use super::Forwarder;
+use super::aged::Aged;
 use super::batch::{Batch, Facts};
 use super::bridge::Origin;
 use super::eight::WIDTH;
@@ -12,8 +13,6 @@ use crate::snapshot::Snapshot;
 use crate::snapshot::nexthop::{Adjacency, AdjacencyState};
 use crate::wire::Header;
 use crate::wire::ethernet::{EtherType, EthernetHeader};
-use crate::wire::ipv4::Ipv4Header;
-use crate::wire::ipv6::Ipv6Header;
 
 impl Forwarder {
     /// Rewrites the packets at `slots` for an adjacency and puts them into its port's transmit buffer. Returns how many there
@@ -37,7 +36,7 @@ impl Forwarder {
         let tx: &mut TxPort = tx;
         tx.make_room(slots.len(), &self.counters);
         let batch = &mut *self.batch;
-        let (mut sent, mut bytes) = match plain_link::<FAMILY>(adjacency) {
+        let (mut sent, mut bytes) = match PlainLink::of::<FAMILY>(adjacency) {
             Some(link) => batch.load_plain::<FAMILY>(slots, tx, adjacency.mtu_bytes, link),
             None => (0, 0),
         };
@@ -74,12 +73,11 @@ impl Forwarder {
         let facts = self.batch.facts[slot];
         let clear = (adjacency.state == AdjacencyState::Resolved)
             & (facts.ip_bytes <= adjacency.mtu_bytes)
-            & (facts.ttl > 1)
             & facts.flags.is_empty();
         let Some(mbuf) = self.batch.packets[slot].as_mut().filter(|_| clear) else {
             return false;
         };
-        if !replace_link_header::<FAMILY>(mbuf, facts.l3_offset.into(), adjacency) {
+        if !replace_link_header::<FAMILY>(mbuf, &facts, adjacency) {
             return false;
         }
         let bytes = mbuf.len() as u64;
@@ -100,8 +98,8 @@ impl Forwarder {
 }
 
 impl Batch {
-    /// Moves the packets at `slots` into a transmit buffer with room for them, with `rewrite`, which is told where the network
-    /// header starts. Ends before the first with anything unusual, longer than `longest` bytes, or that `rewrite` refuses. Returns
+    /// Moves the packets at `slots` into a transmit buffer with room for them, with `rewrite`, which is told the
+    /// facts. Ends before the first with anything unusual, longer than `longest` bytes, or that `rewrite` refuses. Returns
     /// how many were moved, and the bytes of their IP packets.
     #[inline(always)]
     pub(super) fn load(
@@ -109,30 +107,25 @@ impl Batch {
         slots: &[u8],
         tx: &mut TxPort,
         longest: u16,
-        rewrite: impl Fn(&mut Mbuf, usize) -> bool,
+        rewrite: impl Fn(&mut Mbuf, &Facts) -> bool,
     ) -> (usize, u64) {
         let (mut sent, mut bytes) = (0, 0);
         for slot in slots {
             let slot = usize::from(*slot) % BURST;
-            let facts = &self.facts[slot];
-            let Facts {
-                ip_bytes,
-                l3_offset,
-                ..
-            } = *facts;
-            if !((ip_bytes <= longest) & facts.flags.is_empty()) {
+            let facts = self.facts[slot];
+            if !((facts.ip_bytes <= longest) & facts.flags.is_empty()) {
                 break;
             }
             let Some(mut mbuf) = self.packets[slot].take() else {
                 break;
             };
-            if !rewrite(&mut mbuf, l3_offset.into()) {
+            if !rewrite(&mut mbuf, &facts) {
                 // What cannot be sent stays where it was.
                 self.packets[slot] = Some(mbuf);
                 break;
             }
             tx.push(mbuf);
-            bytes += u64::from(ip_bytes);
+            bytes += u64::from(facts.ip_bytes);
             sent += 1;
         }
         (sent, bytes)
@@ -145,7 +138,7 @@ impl Batch {
         slots: &[u8],
         tx: &mut TxPort,
         longest: u16,
-        link: [u8; EthernetHeader::LEN],
+        link: PlainLink,
     ) -> (usize, u64) {
         let (mut sent, mut bytes) = (0, 0);
         loop {
@@ -154,8 +147,9 @@ impl Batch {
             bytes += eights.1;
             let rest = &slots[sent..];
             let few = &rest[..rest.len().min(WIDTH)];
-            let singles = self.load(few, tx, longest, |mbuf, l3| {
-                (l3 == EthernetHeader::LEN) && exchange_link_header::<FAMILY>(mbuf, link)
+            let singles = self.load(few, tx, longest, |mbuf, facts| {
+                (usize::from(facts.l3_offset) == EthernetHeader::LEN)
+                    && exchange_link_header::<FAMILY>(mbuf.data_mut(), facts.aged, link)
             });
             sent += singles.0;
             bytes += singles.1;
@@ -173,47 +167,67 @@ impl Batch {
         tx: &mut TxPort,
         adjacency: &Adjacency,
     ) -> (usize, u64) {
-        self.load(slots, tx, adjacency.mtu_bytes, |mbuf, l3| {
-            replace_link_header::<FAMILY>(mbuf, l3, adjacency)
+        self.load(slots, tx, adjacency.mtu_bytes, |mbuf, facts| {
+            replace_link_header::<FAMILY>(mbuf, facts, adjacency)
         })
     }
 }
 
-/// The whole link header of an adjacency, if it has no tag.
-#[inline(always)]
-fn plain_link<const FAMILY: u8>(adjacency: &Adjacency) -> Option<[u8; EthernetHeader::LEN]> {
-    let [a, b, c, d, e, f, g, h, i, j, k, l, ..] = adjacency.header;
-    let [m, n] = ethertype::<FAMILY>();
-    let is_plain = usize::from(adjacency.header_len) == EthernetHeader::LEN;
-    is_plain.then_some([a, b, c, d, e, f, g, h, i, j, k, l, m, n])
+/// A link header without a tag, as its first and its last eight octets: so it stays in two registers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PlainLink {
+    front: u64,
+    back: u64,
 }
 
-/// Ages the packet, and puts a link header without a tag in the place of another. False, and nothing was done, when it may not be
-/// sent.
+impl PlainLink {
+    /// That of an adjacency, if it has no tag.
+    #[inline(always)]
+    pub(super) fn of<const FAMILY: u8>(adjacency: &Adjacency) -> Option<Self> {
+        let (link, _) = adjacency.header.split_first_chunk()?;
+        let Self { front, back } = Self::new(link);
+        let ethertype = u16::from_le_bytes(ethertype::<FAMILY>());
+        let back = back & 0x0000_ffff_ffff_ffff | u64::from(ethertype) << 48;
+        (usize::from(adjacency.header_len) == EthernetHeader::LEN).then_some(Self { front, back })
+    }
+
+    #[inline(always)]
+    pub(super) fn new(link: &[u8; EthernetHeader::LEN]) -> Self {
+        let word =
+            |octets: Option<&[u8; 8]>| octets.map_or(0, |octets| u64::from_le_bytes(*octets));
+        Self {
+            front: word(link.first_chunk()),
+            back: word(link.last_chunk()),
+        }
+    }
+
+    #[inline(always)]
+    fn write(self, link: &mut [u8; EthernetHeader::LEN]) {
+        if let Some(front) = link.first_chunk_mut() {
+            *front = self.front.to_le_bytes();
+        }
+        if let Some(back) = link.last_chunk_mut() {
+            *back = self.back.to_le_bytes();
+        }
+    }
+}
+
+/// Ages the packet, and puts a link header without a tag in the place of another. False, and nothing was done, when it is too
+/// short.
 #[inline(always)]
 pub(super) fn exchange_link_header<const FAMILY: u8>(
-    mbuf: &mut Mbuf,
-    link: [u8; EthernetHeader::LEN],
+    frame: &mut [u8],
+    aged: Aged,
+    link: PlainLink,
 ) -> bool {
-    let parts = mbuf.data_mut().split_first_chunk_mut();
+    let parts = frame.split_first_chunk_mut();
     parts.is_some_and(|(old, packet)| {
-        let is_aged = age::<FAMILY>(packet);
+        let is_aged = aged.write::<FAMILY>(packet);
         if is_aged {
-            *old = link;
+            link.write(old);
         }
         is_aged
     })
-}
-
-/// Takes one from the TTL or hop limit; in IPv4 the checksum follows (RFC 1624). False when it ran
-/// out.
-#[inline(always)]
-fn age<const FAMILY: u8>(packet: &mut [u8]) -> bool {
-    if FAMILY == 4 {
-        Ipv4Header::split_mut(packet).is_some_and(|(header, _)| header.decrement_ttl())
-    } else {
-        Ipv6Header::split_mut(packet).is_some_and(|(header, _)| header.decrement_hop_limit())
-    }
 }
 
 #[inline(always)]
@@ -227,16 +241,18 @@ const fn ethertype<const FAMILY: u8>() -> [u8; 2] {
 }
 
 /// Ages the packet, and puts a link header of another length than the old one, or a tagged one, in front. False, and nothing was
-/// done, when it may not be sent or there is no room.
+/// done, when it is too short or there is no room.
 #[inline(never)]
 fn replace_link_header<const FAMILY: u8>(
     mbuf: &mut Mbuf,
-    l3: usize,
+    facts: &Facts,
     adjacency: &Adjacency,
 ) -> bool {
+    let l3 = usize::from(facts.l3_offset);
     let new = usize::from(adjacency.header_len).min(adjacency.header.len());
     let has_room = mbuf.headroom() + l3 >= new;
-    if !has_room || !mbuf.data_mut().get_mut(l3..).is_some_and(age::<FAMILY>) {
+    let packet = mbuf.data_mut().get_mut(l3..);
+    if !has_room || !packet.is_some_and(|packet| facts.aged.write::<FAMILY>(packet)) {
         return false;
     }
     let fits = if new > l3 {

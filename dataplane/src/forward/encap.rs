@@ -245,7 +245,7 @@ fn obstacle(
     is_ipv6: bool,
 ) -> Option<(PuntReason, PuntClass)> {
     let mtu = payload_mtu(tunnel, is_ipv6);
-    let reason = if facts.ttl <= 1 {
+    let reason = if facts.flags.has(Flags::EXPIRED) {
         PuntReason::TtlExpired
     } else if facts.flags.has(Flags::LINK_SCOPE) {
         PuntReason::BeyondScope

@@ -376,39 +376,34 @@ impl Batch {
         if !(ours & mbuf.is_contiguous() & mbuf.vlan_stripped().is_none()) {
             return None;
         }
-        let (ip_bytes, ttl) = match link.ethertype() {
+        let mut facts = plain.facts;
+        match link.ethertype() {
             EtherType::IPV4 => {
                 let (header, _) = Ipv4Header::split(packet)?;
                 if !ipv4::is_plain(header, packet.len()) {
                     return None;
                 }
-                let found = (header.total_length(), header.ttl());
+                facts.ip_bytes = header.total_length();
+                facts.live_as_ipv4(header);
                 let key = header.destination().to_bits();
                 (plain.expect)(key);
                 self.ipv4.push(slot, key);
-                found
             }
             EtherType::IPV6 => {
                 let (header, _) = Ipv6Header::split(packet)?;
                 if !ipv6::is_plain(header, packet.len()) {
                     return None;
                 }
-                let ip_bytes = Ipv6Header::LEN as u16 + header.payload_length();
-                let found = (ip_bytes, header.hop_limit());
+                facts.ip_bytes = Ipv6Header::LEN as u16 + header.payload_length();
+                facts.live_as_ipv6(header);
                 let key = header.destination().to_bits();
                 self.ipv6.push(slot, key);
-                found
             }
             _ => return None,
-        };
+        }
         let frame_bytes = EthernetHeader::LEN + packet.len();
-        let facts = Facts {
-            ip_bytes,
-            ttl,
-            ..plain.facts
-        };
         self.facts[slot] = facts;
-        if packet.len() > usize::from(ip_bytes) {
+        if packet.len() > usize::from(facts.ip_bytes) {
             trim(mbuf, &facts);
         }
         Some(frame_bytes)

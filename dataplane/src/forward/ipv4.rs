@@ -50,7 +50,7 @@ pub(super) fn validate(mbuf: &mut Mbuf, facts: &mut Facts) -> Verdict {
     }
     let (source, destination) = (header.source(), header.destination());
     facts.ip_bytes = total_bytes;
-    facts.ttl = header.ttl();
+    facts.live_as_ipv4(header);
     trim(mbuf, facts);
     if ipv4_source_is_martian(source) && !asks_for_an_address(source, destination) {
         return Verdict::Drop(DropReason::Ipv4SourceMartian);

@@ -53,7 +53,7 @@ pub(super) fn validate(mbuf: &mut Mbuf, facts: &mut Facts, link_local: &[u128]) 
     };
     let (source, destination) = (header.source(), header.destination());
     facts.ip_bytes = ip_bytes;
-    facts.ttl = header.hop_limit();
+    facts.live_as_ipv6(header);
     trim(mbuf, facts);
     if is_global(source) && is_global(destination) {
         return Verdict::Ipv6(destination.to_bits());

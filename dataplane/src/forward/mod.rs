@@ -14,6 +14,7 @@
 //! stands in the [`batch::Batch`] beside the packets. Nothing here allocates, locks, logs or makes a
 //! system call, and the only calls through FFI are one per burst and port.
 
+mod aged;
 mod batch;
 mod bridge;
 mod clamp;

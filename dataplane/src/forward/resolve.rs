@@ -1,6 +1,6 @@
 //! Second and third stage: from destination to next hop, and from next hop to adjacency.
 
-use super::batch::{Flags, Found};
+use super::batch::Flags;
 use super::decap::Wrapping;
 use super::{Forwarder, MAX_LEAKS, local};
 use crate::drops::DropReason;
@@ -34,22 +34,21 @@ impl Forwarder {
 
     /// Follows the next hops of both lanes to adjacencies, and sends. The lanes are empty then.
     pub(super) fn resolve(&mut self, snapshot: &Snapshot, now_ticks: u64) {
-        let (ipv4, ipv6) = (self.batch.ipv4.take(), self.batch.ipv6.take());
-        self.resolve_lane::<4>(snapshot, &ipv4, now_ticks);
-        self.resolve_lane::<6>(snapshot, &ipv6, now_ticks);
+        self.resolve_lane::<4>(snapshot, now_ticks);
+        self.resolve_lane::<6>(snapshot, now_ticks);
     }
 
     /// Often all packets of a burst go to one neighbour: then what leads there is followed once.
     #[inline(always)]
-    fn resolve_lane<const FAMILY: u8>(
-        &mut self,
-        snapshot: &Snapshot,
-        found: &Found,
-        now_ticks: u64,
-    ) {
+    fn resolve_lane<const FAMILY: u8>(&mut self, snapshot: &Snapshot, now_ticks: u64) {
+        let found = self.batch.found_mut::<FAMILY>();
+        if found.is_empty() {
+            return;
+        }
         let common = found.common().map(|id| (id, snapshot.next_hop(id)));
         if let Some((id, NextHop::Adjacency(adjacency))) = common {
-            let mut slots = found.slots();
+            let slots = found.take_slots();
+            let mut slots = slots.as_slice();
             while let [_, ..] = slots {
                 let sent = self.send::<FAMILY>(snapshot, slots, adjacency);
                 slots = &slots[sent..];
@@ -60,7 +59,7 @@ impl Forwarder {
             }
             return;
         }
-        for (slot, id) in found.iter() {
+        for (slot, id) in found.take().iter() {
             let hop = match snapshot.next_hop(id) {
                 NextHop::Adjacency(adjacency) => Some(Hop::Adjacency(adjacency)),
                 NextHop::Group(group) => self.member::<FAMILY>(snapshot, slot, group),
@@ -218,7 +217,7 @@ impl Forwarder {
             return Way::Drop(DropReason::NextHopMissing);
         };
         let facts = &self.batch.facts[slot];
-        if facts.ttl <= 1 {
+        if facts.flags.has(Flags::EXPIRED) {
             return Way::Punt(PuntReason::TtlExpired, PuntClass::Exception);
         }
         if facts.flags.has(Flags::LINK_SCOPE) {
@@ -255,7 +254,7 @@ impl Forwarder {
     fn dead_end(&self, slot: usize, id: NextHopId, next_hop: NextHop) -> Way {
         let facts = &self.batch.facts[slot];
         let transit = |reason| {
-            if facts.ttl <= 1 {
+            if facts.flags.has(Flags::EXPIRED) {
                 Way::Punt(PuntReason::TtlExpired, PuntClass::Exception)
             } else if facts.flags.has(Flags::LINK_SCOPE) {
                 Way::Punt(PuntReason::BeyondScope, PuntClass::Exception)

@@ -31,15 +31,15 @@ impl Marks {
     }
 }
 
-/// Marks an IP packet whose header was validated, and mends its checksum. Answers its TTL.
+/// Marks an IP packet whose header was validated, and mends its checksum.
 ///
 /// # Errors
 /// [`CannotMark`]: it is to be dropped.
 #[inline]
-pub fn mark_packet(packet: &mut [u8], marks: Marks) -> Result<u8, CannotMark> {
+pub fn mark_packet(packet: &mut [u8], marks: Marks) -> Result<(), CannotMark> {
     if packet.first().is_some_and(|first| first >> 4 == 4) {
         let Some((ip, _)) = Ipv4Header::split_mut(packet) else {
-            return Ok(0);
+            return Ok(());
         };
         let class = traffic_class(ip.traffic_class(), marks)?;
         if class != ip.traffic_class() {
@@ -48,17 +48,17 @@ pub fn mark_packet(packet: &mut [u8], marks: Marks) -> Result<u8, CannotMark> {
         if let Some(ttl) = marks.ttl.filter(|ttl| *ttl < ip.ttl()) {
             ip.mend_ttl(ttl);
         }
-        return Ok(ip.ttl());
+        return Ok(());
     }
     let Some((ip, _)) = Ipv6Header::split_mut(packet) else {
-        return Ok(0);
+        return Ok(());
     };
     let class = traffic_class(ip.traffic_class(), marks)?;
     ip.set_traffic_class(class);
     if let Some(ttl) = marks.ttl.filter(|ttl| *ttl < ip.hop_limit()) {
         ip.set_hop_limit(ttl);
     }
-    Ok(ip.hop_limit())
+    Ok(())
 }
 
 /// Marks the IP packet that a frame carries without a tag; other frames bear no marks and stay as they
@@ -74,7 +74,7 @@ pub fn mark_frame(frame: &mut [u8], marks: Marks) -> Result<(), CannotMark> {
     let version = packet.first().map(|first| first >> 4);
     match (link.ethertype(), version) {
         (EtherType::IPV4, Some(4)) | (EtherType::IPV6, Some(6)) => {
-            mark_packet(packet, Marks { ttl: None, ..marks }).map(|_| ())
+            mark_packet(packet, Marks { ttl: None, ..marks })
         }
         _ => Ok(()),
     }
@@ -121,7 +121,7 @@ mod tests {
             let ecn_only = Marks { ttl: None, dscp_mode: Mode::Pipe, ..marks };
             if ecn_only.are_none() {
                 let mut packet = ipv4(inner, ttl).bytes().to_vec();
-                prop_assert_eq!(mark_packet(&mut packet, ecn_only), Ok(ttl));
+                prop_assert_eq!(mark_packet(&mut packet, ecn_only), Ok(()));
                 prop_assert_eq!(packet, ipv4(inner, ttl).bytes().to_vec());
             }
             let mut v4 = ipv4(inner, ttl).bytes().to_vec();
@@ -129,13 +129,13 @@ mod tests {
                 Ipv6Addr::LOCALHOST, Ipv6Addr::LOCALHOST, Protocol::UDP, ttl, 0);
             v6.set_traffic_class(inner);
             let mut v6 = v6.bytes().to_vec();
-            let found = mark_packet(&mut v4, marks);
-            prop_assert_eq!(found, mark_packet(&mut v6, marks));
-            let Ok(found) = found else {
+            let marked = mark_packet(&mut v4, marks);
+            prop_assert_eq!(marked, mark_packet(&mut v6, marks));
+            if marked.is_err() {
                 prop_assert_eq!((inner & 3, outer & 3), (0, 3));
                 return Ok(());
-            };
-            prop_assert_eq!(found, ttl.min(limit));
+            }
+            let found = ttl.min(limit);
             let expected = if uniform { outer } else { inner } >> 2;
             let v4 = Ipv4Header::split(&v4).unwrap().0;
             prop_assert!(checksum::verify(v4.bytes()));

@@ -190,9 +190,30 @@ impl Ipv4Header {
         if self.ttl <= 1 {
             return false;
         }
-        self.ttl -= 1;
-        self.checksum = checksum::update_ttl_decrement(self.checksum);
+        self.set_lifetime(self.aged());
         true
+    }
+
+    /// What [`decrement_ttl`](Self::decrement_ttl) makes of [`lifetime`](Self::lifetime), if the TTL has not run out.
+    #[inline(always)]
+    #[must_use]
+    pub const fn aged(&self) -> [u8; 4] {
+        let [a, b] = checksum::update_ttl_decrement(self.checksum);
+        [self.ttl.wrapping_sub(1), self.protocol, a, b]
+    }
+
+    /// TTL, protocol and checksum as they stand there, as octets.
+    #[inline(always)]
+    #[must_use]
+    pub const fn lifetime(&self) -> [u8; 4] {
+        let [a, b] = self.checksum;
+        [self.ttl, self.protocol, a, b]
+    }
+
+    /// Sets TTL, protocol and checksum, as octets.
+    #[inline(always)]
+    pub const fn set_lifetime(&mut self, [ttl, protocol, a, b]: [u8; 4]) {
+        (self.ttl, self.protocol, self.checksum) = (ttl, protocol, [a, b]);
     }
 
     /// Sets the TTL of a packet on its way and mends the checksum (RFC 1624).

@@ -1,7 +1,8 @@
 //! The bytes of a packet: reading, growing and shrinking it.
 
 use super::{Mbuf, RawMbuf};
-use std::ptr::NonNull;
+use crate::prefetch;
+use std::ptr::{self, NonNull};
 use std::slice;
 
 /// A buffer has too little free space on that side.
@@ -207,18 +208,26 @@ impl Mbuf {
     /// Asks the processor to load the first bytes of the packet.
     #[inline]
     pub fn prefetch_header(&self) {
-        let start = self.raw().start();
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: a prefetch never faults, whatever the address.
-        unsafe {
-            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(start.cast());
+        prefetch(self.raw().start());
+    }
+
+    /// Asks the processor to load the first bytes of packets, as if those of each lay as far from its header as the first one's
+    /// do. That is so where one device received them, and else a hint is lost; so nothing is read of the others.
+    #[inline(always)]
+    pub fn prefetch_alike(places: &[Option<Self>]) {
+        let Some(Some(first)) = places.first() else {
+            return;
+        };
+        let distance = first
+            .raw()
+            .start()
+            .addr()
+            .wrapping_sub(first.0.addr().get());
+        for place in places {
+            let header = place
+                .as_ref()
+                .map_or(ptr::null(), |packet| packet.0.as_ptr());
+            prefetch(header.cast::<u8>().wrapping_add(distance));
         }
-        #[cfg(target_arch = "aarch64")]
-        // SAFETY: a prefetch never faults, whatever the address, and changes no register.
-        unsafe {
-            std::arch::asm!("prfm pldl1keep, [{}]", in(reg) start, options(nostack, readonly, preserves_flags));
-        }
-        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-        let _ = start;
     }
 }

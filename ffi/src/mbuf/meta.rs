@@ -1,61 +1,9 @@
 //! What travels with a packet beside its bytes: port, hash, VLAN tag, checksum results, offloads.
 
-use super::{Mbuf, RawMbuf};
+use super::Mbuf;
 use crate::raw;
-use std::mem::offset_of;
-use std::ptr;
-
-/// What a driver writes into the header of a received packet, as it lies in memory, for code that looks at several packets with
-/// one instruction.
-#[derive(Clone, Copy, Debug)]
-pub struct RxFields {
-    /// Segments, port and flags. `front & RxFields::PLAIN_MASK == RxFields::PLAIN` where a packet is in one piece and no tag was
-    /// taken off it.
-    pub front: u128,
-    /// Lengths and what the device computed. The lower half of word [`RxFields::LENGTH_WORD`] of four is the length of the
-    /// first segment in bytes.
-    pub back: u128,
-}
-
-impl RxFields {
-    /// What of `front` matters for a plain packet.
-    pub const PLAIN_MASK: u128 = field(offset_of!(RawMbuf, nb_segs), u16::MAX as u64)
-        | field(offset_of!(RawMbuf, ol_flags), raw::SHIM_RX_VLAN_STRIPPED);
-    /// What that is then.
-    pub const PLAIN: u128 = field(offset_of!(RawMbuf, nb_segs), 1);
-    /// The word of `back` with the length.
-    pub const LENGTH_WORD: usize = (offset_of!(RawMbuf, data_len) - FIELDS_OFFSET) / 4 - 4;
-}
-
-/// Where they start: the two halves lie one behind the other.
-const FIELDS_OFFSET: usize = offset_of!(RawMbuf, data_off);
-const _: () = assert!(
-    cfg!(target_endian = "little")
-        && offset_of!(RawMbuf, packet_type) == FIELDS_OFFSET + 16
-        && offset_of!(RawMbuf, data_len).is_multiple_of(4)
-        && RxFields::LENGTH_WORD < 4
-);
-
-/// A value of a field of the first half, in its place.
-const fn field(offset: usize, value: u64) -> u128 {
-    (value as u128) << (8 * (offset - FIELDS_OFFSET))
-}
 
 impl Mbuf {
-    /// What a driver writes into the header, as it lies in memory.
-    #[inline(always)]
-    #[must_use]
-    pub fn rx_fields(&self) -> RxFields {
-        // SAFETY: the header is valid (invariant 1) and has 32 bytes there, all of which are initialized.
-        let [front, back] = unsafe {
-            ptr::from_ref(self.raw())
-                .byte_add(FIELDS_OFFSET)
-                .cast::<[u128; 2]>()
-                .read_unaligned()
-        };
-        RxFields { front, back }
-    }
-
     /// The DPDK port the packet came in by; 65,535 when it came by none.
     #[inline]
     #[must_use]

@@ -25,6 +25,8 @@
 //! 4. either all segments are from pools, or all from the heap.
 
 mod data;
+#[cfg(target_arch = "x86_64")]
+mod eight;
 mod heap;
 mod meta;
 mod segments;
@@ -33,8 +35,10 @@ mod segments;
 mod tests;
 
 pub use data::{NoRoom, TooShort};
+#[cfg(target_arch = "x86_64")]
+pub use eight::Eight;
 pub(crate) use heap::may_exist as any_on_heap;
-pub use meta::{L3Offload, L4Offload, RxFields, TxOffload};
+pub use meta::{L3Offload, L4Offload, TxOffload};
 pub use segments::Segments;
 
 use crate::raw;
@@ -113,6 +117,17 @@ impl Mbuf {
         }
     }
 
+    /// The packets at places of which none is empty, to be changed there.
+    #[inline(always)]
+    #[must_use]
+    pub fn all_mut<const N: usize>(places: &mut [Option<Self>; N]) -> Option<&mut [Self; N]> {
+        // Without a branch for each, so that it is done several at a time.
+        let are_full = places.iter().fold(true, |all, place| all & place.is_some());
+        // SAFETY: an `Option<Mbuf>` is one pointer as an Mbuf is, null for `None`, and none is. What is put into such a place is a
+        // packet, which the place can hold.
+        are_full.then(|| unsafe { &mut *ptr::from_mut(places).cast() })
+    }
+
     /// Moves packets to the end of a burst. False, and nothing was moved, when a place is empty or the burst has no room for all.
     #[inline(always)]
     #[must_use]
@@ -121,14 +136,13 @@ impl Mbuf {
         burst: &mut ArrayVec<Self, M>,
     ) -> bool {
         let length = burst.len();
-        let is_full = places.iter().fold(true, |all, place| all & place.is_some());
-        if !is_full || M - length < N {
+        let Some(packets) = Self::all_mut(places).filter(|_| M - length >= N) else {
             return false;
-        }
+        };
         // SAFETY: an `Option<Mbuf>` is one pointer as an Mbuf is, null for `None`. All places hold packets, which are read once,
         // since the places are emptied without a drop. The burst has room for them behind its first `length`.
         unsafe {
-            let packets = ptr::from_mut(places);
+            let packets = ptr::from_mut(packets).cast::<[Option<Self>; N]>();
             let end = burst.as_mut_ptr().add(length).cast();
             ptr::copy_nonoverlapping(packets, end, 1);
             packets.write([const { None }; N]);

@@ -350,24 +350,56 @@ fn a_copy_has_the_bytes_of_every_segment_and_is_its_own() {
 }
 
 #[test]
-fn fields_that_are_read_together_say_what_each_alone_does() {
-    let is_plain = |packet: &Mbuf| {
-        packet.rx_fields().front & crate::RxFields::PLAIN_MASK == crate::RxFields::PLAIN
+#[cfg(target_arch = "x86_64")]
+fn eight_are_seen_together_only_where_they_lie_alike() {
+    if !is_x86_feature_detected!("avx2") {
+        return;
+    }
+    let packets = || -> [Option<Mbuf>; 8] {
+        std::array::from_fn(|i| {
+            let mut packet = Mbuf::from_heap(&vec![i as u8; 60 + i]);
+            packet.set_port(u16::MAX - i as u16);
+            packet.set_rss_hash(Some(u32::MAX));
+            Some(packet)
+        })
     };
-    let length = |packet: &Mbuf| {
-        let back = packet.rx_fields().back.to_ne_bytes();
-        let word = &back[4 * crate::RxFields::LENGTH_WORD..][..2];
-        usize::from(u16::from_ne_bytes(word.try_into().unwrap()))
+    let seen = |packets: &[Option<Mbuf>; 8]| {
+        // SAFETY: the CPU has AVX2.
+        let eight = unsafe { Mbuf::eight::<60>(packets) };
+        eight.map(|eight| {
+            // SAFETY: eight words either way.
+            let lengths: [u32; 8] = unsafe { std::mem::transmute(eight.lengths) };
+            (eight.heads.map(|head| *head), lengths)
+        })
     };
-    let mut packet = Mbuf::from_heap(&[7; 333]);
-    packet.set_port(u16::MAX);
-    packet.set_rss_hash(Some(u32::MAX));
-    assert!(is_plain(&packet));
-    assert_eq!(length(&packet), 333);
-    packet.set_vlan_stripped(Some(0xffff));
-    assert!(!is_plain(&packet));
-    assert_eq!(length(&packet), 333);
-    let chain = Mbuf::heap_chain(&[&[1; 100], &[2; 50]]);
-    assert!(!is_plain(&chain));
-    assert_eq!(length(&chain), 100);
+    let heads = std::array::from_fn(|i| [i as u8; 60]);
+    let lengths = std::array::from_fn(|i| 60 + i as u32);
+    assert_eq!(seen(&packets()), Some((heads, lengths)));
+    for at in 0..8 {
+        let with = |odd: Option<Mbuf>| {
+            let mut packets = packets();
+            packets[at] = odd;
+            seen(&packets).is_some()
+        };
+        assert!(with(Some(Mbuf::from_heap(&[7; 60]))));
+        assert!(!with(None));
+        assert!(!with(Some(Mbuf::from_heap(&[7; 59]))));
+        assert!(!with(Some(Mbuf::heap_chain(&[&[1; 100], &[2; 50]]))));
+        let mut packet = Mbuf::from_heap(&[7; 333]);
+        packet.set_vlan_stripped(Some(0xffff));
+        assert!(!with(Some(packet)));
+        let mut packet = Mbuf::from_heap(&[7; 333]);
+        packet.trim_front(1).unwrap();
+        assert!(!with(Some(packet)));
+    }
+    let mut moved = packets();
+    for packet in moved.iter_mut().flatten() {
+        packet.prepend(1).unwrap()[0] = 0x55;
+    }
+    assert!(seen(&moved).is_some_and(|(heads, _)| heads.iter().all(|head| head[0] == 0x55)));
+    let mut vlans = packets();
+    for packet in vlans.iter_mut().flatten() {
+        packet.set_vlan_stripped(Some(1));
+    }
+    assert_eq!(seen(&vlans), None);
 }

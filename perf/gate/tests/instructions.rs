@@ -88,60 +88,60 @@ fn hold(load: &str, bound: u64) {
 
 #[test]
 fn ipv4_to_one_neighbour() {
-    hold("ipv4", 134);
+    hold("ipv4", 109);
 }
 
 #[test]
 fn ipv4_over_one_route() {
-    hold("ipv4-one", 126);
+    hold("ipv4-one", 103);
 }
 
 #[test]
 fn ipv4_to_one_host_behind_all_lengths() {
-    hold("ipv4-chain", 141);
+    hold("ipv4-chain", 117);
 }
 
 #[test]
 fn ipv4_to_where_no_route_leads() {
-    hold("ipv4-missing", 364);
+    hold("ipv4-missing", 348);
 }
 
 #[test]
 fn ipv4_to_many_neighbours() {
-    hold("ipv4-hops", 238);
+    hold("ipv4-hops", 223);
 }
 
 #[test]
 fn ipv4_over_a_group() {
-    hold("ipv4-group", 339);
+    hold("ipv4-group", 325);
 }
 
 #[test]
 fn ipv6_to_one_neighbour() {
-    hold("ipv6", 191);
+    hold("ipv6", 162);
 }
 
 #[test]
 fn ipv4_into_vxlan() {
-    hold("vxlan-encap", 480);
+    hold("vxlan-encap", 466);
 }
 
 #[test]
 fn ipv4_out_of_vxlan() {
-    hold("vxlan-decap", 482);
+    hold("vxlan-decap", 467);
 }
 
 #[test]
 fn ipv4_into_labels_over_udp() {
-    hold("mplsudp-encap", 474);
+    hold("mplsudp-encap", 461);
 }
 
 #[test]
 fn ipv4_out_of_labels_over_udp() {
-    hold("mplsudp-decap", 509);
+    hold("mplsudp-decap", 491);
 }
 
 #[test]
 fn frames_through_a_bridge_domain() {
-    hold("bridge", 336);
+    hold("bridge", 335);
 }

@@ -6,11 +6,11 @@
 use std::arch::x86_64::*;
 
 use bytemuck::must_cast;
-use dpdk_sys::{Mbuf, RxFields};
+use dpdk_sys::{Eight, Mbuf};
 
 use super::WIDTH;
 use crate::forward::Forwarder;
-use crate::forward::batch::{Batch, Facts};
+use crate::forward::batch::{Batch, Facts, Flags};
 use crate::forward::input::{Arrival, Plain, trim};
 use crate::ids::BURST;
 use crate::wire::Header;
@@ -20,11 +20,16 @@ use crate::wire::ipv6::Ipv6Header;
 
 /// As far as frames are looked at, in bytes: to the end of an IPv6 header.
 const REACH: usize = EthernetHeader::LEN + Ipv6Header::LEN;
+/// The flag of packets whose lifetime has run out, in the third word of their facts.
+const EXPIRED: u32 = (Flags::EXPIRED.bits() as u32) << 24;
 /// Where an IPv6 destination starts in a frame.
 const IPV6_DESTINATION: usize = EthernetHeader::LEN + 24;
 
 /// Eight frames.
-type Eight = [Option<Mbuf>; WIDTH];
+type Frames = [Option<Mbuf>; WIDTH];
+
+/// Their first octets.
+type Heads<'f> = [&'f [u8; REACH]; WIDTH];
 
 /// What was found out about eight frames. The first has the lowest bit.
 struct Judged {
@@ -46,60 +51,59 @@ pub(super) fn is_possible() -> bool {
 
 /// Looks at eight frames for the interface with an Ethernet address, and writes down the facts of those that are plain, which have
 /// the rest in common, and where each goes, by its family. `None` if one of the frames is none with which this can be done: it is
-/// short, in several pieces, of a VLAN or by its first octets for somebody else.
+/// short, in several pieces, of a VLAN or by its first octets for somebody else. (As a part of its caller it has too few registers.)
 #[target_feature(enable = "avx2")]
-#[inline]
+#[inline(never)]
 fn judge(
-    frames: &Eight,
+    frames: &Frames,
     facts: &mut [Facts; WIDTH],
     ipv4_keys: &mut [u32; WIDTH],
     ipv6_keys: &mut [u128; WIDTH],
     mac_bits: u64,
     common: Facts,
 ) -> Option<Judged> {
-    let to = mac_bits as u16;
-    let [a, b, c, d, e, f, g, h] = frames;
-    let seen = [
-        see(a, to)?,
-        see(b, to)?,
-        see(c, to)?,
-        see(d, to)?,
-        see(e, to)?,
-        see(f, to)?,
-        see(g, to)?,
-        see(h, to)?,
-    ];
-    if !are_plain(each(&seen, Seen::front_fields)) {
+    let Eight { heads, lengths } = Mbuf::eight::<REACH>(frames)?;
+    if !heads
+        .iter()
+        .all(|[a, b, ..]| u16::from_le_bytes([*a, *b]) == mac_bits as u16)
+    {
         return None;
     }
     // From the third octet of the frame on, so that the words of an IPv4 header are whole.
-    let [to, from, from_and_type, ip_0] = turn(each(&seen, Seen::octets::<2>));
-    let [ip_1, ip_2, ip_3, ip_4] = turn(each(&seen, Seen::octets::<18>));
-    let length = turn(each(&seen, Seen::back_fields))[RxFields::LENGTH_WORD];
-    let frame_bytes = _mm256_and_si256(length, all(0xffff));
-    let carried = _mm256_sub_epi32(frame_bytes, all(EthernetHeader::LEN as u32));
+    let [to, from, from_and_type, ip_0] = turn(each(heads, |head| octets::<2>(head)));
+    let [ip_1, ip_2, ip_3, ip_4] = turn(each(heads, |head| octets::<18>(head)));
+    let carried = _mm256_sub_epi32(lengths, all(EthernetHeader::LEN as u32));
 
-    let ours = _mm256_cmpeq_epi32(to, all((mac_bits >> 16) as u32));
-    let link = _mm256_and_si256(ours, is_station(from, from_and_type));
     // The EtherType beside the octet of the version.
     let kind = _mm256_blend_epi16::<0b1010_1010>(ip_0, from_and_type);
 
-    let mut ip_bytes = _mm256_shuffle_epi8(ip_0, big_endian::<2>());
-    let mut ttl = _mm256_slli_epi32::<24>(ip_2);
-    let (front, back) = (add_pair(ip_0, ip_1), add_pair(ip_2, ip_3));
-    let sum = _mm256_add_epi32(_mm256_add_epi32(front, back), add_halves(ip_4));
-    let is_ipv4 = every([
-        link,
-        is(kind, 0xffff_00ff, 0x0008_0045),
-        _mm256_cmpgt_epi32(ip_bytes, all(Ipv4Header::LEN as u32 - 1)),
-        is_right_sum(sum),
-        are_unicast(ip_3, ip_4),
-    ]);
-    let is_ipv4 = _mm256_andnot_si256(_mm256_cmpgt_epi32(ip_bytes, carried), is_ipv4);
+    let is_ours = || {
+        let ours = _mm256_cmpeq_epi32(to, all((mac_bits >> 16) as u32));
+        _mm256_and_si256(ours, is_station(from, from_and_type))
+    };
+    let of_ipv4 = is(kind, 0xffff_00ff, 0x0008_0045);
+    let none = _mm256_setzero_si256();
+    let (mut ip_bytes, mut aged, mut expired, mut is_ipv4) = (none, none, none, none);
+    // Mostly all are of one family, and what only the other wants is left out.
+    if _mm256_testz_si256(of_ipv4, of_ipv4) == 0 {
+        ip_bytes = _mm256_shuffle_epi8(ip_0, big_endian::<2>());
+        aged = aged_ipv4(ip_2);
+        expired = is(ip_2, 0xfe, 0);
+        let (front, back) = (add_pair(ip_0, ip_1), add_pair(ip_2, ip_3));
+        let sum = _mm256_add_epi32(_mm256_add_epi32(front, back), add_halves(ip_4));
+        is_ipv4 = every([
+            is_ours(),
+            of_ipv4,
+            _mm256_cmpgt_epi32(ip_bytes, all(Ipv4Header::LEN as u32 - 1)),
+            is_right_sum(sum),
+            are_unicast(ip_3, ip_4),
+        ]);
+        is_ipv4 = _mm256_andnot_si256(_mm256_cmpgt_epi32(ip_bytes, carried), is_ipv4);
+    }
     let (mut ipv4, mut ipv6) = (u8::MAX, 0);
     if _mm256_testc_si256(is_ipv4, all(u32::MAX)) == 0 {
         let is_ipv6 = every([
-            link,
+            is_ours(),
             is(kind, 0xffff_00f0, 0xdd86_0060),
             // Global unicast, 2000::/3.
             is(ip_2, 0xe0, 0x20),
@@ -107,88 +111,53 @@ fn judge(
         let payload_bytes = _mm256_shuffle_epi8(ip_1, big_endian::<0>());
         let ipv6_bytes = _mm256_add_epi32(payload_bytes, all(Ipv6Header::LEN as u32));
         ip_bytes = _mm256_blendv_epi8(ip_bytes, ipv6_bytes, is_ipv6);
-        ttl = _mm256_blendv_epi8(ttl, _mm256_and_si256(ip_1, all(0xff00_0000)), is_ipv6);
+        let hop_limit = _mm256_srli_epi32::<24>(ip_1);
+        let aged_ipv6 = _mm256_and_si256(_mm256_sub_epi32(hop_limit, all(1)), all(0xff));
+        aged = _mm256_blendv_epi8(aged, aged_ipv6, is_ipv6);
+        expired = _mm256_blendv_epi8(expired, is(hop_limit, 0xfe, 0), is_ipv6);
         let is_ipv6 = _mm256_andnot_si256(_mm256_cmpgt_epi32(ip_bytes, carried), is_ipv6);
         let are_global;
-        (*ipv6_keys, are_global) = ipv6_destinations(each(&seen, Seen::octets::<IPV6_DESTINATION>));
+        (*ipv6_keys, are_global) =
+            ipv6_destinations(each(heads, |head| octets::<IPV6_DESTINATION>(head)));
         let is_ipv6 = _mm256_and_si256(are_global, is_ipv6);
         (ipv4, ipv6) = (signs(is_ipv4), signs(is_ipv6));
     }
     *ipv4_keys = must_cast(_mm256_shuffle_epi8(ip_4, swapped()));
-    // Length, offset and TTL are the third word of the facts. No flag is the fourth.
-    let lengths = _mm256_or_si256(ip_bytes, all((EthernetHeader::LEN as u32) << 16));
-    *facts = with(common, _mm256_or_si256(lengths, ttl));
+    // Length, offset and flags are the third word of the facts.
+    let offset = all((EthernetHeader::LEN as u32) << 16);
+    let flags = _mm256_and_si256(expired, all(EXPIRED));
+    let thirds = _mm256_or_si256(_mm256_or_si256(ip_bytes, offset), flags);
+    *facts = with(common, thirds, aged);
     Some(Judged {
         ipv4,
         ipv6,
         has_padding: _mm256_testz_si256(_mm256_cmpgt_epi32(carried, ip_bytes), all(u32::MAX)) == 0,
-        frame_bytes,
+        frame_bytes: lengths,
     })
 }
 
-/// What is looked at of a frame.
-#[derive(Clone, Copy)]
-struct Seen<'f> {
-    head: &'f [u8; REACH],
-    fields: RxFields,
-}
-
-/// A frame that is long enough, and by its first octets for the router.
-#[inline(always)]
-fn see(frame: &Option<Mbuf>, to: u16) -> Option<Seen<'_>> {
-    let mbuf = frame.as_ref()?;
-    let head: &[u8; REACH] = mbuf.data().first_chunk()?;
-    let [a, b, ..] = *head;
-    (u16::from_le_bytes([a, b]) == to).then(|| Seen {
-        head,
-        fields: mbuf.rx_fields(),
-    })
-}
-
-impl Seen<'_> {
-    /// Sixteen octets of the frame from a place on.
-    #[inline(always)]
-    fn octets<const AT: usize>(&self) -> u128 {
-        let octets = self.head.get(AT..).and_then(<[u8]>::first_chunk);
-        octets.map_or(0, |octets| u128::from_le_bytes(*octets))
-    }
-
-    #[inline(always)]
-    fn front_fields(&self) -> u128 {
-        self.fields.front
-    }
-
-    #[inline(always)]
-    fn back_fields(&self) -> u128 {
-        self.fields.back
-    }
+/// Sixteen octets of a frame from a place on.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn octets<const AT: usize>(head: &[u8; REACH]) -> __m128i {
+    let octets = head.get(AT..).and_then(<[u8]>::first_chunk);
+    must_cast(octets.map_or([0; 16], |octets| *octets))
 }
 
 /// The same of each frame. (What the library has for this is not made one with its caller, which has another instruction set.)
-#[inline(always)]
-fn each<'f>(
-    [a, b, c, d, e, f, g, h]: &[Seen<'f>; WIDTH],
-    of: impl Fn(&Seen<'f>) -> u128,
-) -> [u128; WIDTH] {
-    [of(a), of(b), of(c), of(d), of(e), of(f), of(g), of(h)]
-}
-
-/// Whether all are in one piece, and no tag was taken off one.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn are_plain(fronts: [u128; WIDTH]) -> bool {
-    let plain: __m128i = must_cast(RxFields::PLAIN);
-    let mut other = _mm_setzero_si128();
-    for front in fronts {
-        other = _mm_or_si128(other, _mm_xor_si128(must_cast(front), plain));
-    }
-    _mm_testz_si128(other, must_cast(RxFields::PLAIN_MASK)) == 1
+fn each(
+    [a, b, c, d, e, f, g, h]: Heads<'_>,
+    of: impl Fn(&[u8; REACH]) -> __m128i,
+) -> [__m128i; WIDTH] {
+    [of(a), of(b), of(c), of(d), of(e), of(f), of(g), of(h)]
 }
 
 /// From four words of each frame to a register for each word, in the order of the frames.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn turn([a, b, c, d, e, f, g, h]: [u128; WIDTH]) -> [__m256i; 4] {
+fn turn([a, b, c, d, e, f, g, h]: [__m128i; WIDTH]) -> [__m256i; 4] {
     let (a, b) = (pair(a, e), pair(b, f));
     let (c, d) = (pair(c, g), pair(d, h));
     let (low_ab, high_ab) = (_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
@@ -203,8 +172,8 @@ fn turn([a, b, c, d, e, f, g, h]: [u128; WIDTH]) -> [__m256i; 4] {
 
 #[target_feature(enable = "avx2")]
 #[inline]
-fn pair(low: u128, high: u128) -> __m256i {
-    _mm256_setr_m128i(must_cast(low), must_cast(high))
+fn pair(low: __m128i, high: __m128i) -> __m256i {
+    _mm256_setr_m128i(low, high)
 }
 
 impl Forwarder {
@@ -248,7 +217,7 @@ impl Batch {
         first: usize,
         plain: Plain<E>,
     ) -> Option<__m256i> {
-        let frames: &Eight = self.packets.get(first..)?.first_chunk()?;
+        let frames: &Frames = self.packets.get(first..)?.first_chunk()?;
         let facts = self.facts.get_mut(first..)?.first_chunk_mut()?;
         let (v4, v6) = (self.ipv4.next_eight()?, self.ipv6.next_eight()?);
         let judged = judge(frames, facts, v4, v6, plain.mac_bits, plain.facts)?;
@@ -319,7 +288,7 @@ pub(super) fn usual_bytes(facts: &[Facts; WIDTH], longest_bytes: u16) -> Option<
     // Offset and flags.
     let usual = _mm256_set1_epi64x((EthernetHeader::LEN as i64) << 16);
     let other = _mm256_or_si256(_mm256_xor_si256(ab, usual), _mm256_xor_si256(cd, usual));
-    let others = _mm256_and_si256(other, _mm256_set1_epi64x(!0xff00_ffff));
+    let others = _mm256_and_si256(other, _mm256_set1_epi64x(0xffff_0000));
     let wrong = _mm256_or_si256(too_long, others);
     if _mm256_testz_si256(wrong, wrong) == 0 {
         return None;
@@ -331,11 +300,7 @@ pub(super) fn usual_bytes(facts: &[Facts; WIDTH], longest_bytes: u16) -> Option<
 /// Asks for the headers of the first eight packets.
 #[inline(always)]
 fn prefetch(packets: &[Option<Mbuf>]) {
-    if let Some(eight) = packets.first_chunk::<WIDTH>() {
-        for packet in eight.iter().flatten() {
-            packet.prefetch_header();
-        }
-    }
+    Mbuf::prefetch_alike(packets.first_chunk::<WIDTH>().map_or(&[], |eight| eight));
 }
 
 /// Whether the source address of the link, of which the last two octets stand in the lower half of `rest`, is a station's.
@@ -347,15 +312,15 @@ fn is_station(first: __m256i, rest: __m256i) -> __m256i {
     _mm256_andnot_si256(none, is(first, 1, 0))
 }
 
-/// The facts of eight packets, with the third word of each.
+/// The facts of eight packets, with the third and the fourth word of each.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn with(common: Facts, thirds: __m256i) -> [Facts; WIDTH] {
+fn with(common: Facts, thirds: __m256i, fourths: __m256i) -> [Facts; WIDTH] {
     let [front, _]: [i64; 2] = must_cast(common);
-    let (front, none) = (_mm256_set1_epi64x(front), _mm256_setzero_si256());
+    let front = _mm256_set1_epi64x(front);
     let (low, high) = (
-        _mm256_unpacklo_epi32(thirds, none),
-        _mm256_unpackhi_epi32(thirds, none),
+        _mm256_unpacklo_epi32(thirds, fourths),
+        _mm256_unpackhi_epi32(thirds, fourths),
     );
     let (a, b) = (
         _mm256_unpacklo_epi64(front, low),
@@ -371,6 +336,17 @@ fn with(common: Facts, thirds: __m256i) -> [Facts; WIDTH] {
         _mm256_permute2x128_si256::<0x31>(a, b),
         _mm256_permute2x128_si256::<0x31>(c, d),
     ])
+}
+
+/// What [`Aged::ipv4`](crate::forward::aged::Aged::ipv4) makes of TTL, protocol and checksum.
+#[target_feature(enable = "avx2")]
+#[inline]
+pub(super) fn aged_ipv4(words: __m256i) -> __m256i {
+    // The upper half is the checksum, to which 1 is added, and what is carried out of 0xfffe and 0xffff.
+    let largest = _mm256_or_si256(words, all(0x0001_ffff));
+    let carry = _mm256_cmpeq_epi16(largest, all(0xffff_0000));
+    let aged = _mm256_sub_epi8(words, all(1));
+    _mm256_sub_epi16(_mm256_add_epi16(aged, all(0x0001_0000)), carry)
 }
 
 /// Whether the ten halves of five words add up to the sum of a header whose checksum is right (RFC 1071). In that sum the order
@@ -396,7 +372,7 @@ fn add_halves(words: __m256i) -> __m256i {
 /// IPv6 addresses as numbers, and which are global unicast (2000::/3).
 #[target_feature(enable = "avx2")]
 #[inline]
-fn ipv6_destinations([a, b, c, d, e, f, g, h]: [u128; WIDTH]) -> ([u128; WIDTH], __m256i) {
+fn ipv6_destinations([a, b, c, d, e, f, g, h]: [__m128i; WIDTH]) -> ([u128; WIDTH], __m256i) {
     let (low, high) = (0x0809_0a0b_0c0d_0e0f, 0x0001_0203_0405_0607);
     let reversed = _mm256_setr_epi64x(low, high, low, high);
     let ab = _mm256_shuffle_epi8(pair(a, b), reversed);

@@ -5,10 +5,8 @@ use dpdk_sys::Mbuf;
 use super::WIDTH;
 use super::avx2::usual_bytes;
 use crate::forward::batch::{Batch, Facts, eight_from};
-use crate::forward::egress::exchange_link_header;
+use crate::forward::egress::{PlainLink, exchange_link_header};
 use crate::forward::tx::TxPort;
-use crate::wire::Header;
-use crate::wire::ethernet::EthernetHeader;
 
 impl Batch {
     /// See [`Batch::load_eights`].
@@ -18,7 +16,7 @@ impl Batch {
         slots: &[u8],
         tx: &mut TxPort,
         longest_bytes: u16,
-        link: [u8; EthernetHeader::LEN],
+        link: PlainLink,
     ) -> (usize, u64) {
         let (mut sent, mut bytes) = (0, 0);
         for eight in slots.as_chunks().0 {
@@ -28,20 +26,11 @@ impl Batch {
             let Some(row_bytes) = usual_bytes(facts, longest_bytes) else {
                 break;
             };
-            let aged = exchange_link_headers::<FAMILY>(packets, link);
-            if aged == WIDTH && tx.push_eight(packets) {
-                sent += WIDTH;
-                bytes += row_bytes;
-                continue;
+            if !(exchange_link_headers::<FAMILY>(packets, facts, link) && tx.push_eight(packets)) {
+                break;
             }
-            for (packet, facts) in packets[..aged].iter_mut().zip(facts) {
-                if let Some(mbuf) = packet.take() {
-                    tx.push(mbuf);
-                    sent += 1;
-                    bytes += u64::from(facts.ip_bytes);
-                }
-            }
-            break;
+            sent += WIDTH;
+            bytes += row_bytes;
         }
         (sent, bytes)
     }
@@ -62,19 +51,17 @@ impl Batch {
     }
 }
 
-/// Rewrites packets as long as it may be done, and answers how many that were.
+/// Rewrites packets. False if one is missing or too short: what was done to others before is done to them once more when they are
+/// sent alone, and changes nothing.
 #[inline(always)]
 fn exchange_link_headers<const FAMILY: u8>(
     packets: &mut [Option<Mbuf>; WIDTH],
-    link: [u8; EthernetHeader::LEN],
-) -> usize {
-    for (done, packet) in packets.iter_mut().enumerate() {
-        let Some(mbuf) = packet else {
-            return done;
-        };
-        if !exchange_link_header::<FAMILY>(mbuf, link) {
-            return done;
-        }
-    }
-    WIDTH
+    facts: &[Facts; WIDTH],
+    link: PlainLink,
+) -> bool {
+    let Some(packets) = Mbuf::all_mut(packets) else {
+        return false;
+    };
+    let mut each = packets.iter_mut().zip(facts);
+    each.all(|(mbuf, facts)| exchange_link_header::<FAMILY>(mbuf.data_mut(), facts.aged, link))
 }

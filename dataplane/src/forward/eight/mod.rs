@@ -12,10 +12,9 @@ mod tests;
 
 use super::Forwarder;
 use super::batch::Batch;
+use super::egress::PlainLink;
 use super::input::{Arrival, Plain};
 use super::tx::TxPort;
-use crate::wire::Header;
-use crate::wire::ethernet::EthernetHeader;
 
 /// How many packets are taken in or sent together.
 pub(super) const WIDTH: usize = 8;
@@ -50,7 +49,7 @@ impl Batch {
         slots: &[u8],
         tx: &mut TxPort,
         longest_bytes: u16,
-        link: [u8; EthernetHeader::LEN],
+        link: PlainLink,
     ) -> (usize, u64) {
         #[cfg(target_arch = "x86_64")]
         if slots.len() >= WIDTH && avx2::is_possible() {

@@ -3,14 +3,18 @@
 #![allow(clippy::unwrap_used, reason = "what cannot go on has failed")]
 
 use super::WIDTH;
-use super::avx2::is_possible;
+use super::avx2::{aged_ipv4, is_possible};
 use crate::forward::InjectRing;
+use crate::forward::aged::Aged;
 use crate::forward::batch::{Batch, Facts, Flags};
-use crate::forward::egress::exchange_link_header;
+use crate::forward::egress::{PlainLink, exchange_link_header};
 use crate::forward::input::Plain;
 use crate::forward::tx::{TxPort, TxSink};
 use crate::ids::{BURST, InterfaceId, PortId, VrfId};
 use crate::mac::Mac;
+use crate::wire::Header;
+use crate::wire::ipv4::Ipv4Header;
+use crate::wire::ipv6::Ipv6Header;
 use dpdk_sys::Mbuf;
 use etherparse::PacketBuilder;
 use proptest::prelude::*;
@@ -207,6 +211,28 @@ proptest! {
     }
 }
 
+#[test]
+fn v4_02_eight_age_as_each_alone_would() {
+    if !is_possible() {
+        return;
+    }
+    let checksums = [0, 1, 0xfe, 0xff, 0xfeff, 0xff00, 0xfffd, 0xfffe, 0xffff];
+    for (ttl, checksum) in (0..=u8::MAX).flat_map(|ttl| checksums.map(|checksum| (ttl, checksum))) {
+        let mut header: Ipv4Header = bytemuck::Zeroable::zeroed();
+        let [a, b] = u16::to_be_bytes(checksum);
+        header.set_lifetime([ttl, 0x11, a, b]);
+        let words = [u32::from_le_bytes(header.lifetime()); WIDTH];
+        // SAFETY: the CPU has AVX2.
+        let aged: [Aged; WIDTH] =
+            bytemuck::must_cast(unsafe { aged_ipv4(bytemuck::must_cast(words)) });
+        assert_eq!(
+            aged,
+            [Aged::ipv4(&header); WIDTH],
+            "TTL {ttl}, checksum {checksum:#x}"
+        );
+    }
+}
+
 /// The longest packet that may be sent.
 const LONGEST: u16 = 60;
 const LINK: [u8; 14] = [2, 0, 0, 0, 0, 7, 2, 0xf0, 0, 0, 0, 2, 0xab, 0xcd];
@@ -237,12 +263,12 @@ prop_compose! {
         if let Some(flag) = flag {
             flags.set(flag, true);
         }
-        let facts = Facts { ip_bytes, l3_offset, ttl, flags, ..Facts::default() };
+        let facts = Facts { ip_bytes, l3_offset, flags, ..Facts::default() };
         Parcel { ttl, bytes, facts, listed, there }
     }
 }
 
-fn loaded(parcels: &[Parcel]) -> Batch {
+fn loaded<const FAMILY: u8>(parcels: &[Parcel]) -> Batch {
     let mut batch = Batch::default();
     let places = batch.packets.iter_mut().zip(&mut batch.facts);
     for (number, ((place, facts), parcel)) in (0..).zip(places.zip(parcels)) {
@@ -253,8 +279,16 @@ fn loaded(parcels: &[Parcel]) -> Batch {
                 *byte = parcel.ttl;
             }
         }
-        *place = parcel.there.then(|| Mbuf::from_heap(&bytes));
         *facts = parcel.facts;
+        let packet = bytes.get(14..).unwrap_or_default();
+        if FAMILY == 4 {
+            if let Some((header, _)) = Ipv4Header::split(packet) {
+                facts.live_as_ipv4(header);
+            }
+        } else if let Some((header, _)) = Ipv6Header::split(packet) {
+            facts.live_as_ipv6(header);
+        }
+        *place = parcel.there.then(|| Mbuf::from_heap(&bytes));
     }
     batch
 }
@@ -269,11 +303,12 @@ fn sent_as_each_alone<const FAMILY: u8>(parcels: &[Parcel]) -> Result<(), TestCa
         .zip(parcels)
         .filter_map(|(slot, parcel)| parcel.listed.then_some(slot))
         .collect();
-    let (mut together, mut alone) = (loaded(parcels), loaded(parcels));
+    let (mut together, mut alone) = (loaded::<FAMILY>(parcels), loaded::<FAMILY>(parcels));
     let (mut tx, mut tx_alone) = (buffer(), buffer());
-    let done = together.load_plain::<FAMILY>(&slots, &mut tx, LONGEST, LINK);
-    let done_alone = alone.load(&slots, &mut tx_alone, LONGEST, |mbuf, l3| {
-        l3 == 14 && exchange_link_header::<FAMILY>(mbuf, LINK)
+    let link = PlainLink::new(&LINK);
+    let done = together.load_plain::<FAMILY>(&slots, &mut tx, LONGEST, link);
+    let done_alone = alone.load(&slots, &mut tx_alone, LONGEST, |mbuf, facts| {
+        facts.l3_offset == 14 && exchange_link_header::<FAMILY>(mbuf.data_mut(), facts.aged, link)
     });
     prop_assert_eq!(done, done_alone);
     let frames = |tx: &TxPort| {
