@@ -22,21 +22,21 @@ fn frame(number: u8) -> Vec<u8> {
     frame
 }
 
-/// Sends frames until one of them arrives at the other end.
-fn crosses(tx: &mut TxQueue, rx: &mut RxQueue, pool: &Mempool, number: u8) -> Mbuf {
+/// Sends frames until one of them arrives at the other end; answers in which of its queues.
+fn crosses(tx: &mut TxQueue, rx: &mut [RxQueue], pool: &Mempool, number: u8) -> usize {
     let deadline = Instant::now() + Duration::from_secs(10);
     while Instant::now() < deadline {
         let mut burst: ArrayVec<Mbuf, 64> =
             std::iter::once(pool.alloc_with(&frame(number)).unwrap()).collect();
         tx.tx(&mut burst);
         for _ in 0..100 {
-            let mut burst = ArrayVec::new();
-            rx.rx(&mut burst);
-            if let Some(packet) = burst
-                .drain(..)
-                .find(|packet| packet.data() == frame(number))
-            {
-                return packet;
+            let arrived = |queue: &mut RxQueue| {
+                let mut burst = ArrayVec::<Mbuf, 64>::new();
+                queue.rx(&mut burst);
+                burst.iter().any(|packet| packet.data() == frame(number))
+            };
+            if let Some(queue) = rx.iter_mut().position(arrived) {
+                return queue;
             }
             std::thread::sleep(Duration::from_micros(100));
         }
@@ -46,8 +46,8 @@ fn crosses(tx: &mut TxQueue, rx: &mut RxQueue, pool: &Mempool, number: u8) -> Mb
 
 pub(super) fn both_ways(a: &mut Queues, b: &mut Queues, pool: &Mempool) {
     for number in 0..10 {
-        crosses(&mut a.tx[0], &mut b.rx[0], pool, number);
-        crosses(&mut b.tx[0], &mut a.rx[0], pool, 100 + number);
+        crosses(&mut a.tx[0], &mut b.rx[..1], pool, number);
+        crosses(&mut b.tx[0], &mut a.rx[..1], pool, 100 + number);
     }
 }
 
@@ -196,8 +196,11 @@ fn a_queue_tells_when_packets_come_by_its_interrupt_or_its_socket() {
     let (socket, mut socket_queues) = waking(&dpdk, "net_af_packet0,iface=ferroute0", &pool);
     assert_eq!(tap.applied().unwrap().rx_wake, Some(RxWake::Interrupt));
     assert_eq!(socket.applied().unwrap().rx_wake, Some(RxWake::Socket));
-    let (tap_queue, socket_queue) = (&mut tap_queues.rx[0], &mut socket_queues.rx[0]);
-    wakes(&mut socket_queues.tx[0], tap_queue, &pool);
+    // To which of the TAP's queues frames without addresses of IP come is the kernel's affair, and another one after it is booted.
+    let by_socket = &mut socket_queues.tx[0];
+    let queue = crosses(by_socket, &mut tap_queues.rx, &pool, u8::MAX);
+    wakes(by_socket, &mut tap_queues.rx[queue], &pool);
+    let socket_queue = &mut socket_queues.rx[0];
     wakes(&mut tap_queues.tx[0], socket_queue, &pool);
     // An interface that goes down is told of once, and what comes after it is up again is, too.
     quieten(socket_queue);
