@@ -175,8 +175,8 @@ fn snapshot(
         let next_hop = NextHop::Adjacency(AdjacencyId::new(number as u32));
         snapshot.next_hops.set(number, next_hop);
     }
-    let buckets = [1, 2].map(|id| Hop::Adjacency(AdjacencyId::new(id))).into();
-    snapshot.groups.set(1, Group { buckets });
+    let buckets = [1, 2].map(|id| Hop::Adjacency(AdjacencyId::new(id)));
+    snapshot.groups.set(1, Group::new(&buckets));
     snapshot.next_hops.set(3, NextHop::Group(GroupId::new(1)));
     snapshot
 }

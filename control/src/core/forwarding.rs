@@ -5,7 +5,6 @@
 //! entry.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 
 use ferroute_dataplane::ids::{AdjacencyId, GroupId, InterfaceId, NextHopId, TunnelId};
 use ferroute_dataplane::mac::Mac;
@@ -309,16 +308,9 @@ impl Forwarding {
             let before = before.or_else(|| self.buckets_alike(set, &compiled.members));
             let buckets =
                 before.map_or_else(|| Buckets::new(&usable), |before| before.next(&usable));
-            let group = Group {
-                buckets: buckets
-                    .as_ref()
-                    .map_or_else(Arc::default, |b| Arc::from(b.slots())),
-            };
-            if plane
-                .draft()
-                .group(group_id(set))
-                .is_none_or(|old| old.buckets != group.buckets)
-            {
+            let slots = buckets.as_ref().map(Buckets::slots);
+            let group = Group::new(slots.unwrap_or_default());
+            if plane.draft().group(group_id(set)) != Some(&group) {
                 plane.edit().groups.set(index, group);
             }
             compiled.buckets = buckets;

@@ -3,13 +3,13 @@
 use bytemuck::{Pod, Zeroable};
 use dpdk_sys::Mbuf;
 
-use super::aged::Aged;
 use super::bridge;
 use super::decap::Inbound;
 use super::encap::Outbound;
 use crate::fib::{Arena, Key, View, lookup_lane};
 use crate::ids::{BURST, InterfaceId, NextHopId, VrfId};
 use crate::wire::Header;
+use crate::wire::aged::Aged;
 use crate::wire::ethernet::EthernetHeader;
 use crate::wire::ipv4::Ipv4Header;
 use crate::wire::ipv6::Ipv6Header;

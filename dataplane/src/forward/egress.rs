@@ -3,7 +3,6 @@
 use dpdk_sys::Mbuf;
 
 use super::Forwarder;
-use super::aged::Aged;
 use super::batch::{Batch, Facts};
 use super::bridge::Origin;
 use super::eight::WIDTH;
@@ -12,6 +11,7 @@ use crate::ids::{AdjacencyId, BURST, PortId};
 use crate::snapshot::Snapshot;
 use crate::snapshot::nexthop::{Adjacency, AdjacencyState};
 use crate::wire::Header;
+use crate::wire::aged::Aged;
 use crate::wire::ethernet::{EtherType, EthernetHeader};
 
 impl Forwarder {

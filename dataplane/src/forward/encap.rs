@@ -9,12 +9,13 @@ use dpdk_sys::Mbuf;
 
 use super::Forwarder;
 use super::batch::{Facts, Flags};
+use super::encap_plain::Later;
 use crate::counters::WorkerCounters;
 use crate::drops::DropReason;
-use crate::ids::{AdjacencyId, BURST, InterfaceId, TunnelId};
+use crate::ids::{AdjacencyId, BURST, InterfaceId, NextHopId, TunnelId};
 use crate::punt::{PuntClass, PuntReason};
 use crate::snapshot::Snapshot;
-use crate::snapshot::nexthop::{AdjacencyState, Hop, NextHop};
+use crate::snapshot::nexthop::{AdjacencyState, Group, Hop, NextHop};
 use crate::snapshot::tunnel::Tunnel;
 use crate::tunnel::encap::{encapsulate, remix};
 use crate::tunnel::inner::{Inner, packet_hash};
@@ -48,13 +49,19 @@ impl Forwarder {
         let waiting = std::mem::take(&mut self.batch.outbound);
         let tunnels = self.tunnels_of(snapshot, &waiting);
         let (mut waiting, mut tunnels) = (&waiting[..], &tunnels[..]);
+        let mut later = Later::new();
         while let [(slot, id), ..] = waiting {
-            let sent = self.enter_plainly(snapshot, waiting, tunnels);
-            if sent == 0 {
+            let entered = self.enter_plainly(snapshot, waiting, tunnels, &mut later);
+            if entered == 0 {
                 self.enter_tunnel(snapshot, usize::from(*slot) % BURST, *id, now_ticks);
             }
-            waiting = waiting.get(sent.max(1)..).unwrap_or_default();
-            tunnels = tunnels.get(sent.max(1)..).unwrap_or_default();
+            while !later.is_empty() {
+                if let Some((slot, id)) = self.enter_later(snapshot, &mut later) {
+                    self.enter_tunnel(snapshot, slot, id, now_ticks);
+                }
+            }
+            waiting = waiting.get(entered.max(1)..).unwrap_or_default();
+            tunnels = tunnels.get(entered.max(1)..).unwrap_or_default();
         }
     }
 
@@ -210,18 +217,47 @@ pub(super) fn count_inner(
     counters.interface(interface).tx.add(packets, frame_bytes);
 }
 
+/// What a tunnel's underlay leads to.
+#[derive(Clone, Copy)]
+pub(super) enum Underlay<'s> {
+    /// One neighbour.
+    Neighbour(AdjacencyId),
+    /// One of several, by the flow.
+    Group(&'s Group),
+    /// None.
+    Nobody,
+}
+
+impl<'s> Underlay<'s> {
+    /// What this next hop of an underlay leads to.
+    #[inline(always)]
+    pub(super) fn of(snapshot: &'s Snapshot, underlay: NextHopId) -> Self {
+        match snapshot.next_hop(underlay) {
+            NextHop::Adjacency(id) => Self::Neighbour(id),
+            NextHop::Group(group) => snapshot.group(group).map_or(Self::Nobody, Self::Group),
+            _ => Self::Nobody,
+        }
+    }
+
+    /// The neighbour for a flow.
+    #[inline(always)]
+    pub(super) fn neighbour(self, hash: u32) -> Option<AdjacencyId> {
+        match self {
+            Self::Neighbour(id) => Some(id),
+            Self::Group(group) => match group.pick(remix(hash))? {
+                Hop::Adjacency(id) => Some(id),
+                Hop::Tunnel(_) => None,
+            },
+            Self::Nobody => None,
+        }
+    }
+}
+
 /// The adjacency by which a flow reaches the remote end of a tunnel; `None` when there is none.
 #[inline]
 #[must_use]
 pub fn underlay(snapshot: &Snapshot, tunnel: &Tunnel, hash: u32) -> Option<AdjacencyId> {
-    match snapshot.next_hop(tunnel.underlay()) {
-        NextHop::Adjacency(id) => Some(id),
-        NextHop::Group(group) => match snapshot.group(group)?.pick(remix(hash))? {
-            Hop::Adjacency(id) => Some(id),
-            Hop::Tunnel(_) => None,
-        },
-        _ => None,
-    }
+    Underlay::of(snapshot, tunnel.underlay()).neighbour(hash)
 }
 
 /// Takes one from the TTL; `None` when it ran out.

@@ -14,7 +14,6 @@
 //! stands in the [`batch::Batch`] beside the packets. Nothing here allocates, locks, logs or makes a
 //! system call, and the only calls through FFI are one per burst and port.
 
-mod aged;
 mod batch;
 mod bridge;
 mod clamp;
@@ -24,6 +23,7 @@ mod egress;
 mod eight;
 pub mod encap;
 mod encap_plain;
+mod group;
 mod input;
 mod ipv4;
 mod ipv6;

@@ -38,26 +38,27 @@ impl Forwarder {
         self.resolve_lane::<6>(snapshot, now_ticks);
     }
 
-    /// Often all packets of a burst go to one neighbour: then what leads there is followed once.
+    /// Often all packets of a burst go to one neighbour, or take one group: then what leads there is followed once.
     #[inline(always)]
     fn resolve_lane<const FAMILY: u8>(&mut self, snapshot: &Snapshot, now_ticks: u64) {
         let found = self.batch.found_mut::<FAMILY>();
         if found.is_empty() {
             return;
         }
-        let common = found.common().map(|id| (id, snapshot.next_hop(id)));
-        if let Some((id, NextHop::Adjacency(adjacency))) = common {
-            let slots = found.take_slots();
-            let mut slots = slots.as_slice();
-            while let [_, ..] = slots {
-                let sent = self.send::<FAMILY>(snapshot, slots, adjacency);
-                slots = &slots[sent..];
-                if let [slot, rest @ ..] = slots {
-                    self.detour::<FAMILY>(snapshot, *slot, id, now_ticks);
-                    slots = rest;
+        if let Some(id) = found.common() {
+            match snapshot.next_hop(id) {
+                NextHop::Adjacency(adjacency) => {
+                    let slots = found.take_slots();
+                    let slots = slots.as_slice();
+                    return self.send_all::<FAMILY>(snapshot, slots, adjacency, id, now_ticks);
                 }
+                NextHop::Group(group) => {
+                    let slots = found.take_slots();
+                    let slots = slots.as_slice();
+                    return self.share_out::<FAMILY>(snapshot, slots, id, group, now_ticks);
+                }
+                _ => {}
             }
-            return;
         }
         for (slot, id) in found.take().iter() {
             let hop = match snapshot.next_hop(id) {
@@ -85,8 +86,30 @@ impl Forwarder {
         }
     }
 
+    /// Sends the packets at `slots`, whose next hop is `id`, by an adjacency, and does with each that it cannot send what is the
+    /// matter with it.
     #[inline(always)]
-    fn is_usual(&self, slot: u8) -> bool {
+    pub(super) fn send_all<const FAMILY: u8>(
+        &mut self,
+        snapshot: &Snapshot,
+        mut slots: &[u8],
+        adjacency: AdjacencyId,
+        id: NextHopId,
+        now_ticks: u64,
+    ) {
+        while let [_, ..] = slots {
+            let sent = self.send::<FAMILY>(snapshot, slots, adjacency);
+            slots = &slots[sent..];
+            if let [slot, rest @ ..] = slots {
+                self.detour::<FAMILY>(snapshot, *slot, id, now_ticks);
+                slots = rest;
+            }
+        }
+    }
+
+    /// Whether there is nothing unusual about a packet.
+    #[inline(always)]
+    pub(super) fn is_usual(&self, slot: u8) -> bool {
         self.batch.facts[usize::from(slot) % BURST].flags.is_empty()
     }
 
@@ -196,7 +219,7 @@ impl Forwarder {
 
     /// The flow's hash, over the headers. The card's own is not taken: cards differ in what they
     /// hash of fragments, and all fragments of a datagram must take one path.
-    #[inline]
+    #[inline(always)]
     pub(super) fn hash<const FAMILY: u8>(&self, snapshot: &Snapshot, slot: usize) -> u32 {
         let Some(mbuf) = &self.batch.packets[slot] else {
             return 0;

@@ -81,9 +81,7 @@ impl Bench {
         snapshot.next_hops.set(11, NextHop::Group(GroupId::new(1)));
         snapshot.groups.set(
             1,
-            Group {
-                buckets: [1, 2].map(|id| Hop::Adjacency(AdjacencyId::new(id))).into(),
-            },
+            Group::new(&[1, 2].map(|id| Hop::Adjacency(AdjacencyId::new(id)))),
         );
         let (sent, punts) = (
             Arc::new(InjectRing::new(256).unwrap()),

@@ -11,6 +11,7 @@
 //! A neighbour's new Ethernet address changes one [`Adjacency`], a dead member one [`Group`],
 //! however many prefixes lead there.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::ids::{AdjacencyId, EndpointId, GroupId, InterfaceId, PortId, TunnelId, VrfId};
@@ -63,20 +64,58 @@ impl From<Hop> for NextHop {
     }
 }
 
+/// Most buckets of a group: the places of members are numbers of 16 bits.
+const MAX_BUCKETS: usize = 1 << 16;
+
 /// A load-balancing group: the member of each bucket. The number of buckets is a power of two.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Group {
-    /// Members by bucket; empty when no member is usable.
-    pub buckets: Arc<[Hop]>,
+    /// Each once; none when no member is usable.
+    members: Arc<[Hop]>,
+    /// The place of each bucket's member among them.
+    buckets: Arc<[u16]>,
 }
 
 impl Group {
-    /// The member for a flow, by the upper bits' worth of its hash; `None` when there is none.
-    #[inline]
+    /// The group of these buckets, a power of two of them, at most 65,536: further ones are left out.
+    #[must_use]
+    pub fn new(buckets: &[Hop]) -> Self {
+        let (mut members, mut places) = (Vec::new(), HashMap::new());
+        let place_of = |hop: &Hop| {
+            *places.entry(*hop).or_insert_with(|| {
+                members.push(*hop);
+                // There are no more members than buckets.
+                (members.len() - 1) as u16
+            })
+        };
+        let buckets = buckets.iter().take(MAX_BUCKETS).map(place_of).collect();
+        Self {
+            members: members.into(),
+            buckets,
+        }
+    }
+
+    /// The members, each once.
+    #[inline(always)]
+    #[must_use]
+    pub fn members(&self) -> &[Hop] {
+        &self.members
+    }
+
+    /// The place among the members of the one for a flow, by its hash; `None` when there is none.
+    #[inline(always)]
+    #[must_use]
+    pub fn place(&self, hash: u32) -> Option<usize> {
+        let mask = self.buckets.len().wrapping_sub(1);
+        let place = self.buckets.get(hash as usize & mask)?;
+        Some(usize::from(*place))
+    }
+
+    /// The member for a flow, by its hash; `None` when there is none.
+    #[inline(always)]
     #[must_use]
     pub fn pick(&self, hash: u32) -> Option<Hop> {
-        let mask = self.buckets.len().wrapping_sub(1);
-        self.buckets.get(hash as usize & mask).copied()
+        self.members.get(self.place(hash)?).copied()
     }
 }
 
@@ -129,9 +168,24 @@ mod tests {
     #[test]
     fn a_group_without_members_picks_none() {
         assert_eq!(Group::default().pick(7), None);
-        let one = Group {
-            buckets: Arc::new([Hop::Tunnel(TunnelId::new(5))]),
-        };
+        let one = Group::new(&[Hop::Tunnel(TunnelId::new(5))]);
         assert_eq!(one.pick(u32::MAX), Some(Hop::Tunnel(TunnelId::new(5))));
+    }
+
+    #[test]
+    fn each_bucket_picks_its_member_and_each_member_has_one_place() {
+        let hop = |id| Hop::Adjacency(AdjacencyId::new(id));
+        let buckets: Vec<_> = (0..64).map(|bucket| hop(bucket * bucket % 50)).collect();
+        let group = Group::new(&buckets);
+        let mut members = group.members().to_vec();
+        members.sort_unstable();
+        assert!(members.is_sorted_by(|a, b| a < b), "{members:?}");
+        for (hash, hop) in (0..256).zip(buckets.iter().cycle()) {
+            assert_eq!(group.pick(hash), Some(*hop));
+            assert_eq!(
+                group.place(hash).map(|place| group.members()[place]),
+                Some(*hop)
+            );
+        }
     }
 }

@@ -7,6 +7,7 @@ use dpdk_sys::Mbuf;
 use super::encap::entropy_port;
 use crate::snapshot::tunnel::{FRONT_BYTES, Tunnel, TunnelKind};
 use crate::wire::Header;
+use crate::wire::aged::Aged;
 use crate::wire::ecn::ECN_BITS;
 use crate::wire::ethernet::{EtherType, EthernetHeader};
 use crate::wire::ipv4::Ipv4Header;
@@ -15,12 +16,13 @@ use crate::wire::udp::UdpHeader;
 
 /// Puts an IP packet of `ip_bytes` behind an untagged Ethernet header into a plain tunnel: ages it, and puts the outer
 /// header and the link header of `addresses` in the place of its own. False when the tunnel is not plain, the packet no
-/// IP, its TTL over or its headroom too small; it is then as it was.
+/// IP or its headroom too small; it is then as it was.
 #[inline(always)]
 pub(crate) fn enter(
     tunnel: &Tunnel,
     addresses: &[u8; 12],
     ip_bytes: u16,
+    aged: Aged,
     hash: u32,
     mbuf: &mut Mbuf,
 ) -> bool {
@@ -45,7 +47,11 @@ pub(crate) fn enter(
         return false;
     };
     *written = *front;
-    age(packet, kind);
+    if kind == EtherType::IPV4 {
+        aged.write::<4>(packet);
+    } else {
+        aged.write::<6>(packet);
+    }
     if tunnel.kind() == TunnelKind::VxlanRouted
         && let Some(inner) = written.last_chunk_mut()
     {
@@ -70,28 +76,19 @@ pub(crate) fn enter(
     mbuf.trim_front(start - EthernetHeader::LEN).is_ok()
 }
 
-/// The type of a packet that may be forwarded, and its ECN bits.
+/// The type of an IP packet, and its ECN bits.
 #[inline(always)]
 fn carried(packet: &[u8]) -> Option<(EtherType, u8)> {
-    match packet.first()? >> 4 {
-        4 => {
-            let (ip, _) = Ipv4Header::split(packet)?;
-            (ip.ttl() > 1).then_some((EtherType::IPV4, ip.traffic_class() & ECN_BITS))
-        }
-        6 => {
-            let (ip, _) = Ipv6Header::split(packet)?;
-            (ip.hop_limit() > 1).then_some((EtherType::IPV6, ip.traffic_class() & ECN_BITS))
-        }
-        _ => None,
-    }
-}
-
-/// Takes one from a TTL that is over 1.
-#[inline(always)]
-fn age(packet: &mut [u8], kind: EtherType) {
-    let _ = if kind == EtherType::IPV4 {
-        Ipv4Header::split_mut(packet).is_some_and(|(ip, _)| ip.decrement_ttl())
-    } else {
-        Ipv6Header::split_mut(packet).is_some_and(|(ip, _)| ip.decrement_hop_limit())
+    let (kind, traffic_class) = match packet.first()? >> 4 {
+        4 => (
+            EtherType::IPV4,
+            Ipv4Header::split(packet)?.0.traffic_class(),
+        ),
+        6 => (
+            EtherType::IPV6,
+            Ipv6Header::split(packet)?.0.traffic_class(),
+        ),
+        _ => return None,
     };
+    Some((kind, traffic_class & ECN_BITS))
 }

@@ -10,6 +10,7 @@
 //! Nothing here allocates, keeps state or is `unsafe`.
 
 pub mod address;
+pub(crate) mod aged;
 pub mod arp;
 pub mod checksum;
 pub mod ecn;

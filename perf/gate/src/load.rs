@@ -19,6 +19,8 @@ pub(crate) enum Load {
     Ipv6,
     /// IPv4 into many VXLAN tunnels.
     VxlanEncap,
+    /// IPv4 into many VXLAN tunnels over a group.
+    VxlanEncapGroup,
     /// IPv4 out of VXLAN.
     VxlanDecap,
     /// IPv4 into many tunnels of labels over UDP.
@@ -31,7 +33,7 @@ pub(crate) enum Load {
 
 impl Load {
     /// Every load.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Ipv4,
         Self::Ipv4One,
         Self::Ipv4Chain,
@@ -40,6 +42,7 @@ impl Load {
         Self::Ipv4Group,
         Self::Ipv6,
         Self::VxlanEncap,
+        Self::VxlanEncapGroup,
         Self::VxlanDecap,
         Self::MplsUdpEncap,
         Self::MplsUdpDecap,
@@ -57,6 +60,7 @@ impl Load {
             Self::Ipv4Group => "ipv4-group",
             Self::Ipv6 => "ipv6",
             Self::VxlanEncap => "vxlan-encap",
+            Self::VxlanEncapGroup => "vxlan-encap-group",
             Self::VxlanDecap => "vxlan-decap",
             Self::MplsUdpEncap => "mplsudp-encap",
             Self::MplsUdpDecap => "mplsudp-decap",

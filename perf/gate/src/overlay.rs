@@ -1,7 +1,7 @@
 //! Tunnels, their near end, and a bridge domain, for the loads that need them.
 
 use crate::frames::{LABEL, OUR_ADDRESS, OURS, STATIONS, VNI, remote, station};
-use crate::stages::{NEIGHBOUR_HOP, StagesError};
+use crate::stages::StagesError;
 use ferroute_dataplane::fdb::{Fdb, FdbKey, FdbTarget, Second};
 use ferroute_dataplane::ids::{BridgeId, EndpointId, InterfaceId, NextHopId, PortId, TunnelId};
 use ferroute_dataplane::mac::Mac;
@@ -44,8 +44,12 @@ pub(crate) enum Kind {
     MplsUdp,
 }
 
-/// Tunnels to all remote ends, by the first neighbour.
-pub(crate) fn add_tunnels(snapshot: &mut Snapshot, kind: Kind) -> Result<(), StagesError> {
+/// Tunnels to all remote ends, by this next hop.
+pub(crate) fn add_tunnels(
+    snapshot: &mut Snapshot,
+    kind: Kind,
+    underlay: u32,
+) -> Result<(), StagesError> {
     for number in 0..TUNNELS {
         let ends = Ends::Ipv4 {
             source: OUR_ADDRESS.into(),
@@ -69,7 +73,7 @@ pub(crate) fn add_tunnels(snapshot: &mut Snapshot, kind: Kind) -> Result<(), Sta
             policy: TunnelPolicy::default(),
         };
         let id = TunnelId::new(u32::from(number) + 1);
-        let tunnel = Tunnel::compose(&spec, NextHopId::new(NEIGHBOUR_HOP), 1_500);
+        let tunnel = Tunnel::compose(&spec, NextHopId::new(underlay), 1_500);
         snapshot.tunnels.set(id.index(), Some(tunnel));
         let hop = TUNNEL_HOP + u32::from(number);
         snapshot

@@ -35,7 +35,7 @@ const FLOWS: usize = 1_024;
 const NEIGHBOURS: u8 = 64;
 const PORT: PortId = PortId::new(0);
 /// The next hop of the first neighbour; those of the others follow.
-pub(crate) const NEIGHBOUR_HOP: u32 = 1;
+const NEIGHBOUR_HOP: u32 = 1;
 /// The next hop of the group.
 const GROUP_HOP: usize = 100;
 /// The punt policy's rates are per second of this clock; nothing is punted here.
@@ -84,7 +84,7 @@ impl Stages {
             NextHopId::new(match load {
                 Load::Ipv4Hops => NEIGHBOUR_HOP + place as u32 % u32::from(NEIGHBOURS),
                 Load::Ipv4Group => GROUP_HOP as u32,
-                Load::VxlanEncap | Load::MplsUdpEncap => {
+                Load::VxlanEncap | Load::VxlanEncapGroup | Load::MplsUdpEncap => {
                     TUNNEL_HOP + place as u32 % u32::from(TUNNELS)
                 }
                 _ => NEIGHBOUR_HOP,
@@ -127,8 +127,9 @@ impl Stages {
         connect(&mut snapshot);
         let mut fdb = None;
         match load {
-            Load::VxlanEncap => add_tunnels(&mut snapshot, Kind::Vxlan)?,
-            Load::MplsUdpEncap => add_tunnels(&mut snapshot, Kind::MplsUdp)?,
+            Load::VxlanEncap => add_tunnels(&mut snapshot, Kind::Vxlan, NEIGHBOUR_HOP)?,
+            Load::VxlanEncapGroup => add_tunnels(&mut snapshot, Kind::Vxlan, GROUP_HOP as u32)?,
+            Load::MplsUdpEncap => add_tunnels(&mut snapshot, Kind::MplsUdp, NEIGHBOUR_HOP)?,
             Load::VxlanDecap | Load::MplsUdpDecap => add_endpoint(&mut snapshot)?,
             Load::Bridge => fdb = Some(add_bridge(&mut snapshot)?),
             Load::Ipv4
@@ -238,10 +239,9 @@ fn connect(snapshot: &mut Snapshot) {
             .next_hops
             .set(number.into(), NextHop::Adjacency(id));
     }
-    let buckets = (0..128)
-        .map(|bucket| Hop::Adjacency(AdjacencyId::new(bucket % 4 + 1)))
-        .collect();
-    snapshot.groups.set(1, Group { buckets });
+    let buckets: [Hop; 128] =
+        std::array::from_fn(|bucket| Hop::Adjacency(AdjacencyId::new(bucket as u32 % 4 + 1)));
+    snapshot.groups.set(1, Group::new(&buckets));
     snapshot
         .next_hops
         .set(GROUP_HOP, NextHop::Group(GroupId::new(1)));

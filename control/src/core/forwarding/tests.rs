@@ -7,6 +7,7 @@ use ferroute_dataplane::snapshot::Snapshot;
 use ferroute_dataplane::snapshot::cell::cell;
 use ferroute_dataplane::wire::flow::FlowHasher;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 struct World {
     forwarding: Forwarding,

@@ -338,7 +338,7 @@ fn with(common: Facts, thirds: __m256i, fourths: __m256i) -> [Facts; WIDTH] {
     ])
 }
 
-/// What [`Aged::ipv4`](crate::forward::aged::Aged::ipv4) makes of TTL, protocol and checksum.
+/// What [`Aged::ipv4`](crate::wire::aged::Aged::ipv4) makes of TTL, protocol and checksum.
 #[target_feature(enable = "avx2")]
 #[inline]
 pub(super) fn aged_ipv4(words: __m256i) -> __m256i {

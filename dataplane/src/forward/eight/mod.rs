@@ -41,8 +41,8 @@ impl Forwarder {
 
 impl Batch {
     /// Moves packets into a transmit buffer with room for them as [`Batch::load`] does, with a link header without a tag in the
-    /// place of another, as long as there are eight at slots one behind the other and nothing is unusual about any; answers how
-    /// many were moved, and the bytes of their IP packets.
+    /// place of another, as long as there are eight and nothing is unusual about any; answers how many were moved, and the bytes
+    /// of their IP packets.
     #[inline(always)]
     pub(super) fn load_eights<const FAMILY: u8>(
         &mut self,
@@ -54,7 +54,16 @@ impl Batch {
         #[cfg(target_arch = "x86_64")]
         if slots.len() >= WIDTH && avx2::is_possible() {
             // SAFETY: the CPU has AVX2.
-            return unsafe { self.load_eights_with_avx2::<FAMILY>(slots, tx, longest_bytes, link) };
+            let (sent, bytes) =
+                unsafe { self.load_rows_with_avx2::<FAMILY>(slots, tx, longest_bytes, link) };
+            let rest = &slots[sent..];
+            if rest.len() < WIDTH {
+                return (sent, bytes);
+            }
+            // SAFETY: the same.
+            let (more, more_bytes) =
+                unsafe { self.load_scattered_with_avx2::<FAMILY>(rest, tx, longest_bytes, link) };
+            return (sent + more, bytes + more_bytes);
         }
         #[cfg(not(target_arch = "x86_64"))]
         let _ = (slots, tx, longest_bytes, link);

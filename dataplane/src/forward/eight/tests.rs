@@ -5,7 +5,6 @@
 use super::WIDTH;
 use super::avx2::{aged_ipv4, is_possible};
 use crate::forward::InjectRing;
-use crate::forward::aged::Aged;
 use crate::forward::batch::{Batch, Facts, Flags};
 use crate::forward::egress::{PlainLink, exchange_link_header};
 use crate::forward::input::Plain;
@@ -13,6 +12,7 @@ use crate::forward::tx::{TxPort, TxSink};
 use crate::ids::{BURST, InterfaceId, PortId, VrfId};
 use crate::mac::Mac;
 use crate::wire::Header;
+use crate::wire::aged::Aged;
 use crate::wire::ipv4::Ipv4Header;
 use crate::wire::ipv6::Ipv6Header;
 use dpdk_sys::Mbuf;

@@ -463,12 +463,7 @@ fn the_underlays_group_is_chosen_apart_from_the_tenants() {
         bench.snapshot.tunnels.set(id, Some(tunnel));
     }
     let hops = [1, 2].map(|id| Hop::Tunnel(TunnelId::new(id)));
-    bench.snapshot.groups.set(
-        2,
-        Group {
-            buckets: hops.into(),
-        },
-    );
+    bench.snapshot.groups.set(2, Group::new(&hops));
     let group = NextHop::Group(GroupId::new(2));
     bench.snapshot.next_hops.set(TO_TUNNEL as usize, group);
     let flows: Vec<_> = (0..1024).map(|flow| host_packet(4, flow, 10)).collect();

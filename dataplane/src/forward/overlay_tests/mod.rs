@@ -3,6 +3,7 @@
 
 mod decap;
 mod encap;
+mod group;
 mod hostile;
 mod jumbo;
 mod labels;
@@ -209,12 +210,7 @@ impl Bench {
             snapshot.adjacencies.set(place + 1, entry);
         }
         let hops = [1, 3].map(|id| Hop::Adjacency(AdjacencyId::new(id)));
-        snapshot.groups.set(
-            1,
-            Group {
-                buckets: hops.into(),
-            },
-        );
+        snapshot.groups.set(1, Group::new(&hops));
         for (place, hop) in [
             (TO_FABRIC, NextHop::Adjacency(AdjacencyId::new(1))),
             (TO_FABRICS, NextHop::Group(GroupId::new(1))),

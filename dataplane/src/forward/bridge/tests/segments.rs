@@ -111,8 +111,8 @@ fn b_08_flows_to_a_station_behind_a_segment_spread_over_its_remote_ends_and_move
         flows.collect()
     };
     let hops = [1, 2].map(|t| Hop::Tunnel(TunnelId::new(t)));
-    let buckets: Arc<[Hop]> = (0..64).map(|b| hops[b % 2]).collect();
-    bench.snapshot.groups.set(30, Group { buckets });
+    let buckets: [Hop; 64] = std::array::from_fn(|b| hops[b % 2]);
+    bench.snapshot.groups.set(30, Group::new(&buckets));
     let group = NextHop::Group(GroupId::new(30));
     bench.snapshot.next_hops.set(30, group);
     let aliased = SegmentPath::NextHop(NextHopId::new(30));
