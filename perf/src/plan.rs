@@ -37,11 +37,15 @@ pub enum Case {
 }
 
 /// Loads by their names.
-const LOADS: [(&str, Load); 14] = [
+const LOADS: [(&str, Load); 16] = [
     ("ipv4-1", load(Family::V4, 1, 1)),
     ("ipv4-1k", load(Family::V4, 1_000, 1)),
     ("ipv4-10k", load(Family::V4, 10_000, 1)),
     ("ipv4-10k-hops", load(Family::V4, 10_000, NEIGHBOURS as u16)),
+    (
+        "ipv4-10k-uplinks",
+        over_uplinks(load(Family::V4, 10_000, 1)),
+    ),
     ("ipv4-100k", load(Family::V4, 100_000, 1)),
     ("ipv4-1m", load(Family::V4, 1_000_000, 1)),
     ("ipv6-1", load(Family::V6, 1, 1)),
@@ -49,6 +53,10 @@ const LOADS: [(&str, Load); 14] = [
     ("ipv6-10k-hops", load(Family::V6, 10_000, NEIGHBOURS as u16)),
     ("ipv6-100k", load(Family::V6, 100_000, 1)),
     ("vxlan-encap", overlay(Overlay::Into(Encap::Vxlan), TUNNELS)),
+    (
+        "vxlan-encap-uplinks",
+        over_uplinks(overlay(Overlay::Into(Encap::Vxlan), TUNNELS)),
+    ),
     ("vxlan-decap", overlay(Overlay::OutOf(Encap::Vxlan), 1)),
     (
         "mplsudp-encap",
@@ -76,8 +84,14 @@ const fn load(family: Family, routes: usize, next_hops: u16) -> Load {
         family,
         routes,
         next_hops,
+        uplinks: 1,
         overlay: None,
     }
+}
+
+/// The same over two uplinks, whichever a packet's flow takes.
+const fn over_uplinks(load: Load) -> Load {
+    Load { uplinks: 2, ..load }
 }
 
 const fn overlay(overlay: Overlay, next_hops: u16) -> Load {

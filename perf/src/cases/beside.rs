@@ -41,7 +41,7 @@ pub struct Beside {
 }
 
 /// Measures testpmd on the setup's captures, then the router, which `prepare` gives what it forwards by; what that
-/// returns is held until the end. Packets leave by the first sink.
+/// returns is held until the end. Packets leave by the first sink, or by all.
 ///
 /// # Errors
 /// Either could not be run.
@@ -61,7 +61,8 @@ pub fn run<T>(
     let before = router.api().workers()?;
     let workers = router.workers();
     let rate = rate(&bench.method, &workers, progress, || {
-        router.sent(setup::SINKS[0])
+        let mut sent = setup::SINKS.into_iter().map(|sink| router.sent(sink));
+        sent.try_fold(0, |all, sent| Ok(all + sent?))
     })?;
     let after = router.api().workers()?;
     router.stop()?;

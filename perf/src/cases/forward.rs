@@ -7,7 +7,7 @@ use crate::error::PerfError;
 use crate::machine::Workers;
 use crate::progress::Progress;
 use crate::router::inject::{Batch, Change};
-use crate::router::{Injector, Router, Setup, overlay};
+use crate::router::{Injector, Router, Setup, overlay, setup};
 use crate::sample::Rate;
 use crate::traffic::overlay::REMOTES;
 use crate::traffic::{Family, Overlay, Table};
@@ -28,6 +28,8 @@ pub struct Load {
     pub routes: usize,
     /// Neighbours or tunnels to which they lead, one after the other.
     pub next_hops: u16,
+    /// Ways to each of them, by sinks of their own: what a packet takes is its flow's.
+    pub uplinks: u8,
     /// Which way packets go through tunnels, if they do.
     pub overlay: Option<Overlay>,
 }
@@ -36,17 +38,21 @@ impl Load {
     /// Whether another program does the same: one that knows neither tunnels nor many next hops.
     #[must_use]
     pub fn is_plain(&self) -> bool {
-        self.overlay.is_none() && self.next_hops == 1
+        self.overlay.is_none() && self.next_hops == 1 && self.uplinks == 1
     }
 
     /// What it is, as people say it.
     #[must_use]
     pub fn name(&self) -> String {
         let family = self.family.name();
-        match self.overlay {
+        let what = match self.overlay {
             None => family.to_owned(),
             Some(Overlay::Into(encap)) => format!("{family} into {}", encap.name()),
             Some(Overlay::OutOf(encap)) => format!("{family} out of {}", encap.name()),
+        };
+        match self.uplinks {
+            1 => what,
+            uplinks => format!("{what} over {uplinks} uplinks"),
         }
     }
 }
@@ -128,9 +134,13 @@ fn inject_load(
     table: &Table,
     load: &Load,
 ) -> Result<Vec<Injector>, PerfError> {
-    let by_neighbours = |router: &Router| {
-        let next_hops = neighbours(load.family, load.next_hops);
-        inject(router, table, next_hops)
+    let by_neighbours = |router: &Router| match load.uplinks {
+        1 => inject(router, table, neighbours(load.family, load.next_hops)),
+        uplinks => inject(
+            router,
+            table,
+            std::iter::once(setup::uplinks(load.family, uplinks)),
+        ),
     };
     match load.overlay {
         None => Ok(vec![by_neighbours(router)?]),
@@ -143,11 +153,15 @@ fn inject_load(
             let mut below = router.injector(UNDERLAY_OWNER)?;
             below.send(&[Batch::sets(vec![NextHopSet {
                 id: SET,
-                next_hops: vec![overlay::underlay()],
+                next_hops: setup::uplinks(Family::V4, load.uplinks),
             }])])?;
             let remotes = Ipv4Net::new_assert(REMOTES, 16).into();
             below.send(&[Batch::changes([Change::Set(remotes, SET)])])?;
-            let above = inject(router, table, overlay::next_hops(encap))?;
+            let above = inject(
+                router,
+                table,
+                overlay::next_hops(encap).map(|hop| vec![hop]),
+            )?;
             Ok(vec![below, above])
         }
     }

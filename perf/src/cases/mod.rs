@@ -25,23 +25,20 @@ const OWNER: &str = "perf";
 /// The set of next hops that a table leads to, or the first of its sets.
 const SET: u32 = 1;
 
-/// The next hops by these many neighbours behind the first sink.
-fn neighbours(family: Family, count: u16) -> impl Iterator<Item = NextHop> {
-    (0..count as u8).map(move |host| setup::next_hop(family, 0, host))
+/// Sets of one next hop each, by these many neighbours behind the first sink.
+fn neighbours(family: Family, count: u16) -> impl Iterator<Item = Vec<NextHop>> {
+    (0..count as u8).map(move |host| vec![setup::next_hop(family, 0, host)])
 }
 
-/// Injects a table whose routes lead to these next hops, one after the other.
+/// Injects a table whose routes lead to these sets of next hops, one after the other.
 fn inject(
     router: &Router,
     table: &Table,
-    next_hops: impl Iterator<Item = NextHop>,
+    next_hops: impl Iterator<Item = Vec<NextHop>>,
 ) -> Result<Injector, PerfError> {
     let sets: Vec<NextHopSet> = (SET..)
         .zip(next_hops)
-        .map(|(id, next_hop)| NextHopSet {
-            id,
-            next_hops: vec![next_hop],
-        })
+        .map(|(id, next_hops)| NextHopSet { id, next_hops })
         .collect();
     let numbers: Vec<u32> = sets.iter().map(|set| set.id).collect();
     let mut injector = router.injector(OWNER)?;

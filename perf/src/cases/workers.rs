@@ -14,6 +14,7 @@ const LOAD: Load = Load {
     family: Family::V4,
     routes: 10_000,
     next_hops: 1,
+    uplinks: 1,
     overlay: None,
 };
 

@@ -68,11 +68,7 @@ fn rates(rows: &[Forwarding]) -> Result<String, PerfError> {
             name: format!("{program} {}", family.name()),
             points: rows
                 .iter()
-                .filter(|row| {
-                    row.load.family == family
-                        && row.load.next_hops == 1
-                        && row.load.overlay.is_none()
-                })
+                .filter(|row| row.load.family == family && row.load.is_plain())
                 .map(|row| (row.load.routes as f64, rate(row)))
                 .collect(),
         };
@@ -405,6 +401,7 @@ mod tests {
                 family,
                 routes,
                 next_hops: 1,
+                uplinks: 1,
                 overlay: None,
             },
             flows: 64,

@@ -1,9 +1,8 @@
 //! The router's end of tunnels, and the next hops into them.
 
 use super::Api;
-use super::setup::{self, octets};
+use super::setup::octets;
 use crate::error::PerfError;
-use crate::traffic::Family;
 use crate::traffic::overlay::{Encap, LABEL, ROUTER_MAC, TUNNELS, VNI, remote, remote_mac};
 use bytes::Bytes;
 use ferroute_proto::v1;
@@ -66,10 +65,4 @@ pub fn next_hops(encap: Encap) -> impl Iterator<Item = v1::NextHop> {
             ..v1::NextHop::default()
         }
     })
-}
-
-/// The next hop by which all remote ends are reached.
-#[must_use]
-pub fn underlay() -> v1::NextHop {
-    setup::next_hop(Family::V4, 0, 0)
 }

@@ -148,6 +148,12 @@ pub fn next_hop(family: Family, sink: u8, host: u8) -> v1::NextHop {
     }
 }
 
+/// The next hops through the first neighbours behind so many sinks.
+#[must_use]
+pub fn uplinks(family: Family, sinks: u8) -> Vec<v1::NextHop> {
+    (0..sinks).map(|sink| next_hop(family, sink, 0)).collect()
+}
+
 /// The set of next hops through the first neighbours behind these sinks.
 #[must_use]
 pub fn next_hop_set(id: u32, family: Family, sinks: &[u8]) -> v1::NextHopSet {
