@@ -12,6 +12,7 @@ pub mod fib;
 pub mod forward;
 pub mod ids;
 pub mod mac;
+mod places;
 pub mod policer;
 pub mod punt;
 pub mod snapshot;

@@ -6,6 +6,7 @@ use super::cell;
 use super::entry::Entry;
 use super::key::Key;
 use crate::ids::{BURST, NextHopId};
+use crate::places::places;
 use dpdk_sys::prefetch;
 use std::arch::asm;
 use std::arch::x86_64::*;
@@ -111,10 +112,10 @@ fn cells<K: Key>(
     if K::BITS == 32 {
         return short_cells(words, keys, out, entries, cells & wanted);
     }
-    for lane in members(cells & wanted) {
+    for lane in places(cells & wanted) {
         prefetch(&words[Entry::from_bits(out[lane].get()).target() as usize]);
     }
-    for lane in members(cells & wanted) {
+    for lane in places(cells & wanted) {
         out[lane] = NextHopId::new(cell::answer(
             words,
             Entry::from_bits(out[lane].get()).target(),
@@ -170,17 +171,6 @@ fn below_root<K: Key>(views: impl Views, keys: &[K; BURST], i: usize, word: u32)
     }
     let next = collect(i, |lane| keys[lane].word(word + 1));
     _mm256_or_si256(bits, _mm256_srlv_epi32(next, rest))
-}
-
-/// The numbers of the bits that are set, all below [`BURST`].
-fn members(mut bits: u64) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let least = bits.trailing_zeros() as usize % BURST;
-        (bits != 0).then(|| {
-            bits &= bits - 1;
-            least
-        })
-    })
 }
 
 /// The sign bits of the lanes, the first in the lowest place.

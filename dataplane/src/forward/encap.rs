@@ -9,10 +9,10 @@ use dpdk_sys::Mbuf;
 
 use super::Forwarder;
 use super::batch::{Facts, Flags};
-use super::encap_plain::Later;
 use crate::counters::WorkerCounters;
 use crate::drops::DropReason;
 use crate::ids::{AdjacencyId, BURST, InterfaceId, NextHopId, TunnelId};
+use crate::places::places;
 use crate::punt::{PuntClass, PuntReason};
 use crate::snapshot::Snapshot;
 use crate::snapshot::nexthop::{AdjacencyState, Group, Hop, NextHop};
@@ -48,20 +48,30 @@ impl Forwarder {
     pub(super) fn outbound(&mut self, snapshot: &Snapshot, now_ticks: u64) {
         let waiting = std::mem::take(&mut self.batch.outbound);
         let tunnels = self.tunnels_of(snapshot, &waiting);
-        let (mut waiting, mut tunnels) = (&waiting[..], &tunnels[..]);
-        let mut later = Later::new();
-        while let [(slot, id), ..] = waiting {
-            let entered = self.enter_plainly(snapshot, waiting, tunnels, &mut later);
-            if entered == 0 {
-                self.enter_tunnel(snapshot, usize::from(*slot) % BURST, *id, now_ticks);
-            }
-            while !later.is_empty() {
-                if let Some((slot, id)) = self.enter_later(snapshot, &mut later) {
-                    self.enter_tunnel(snapshot, slot, id, now_ticks);
+        let mut ahead = None;
+        let mut left = u64::MAX.unbounded_shr((BURST - waiting.len()) as u32);
+        while let Some(first) = places(left).next() {
+            let (slot, id) = waiting[first];
+            let underlay = tunnels[first].map(|tunnel| Underlay::of(snapshot, tunnel.underlay()));
+            let sent = match underlay {
+                Some(Underlay::Neighbour(neighbour)) => {
+                    let end = first + (left >> first).trailing_ones() as usize;
+                    let (waiting, tunnels) = (&waiting[first..end], &tunnels[first..end]);
+                    let sent = self.enter_in_order(snapshot, waiting, tunnels, neighbour);
+                    !u64::MAX.unbounded_shl(sent as u32) << first
                 }
+                Some(Underlay::Group(_)) => {
+                    let ahead =
+                        ahead.get_or_insert_with(|| self.look_ahead(snapshot, &waiting, &tunnels));
+                    self.enter_by_neighbour(snapshot, &waiting, &tunnels, ahead, left)
+                }
+                Some(Underlay::Nobody) | None => 0,
+            };
+            left &= !sent;
+            if sent == 0 {
+                self.enter_tunnel(snapshot, usize::from(slot) % BURST, id, now_ticks);
+                left &= left - 1;
             }
-            waiting = waiting.get(entered.max(1)..).unwrap_or_default();
-            tunnels = tunnels.get(entered.max(1)..).unwrap_or_default();
         }
     }
 

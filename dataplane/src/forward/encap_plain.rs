@@ -1,6 +1,7 @@
-//! Into the tunnels that nearly all are (see [`plain`](crate::tunnel::plain)), by a neighbour on an untagged link. What
-//! leads to a neighbour is followed once for all packets that go there, of whatever tunnels: where the underlay has several
-//! uplinks, those of the others wait meanwhile.
+//! Into the tunnels that nearly all are (see [`plain`](crate::tunnel::plain)), by neighbours on untagged links. What leads to a
+//! neighbour is followed once for packets of different tunnels that go there: one after the other where the underlay leads to
+//! one, and all of a burst where it has several uplinks. By whom each packet leaves is found out first then, since whose turn it is
+//! cannot be guessed.
 
 use arrayvec::ArrayVec;
 use dpdk_sys::{Mbuf, prefetch};
@@ -11,6 +12,7 @@ use super::encap::{Underlay, count_inner};
 use super::tx::TxPort;
 use crate::counters::WorkerCounters;
 use crate::ids::{AdjacencyId, BURST, InterfaceId, TunnelId};
+use crate::places::{places, places_of};
 use crate::snapshot::Snapshot;
 use crate::snapshot::nexthop::{Adjacency, AdjacencyState};
 use crate::snapshot::tunnel::Tunnel;
@@ -22,16 +24,27 @@ use crate::wire::ethernet::EthernetHeader;
 /// The tunnels of packets that wait for them, in their order.
 type Tunnels<'s> = ArrayVec<Option<&'s Tunnel>, BURST>;
 
-/// Packets that go into plain tunnels by other neighbours than the one before them, in their order.
-pub(super) type Later<'s> = ArrayVec<Deferred<'s>, BURST>;
+/// No neighbour.
+const NOBODY: AdjacencyId = AdjacencyId::new(u32::MAX);
 
-/// One of them.
-pub(super) struct Deferred<'s> {
-    slot: u8,
-    id: TunnelId,
-    tunnel: &'s Tunnel,
-    hash: u32,
-    neighbour: AdjacencyId,
+/// What is known of packets that wait for their tunnels, in their order.
+pub(super) struct Ahead {
+    hashes: [u32; BURST],
+    /// By whom each leaves; [`NOBODY`] where that is unknown, or there is something else to do with the packet.
+    neighbours: [AdjacencyId; BURST],
+}
+
+impl Ahead {
+    /// Those of the places in `left` that leave by the neighbour of the first of them, as far as none of the places before them is for
+    /// the other way. None when the first is.
+    #[inline(always)]
+    fn together(&self, left: u64) -> Option<(AdjacencyId, u64)> {
+        let neighbour = *self.neighbours.get(places(left).next()?)?;
+        let others = places_of(&self.neighbours, NOBODY) & left;
+        let before = (others & others.wrapping_neg()).wrapping_sub(1);
+        let theirs = places_of(&self.neighbours, neighbour) & left;
+        (neighbour != NOBODY).then_some((neighbour, theirs & before))
+    }
 }
 
 /// IP packets that were sent into one VNI after the other, and are not yet in its interface's counters.
@@ -102,6 +115,10 @@ impl<'a> Exit<'a> {
     ) -> bool {
         let ip_bytes = facts.ip_bytes;
         let [addresses @ .., _, _, _, _, _, _] = &self.adjacency.header;
+        let outer_bytes = tunnel.header().len() as u16 + ip_bytes;
+        if outer_bytes > self.adjacency.mtu_bytes {
+            return false;
+        }
         let Some(mut mbuf) = place.take() else {
             return false;
         };
@@ -111,7 +128,7 @@ impl<'a> Exit<'a> {
             return false;
         }
         self.tx.push(mbuf);
-        let outer_bytes = u64::from(outer_bytes(tunnel, ip_bytes));
+        let outer_bytes = u64::from(outer_bytes);
         self.counters.tunnel(id).add(1, outer_bytes);
         if tunnel.interface() != self.inner.interface {
             self.inner.end(self.counters);
@@ -159,124 +176,128 @@ impl Forwarder {
         each.collect()
     }
 
-    /// Routes IP packets into plain tunnels, in order, as long as there is nothing else to do with them: those that go to the
-    /// first one's neighbour. The others are put into `later`. Answers of how many that is true; to the first that is left nothing
-    /// was done.
-    #[inline(always)]
-    pub(super) fn enter_plainly<'s>(
-        &mut self,
-        snapshot: &'s Snapshot,
+    /// What is known of all these. Nothing is done one after the other here, so that loads of different packets overlap.
+    #[inline(never)]
+    pub(super) fn look_ahead(
+        &self,
+        snapshot: &Snapshot,
         waiting: &[(u8, TunnelId)],
-        tunnels: &[Option<&'s Tunnel>],
-        later: &mut Later<'s>,
-    ) -> usize {
-        let ([(slot, _), ..], [Some(first), ..]) = (waiting, tunnels) else {
+        tunnels: &[Option<&Tunnel>],
+    ) -> Ahead {
+        let mut ahead = Ahead {
+            hashes: [0; BURST],
+            neighbours: [NOBODY; BURST],
+        };
+        let places = ahead.hashes.iter_mut().zip(&mut ahead.neighbours);
+        for (((slot, _), tunnel), (hash, neighbour)) in waiting.iter().zip(tunnels).zip(places) {
+            let place = usize::from(*slot) % BURST;
+            let facts = &self.batch.facts[place];
+            let (Some(tunnel), Some(mbuf)) = (tunnel, &self.batch.packets[place]) else {
+                continue;
+            };
+            if let Some(found) = flow(snapshot, tunnel, facts, mbuf) {
+                *hash = found;
+                let underlay = Underlay::of(snapshot, tunnel.underlay());
+                *neighbour = underlay.neighbour(found).unwrap_or(NOBODY);
+            }
+        }
+        ahead
+    }
+
+    /// Routes IP packets into plain tunnels, as long as there is nothing else to do with them: those of the places in `left` that
+    /// leave by the neighbour of the first one. Answers the places of those that were sent; to the others nothing was done.
+    #[inline(never)]
+    pub(super) fn enter_by_neighbour(
+        &mut self,
+        snapshot: &Snapshot,
+        waiting: &[(u8, TunnelId)],
+        tunnels: &[Option<&Tunnel>],
+        ahead: &Ahead,
+        left: u64,
+    ) -> u64 {
+        let Some((neighbour, theirs)) = ahead.together(left) else {
             return 0;
         };
-        // Most tunnels have one underlay, and what it leads to is found out once.
-        let (common, below) = (first.underlay(), Underlay::of(snapshot, first.underlay()));
-        let neighbour = match below {
-            Underlay::Neighbour(id) => Some(id),
-            _ => self.batch.packets[usize::from(*slot) % BURST]
-                .as_ref()
-                .and_then(|mbuf| below.neighbour(flow(snapshot, mbuf)?)),
-        };
-        let most = waiting.len().min(BURST);
-        let exit =
-            neighbour.and_then(|id| Exit::by(id, snapshot, &mut self.tx[..], &self.counters, most));
+        let most = theirs.count_ones() as usize;
+        let exit = Exit::by(neighbour, snapshot, &mut self.tx[..], &self.counters, most);
         let Some(mut exit) = exit else {
             return 0;
         };
-        let mut count = 0;
+        let mut sent = 0;
+        for place in places(theirs) {
+            let (Some((slot, id)), Some(Some(tunnel))) = (waiting.get(place), tunnels.get(place))
+            else {
+                break;
+            };
+            let slot = usize::from(*slot) % BURST;
+            let packet = &mut self.batch.packets[slot];
+            if !exit.send(
+                *id,
+                tunnel,
+                packet,
+                &self.batch.facts[slot],
+                ahead.hashes[place],
+            ) {
+                break;
+            }
+            sent |= 1 << place;
+        }
+        exit.close();
+        sent
+    }
+
+    /// Routes IP packets into plain tunnels, in order, as long as there is nothing else to do with them and they leave by this
+    /// neighbour. Answers how many were sent; to the first that is left nothing was done.
+    #[inline(always)]
+    pub(super) fn enter_in_order(
+        &mut self,
+        snapshot: &Snapshot,
+        waiting: &[(u8, TunnelId)],
+        tunnels: &[Option<&Tunnel>],
+        neighbour: AdjacencyId,
+    ) -> usize {
+        let most = waiting.len().min(BURST);
+        let exit = Exit::by(neighbour, snapshot, &mut self.tx[..], &self.counters, most);
+        let Some(mut exit) = exit else {
+            return 0;
+        };
+        // Many tunnels have one underlay, and what it leads to is found out once.
+        let mut followed = None;
         for ((slot, id), tunnel) in waiting.iter().zip(tunnels) {
             let place = usize::from(*slot) % BURST;
             let facts = &self.batch.facts[place];
-            let place = &mut self.batch.packets[place];
-            let (Some(tunnel), Some(mbuf)) = (*tunnel, place.as_ref()) else {
+            let packet = &mut self.batch.packets[place];
+            let (Some(tunnel), Some(mbuf)) = (*tunnel, packet.as_ref()) else {
                 break;
             };
-            // What IPv6 may exceed the tunnel's MTU by is for the other way.
-            let clear = facts.flags.is_empty()
-                & (usize::from(facts.l3_offset) == EthernetHeader::LEN)
-                & (facts.ip_bytes <= tunnel.payload_mtu_bytes())
-                & (outer_bytes(tunnel, facts.ip_bytes) <= exit.adjacency.mtu_bytes);
-            let Some(hash) = clear.then(|| flow(snapshot, mbuf)).flatten() else {
+            let Some(hash) = flow(snapshot, tunnel, facts, mbuf) else {
                 break;
             };
-            let below = if tunnel.underlay() == common {
-                below
-            } else {
-                Underlay::of(snapshot, tunnel.underlay())
-            };
-            match below.neighbour(hash) {
-                Some(its) if its == exit.neighbour => {
-                    if !exit.send(*id, tunnel, place, facts, hash) {
-                        break;
-                    }
+            let underlay = Some(tunnel.underlay());
+            if underlay != followed {
+                match Underlay::of(snapshot, tunnel.underlay()) {
+                    Underlay::Neighbour(its) if its == neighbour => followed = underlay,
+                    other if other.neighbour(hash) == Some(neighbour) => {}
+                    _ => break,
                 }
-                Some(neighbour) => later.push(Deferred {
-                    slot: *slot,
-                    id: *id,
-                    tunnel,
-                    hash,
-                    neighbour,
-                }),
-                None => break,
             }
-            count += 1;
+            if !exit.send(*id, tunnel, packet, facts, hash) {
+                break;
+            }
         }
+        let sent = exit.packets;
         exit.close();
-        count
-    }
-
-    /// Sends those of `later` that go to the first one's neighbour, and keeps the others there. Answers one that cannot be sent so.
-    #[inline(never)]
-    pub(super) fn enter_later(
-        &mut self,
-        snapshot: &Snapshot,
-        later: &mut Later<'_>,
-    ) -> Option<(usize, TunnelId)> {
-        let neighbour = later.first()?.neighbour;
-        let most = later.len();
-        let exit = Exit::by(neighbour, snapshot, &mut self.tx[..], &self.counters, most);
-        let Some(mut exit) = exit else {
-            let first = later.remove(0);
-            return Some((usize::from(first.slot) % BURST, first.id));
-        };
-        let mut refused = None;
-        later.retain(|packet| {
-            if refused.is_some() || packet.neighbour != neighbour {
-                return true;
-            }
-            let place = usize::from(packet.slot) % BURST;
-            let facts = &self.batch.facts[place];
-            let is_sent = outer_bytes(packet.tunnel, facts.ip_bytes) <= exit.adjacency.mtu_bytes
-                && exit.send(
-                    packet.id,
-                    packet.tunnel,
-                    &mut self.batch.packets[place],
-                    facts,
-                    packet.hash,
-                );
-            if !is_sent {
-                refused = Some((place, packet.id));
-            }
-            false
-        });
-        exit.close();
-        refused
+        sent
     }
 }
 
-/// How long a packet of `ip_bytes` is in a tunnel, without a link header.
+/// The hash of a packet's flow, if it is one that may enter a plain tunnel. What IPv6 may exceed the tunnel's MTU by is for the
+/// other way.
 #[inline(always)]
-fn outer_bytes(tunnel: &Tunnel, ip_bytes: u16) -> u16 {
-    tunnel.header().len() as u16 + ip_bytes
-}
-
-/// The hash of the flow of an IP packet behind an untagged Ethernet header.
-#[inline(always)]
-fn flow(snapshot: &Snapshot, mbuf: &Mbuf) -> Option<u32> {
-    let packet = mbuf.data().get(EthernetHeader::LEN..)?;
+fn flow(snapshot: &Snapshot, tunnel: &Tunnel, facts: &Facts, mbuf: &Mbuf) -> Option<u32> {
+    let clear = facts.flags.is_empty()
+        & (usize::from(facts.l3_offset) == EthernetHeader::LEN)
+        & (facts.ip_bytes <= tunnel.payload_mtu_bytes());
+    let packet = mbuf.data().get(EthernetHeader::LEN..).filter(|_| clear)?;
     Some(packet_hash(snapshot.hasher, packet))
 }

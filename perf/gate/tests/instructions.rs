@@ -123,12 +123,12 @@ fn ipv6_to_one_neighbour() {
 
 #[test]
 fn ipv4_into_vxlan() {
-    hold("vxlan-encap", 463);
+    hold("vxlan-encap", 459);
 }
 
 #[test]
 fn ipv4_into_vxlan_over_a_group() {
-    hold("vxlan-encap-group", 573);
+    hold("vxlan-encap-group", 560);
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn ipv4_out_of_vxlan() {
 
 #[test]
 fn ipv4_into_labels_over_udp() {
-    hold("mplsudp-encap", 459);
+    hold("mplsudp-encap", 455);
 }
 
 #[test]
