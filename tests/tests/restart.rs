@@ -167,23 +167,22 @@ fn comes_back(end: impl FnOnce(&mut Router) -> Result<(), LabError>) {
         router.cli(words).unwrap();
     }
     let before = everything(&router);
-    // No VRF: whether it is still there afterwards must not say which numbers the others get.
-    router.wait_saved("link add last type loopback").unwrap();
-    router.cli("link del last").unwrap();
+    router.wait_saved("vrf add last").unwrap();
+    router.cli("vrf del last").unwrap();
     end(&mut router).unwrap();
     router.restart().unwrap();
-    router.cli("link del last").ok();
+    router.cli("vrf del last").ok();
     for ((words, before), (_, after)) in before.into_iter().zip(everything(&router)) {
         assert_eq!(after, before, "{words}\n{}", router.process().log());
     }
 
     // And once more, from what the second run wrote.
-    router.wait_saved("link add last2 type loopback").unwrap();
-    router.cli("link del last2").unwrap();
+    router.wait_saved("vrf add last2").unwrap();
+    router.cli("vrf del last2").unwrap();
     let before = everything(&router);
     router.halt().unwrap();
     router.restart().unwrap();
-    router.cli("link del last2").ok();
+    router.cli("vrf del last2").ok();
     for ((words, before), (_, after)) in before.into_iter().zip(everything(&router)) {
         assert_eq!(after, before, "{words}\n{}", router.process().log());
     }
